@@ -1,0 +1,1 @@
+//! Trader markets with a Grue tax: accounts, clearing, settlement, ledger.
