@@ -1,0 +1,1 @@
+"""What the market must equal, worked out by brute force at tiny size."""
