@@ -174,8 +174,8 @@ KERNELS = {
     "csr": oracle.sparse_matrix(CSR),
 }
 # Five batches as (stage, rounds in each of its episodes), such that no unit is levied more than five times.
-ONE_BY_ONE = [("first", (2,)), ("first", (1,)), ("second", (1,)), ("third", (1,)), ("second", (1,))]
-IN_BATCHES = [("first", (2, 1)), ("first", (1,)), ("second", (2, 2)), ("third", (1, 3)), ("second", (2,))]
+ONE_BY_ONE = [("first", (2,)), ("second", (1,)), ("second", (1,)), ("third", (1,)), ("second", (1,))]
+IN_BATCHES = [("first", (2, 1)), ("second", (1,)), ("second", (2, 2)), ("third", (1, 3)), ("second", (2,))]
 
 
 class Enumeration:
@@ -299,6 +299,15 @@ def test_without_a_tax_there_is_one_definition(market_class):
     frame = market.definitions(top=1)
     assert frame["definition"].to_list() == ["0.. wren (tax 0.0 bits)"]
     close(frame["log2_share"], market.log2_wealth[:1])
+
+
+def test_a_redefinition_in_the_first_batch(market_class):
+    """Its levy has the hazards of episodes 1 and 2, since none is due at 0: the earliest change is at 1."""
+    grue = gm.GrueTax(gm.schedules.constant(0.9), kernel=BECOMING_B, unit="episode")
+    market = market_class(prior=[1.0, 0.0], names=["A", "B"], grue=grue, definitions=True)
+    market.run_batch([np.array([[0.5, 0.5]])] * 3)
+    close(market.wealth, [0.01, 0.99])
+    assert market.definitions(top=1)["definition"].to_list() == ["0..0 A; 1.. B (tax 0.0 bits)"]
 
 
 # --- Codes
