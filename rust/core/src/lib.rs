@@ -1,1 +1,19 @@
-//! Trader markets with a Grue tax: accounts, clearing, settlement, ledger.
+//! Trader markets: traders with a prior set by their description length bet on what comes next, the market clears to a
+//! price, the outcome settles the bets. No Python in it.
+//!
+//! The data's way: [`rounds`] are played against the [`accounts`] by [`market`], taxed by [`grue`], entered into the
+//! [`ledger`]; [`checkpoint`] keeps all of it.
+
+pub mod accounts;
+pub mod checkpoint;
+pub mod error;
+pub mod grue;
+pub mod lanes;
+pub mod ledger;
+pub mod market;
+pub mod real;
+pub mod rounds;
+pub mod scaled;
+pub mod threads;
+
+pub use error::{MarketError, Result};

@@ -1,9 +1,17 @@
 //! The Python extension module `gruemarket._core`. Everything that Python sees is listed here.
 
 mod build_info;
+mod errors;
+mod gil;
+mod input;
+mod market;
 
 #[pyo3::pymodule]
 mod _core {
     #[pymodule_export]
     use super::build_info::build_info;
+    #[pymodule_export]
+    use super::input::hazards;
+    #[pymodule_export]
+    use super::market::{Market, Run, set_threads, threads};
 }

@@ -1,0 +1,70 @@
+"""The Grue tax: the price of "if episode < K do as before, from episode K on do something else"."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from gruemarket.arrays import integers, vector
+from gruemarket.errors import InputError
+from gruemarket.schedules import Schedule
+
+UNITS = ("round", "episode", "batch", "stage")
+KERNELS = ("anything", "within groups")
+
+
+@dataclass(frozen=True)
+class GrueTax:
+    """Before each round (episode, batch, stage) a share of all money may change its definition.
+
+    `w_j <- w_j - h w_j sum_{k != j} rho(k|j) + h sum_{i != j} w_i rho(j|i)`: only money that changes hands is taxed; what the
+    kernel would give back to the payer, and what its row leaves short of 1, stays.
+
+    Args:
+        schedule: the hazard h by index, see `gruemarket.schedules`.
+        kernel: into what, and at which price: "anything" (`rho_j = 2^-bits_j`), "within groups" (the same over its group's
+            sum, for payers of the group) or a sparse matrix in CSR form whose row i lists what i may become and
+            `rho(k|i)` in shares: an object with `indptr`, `indices`, `data`, or a tuple of these three.
+        landmarks: index or stage name -> bits; replaces the hazard there by `2^-bits`. A stage's name stands for its first levy.
+        unit: what the index counts: "round", "episode", "batch" or "stage".
+
+    Raises:
+        InputError: an unknown kernel or unit, a landmark with negative bits. A row over 1 is found when the market is built.
+
+    >>> import gruemarket as gm
+    >>> gm.GrueTax(gm.schedules.inverse(), landmarks={120: 3.0})
+    GrueTax(schedule=Schedule(kind='inverse'), kernel='anything', landmarks={120: 3.0}, unit='round')
+    """
+
+    schedule: Schedule
+    kernel: Any = "anything"
+    landmarks: Mapping[int | str, float] = field(default_factory=dict)
+    unit: Literal["round", "episode", "batch", "stage"] = "round"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.schedule, Schedule):
+            raise InputError(f"schedule {self.schedule!r} is not a schedule; take one from gruemarket.schedules")
+        if self.unit not in UNITS:
+            raise InputError(f"unknown unit {self.unit!r}; one of {', '.join(UNITS)}")
+        object.__setattr__(self, "kernel", _kernel(self.kernel))
+        landmarks = dict(self.landmarks or {})
+        for key, bits in landmarks.items():
+            if not (isinstance(key, str) or (isinstance(key, int | np.integer) and key >= 0)):
+                raise InputError(f"landmark {key!r} is neither an index >= 0 nor the name of a stage")
+            if not (np.isfinite(bits) and bits >= 0):
+                raise InputError(f"landmark {key!r} of {bits} bits; give a finite number >= 0")
+        object.__setattr__(self, "landmarks", landmarks)
+
+
+def _kernel(given: Any) -> Any:
+    if isinstance(given, str):
+        if given not in KERNELS:
+            raise InputError(f"unknown kernel {given!r}; 'anything', 'within groups' or a CSR matrix")
+        return given
+    if all(hasattr(given, part) for part in ("indptr", "indices", "data")):
+        given = (given.indptr, given.indices, given.data)
+    if not (isinstance(given, tuple) and len(given) == 3):
+        raise InputError(f"kernel {given!r}; give 'anything', 'within groups', a CSR matrix or (indptr, indices, data)")
+    indptr, targets, shares = given
+    return integers(indptr, "the kernel's indptr"), integers(targets, "its indices"), vector(shares, "its data")

@@ -1,0 +1,624 @@
+"""The market: traders with a prior, their accounts, and every way to play rounds."""
+
+import json
+import os
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from gruemarket import _core
+from gruemarket.arrays import floats, integers, vector
+from gruemarket.clearing import Kelly
+from gruemarket.errors import CheckpointError, InputError, ShapeError
+from gruemarket.grue import GrueTax
+from gruemarket.run import Floats, Run, Span
+from gruemarket.sparse import SparseRounds
+
+CAUSES = ("settlement", "grue tax", "grue tax", "entry")
+
+
+@dataclass(frozen=True)
+class TaxSpec:
+    """A tax as the engine reads it."""
+
+    kind: str
+    values: list[float]
+    kernel: Any
+    unit: str
+    landmarks: dict[int, float]
+    stage_landmarks: dict[str, float]
+
+    @classmethod
+    def of(cls, tax: GrueTax) -> Self:
+        """The engine's form of a tax."""
+        by_index = {int(key): float(bits) for key, bits in tax.landmarks.items() if not isinstance(key, str)}
+        by_stage = {key: float(bits) for key, bits in tax.landmarks.items() if isinstance(key, str)}
+        return cls(tax.schedule.kind, tax.schedule.values.tolist(), tax.kernel, tax.unit, by_index, by_stage)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rounds that have been parsed: what the engine reads, and what a Run shows."""
+
+    packed: tuple[Any, ...]
+    sparse: bool
+    rounds: int
+    outcomes: npt.NDArray[np.int64] | None
+
+
+class Market:
+    """Traders who bet on what comes next, with a prior set by their description lengths.
+
+    Money is 1 in all: the traders' wealth and the reserve. Trader i starts with the share `2^-bits[i]`; a round clears at
+    the stake-weighted mean of the forecasts, and settlement moves money to those who predicted well (see `Kelly`); before it
+    a `GrueTax` may redefine some of the money. Every array has the traders on its last axis.
+
+    Args:
+        bits: (N,) description lengths in bits, finite and >= 0: numpy, Polars, Arrow or a list.
+        prior: (N,) shares, in the place of `bits`.
+        outcomes: how many outcomes K a question has.
+        clearing: `Kelly()` or `Kelly(fraction)`.
+        grue: a `GrueTax`, or None for no tax.
+        groups: (N,) labels, for the ledger and for taxes within groups; None puts all into the group "all".
+        names: (N,) names for the frames; None names traders by their index.
+        enters_at: (N,) the episode at which each trader enters; until then its prior mass waits in the reserve.
+        dtype: "f64" or "f32": how wealth is kept. f32 halves the memory and keeps about 7 digits.
+        normalize: divide the prior by its sum.
+        definitions: follow the most probable history of redefinitions of every trader (takes time and memory).
+        provenance: follow in which stage money was redefined (with a tax only).
+
+    Raises:
+        InputError: the prior sums to more than 1 + 1e-9, or is empty, negative or NaN; unknown names.
+        ShapeError: arrays of different lengths.
+
+    >>> import gruemarket as gm
+    >>> market = gm.Market([1, 2, 2], names=["fair", "heads", "tails"])
+    >>> run = market.run([[0.5, 0.9, 0.1]] * 3, [1, 1, 1])
+    >>> run.loss_bits.round(3).tolist()
+    [1.0, 0.608, 0.372]
+    >>> market.wealth.round(3).tolist()
+    [0.254, 0.742, 0.001]
+    >>> run.regret_bits.max() <= 2
+    True
+    """
+
+    def __init__(
+        self,
+        bits: Any = None,
+        *,
+        prior: Any = None,
+        outcomes: int = 2,
+        clearing: Kelly | None = None,
+        grue: GrueTax | None = None,
+        groups: Sequence[Any] | npt.NDArray[Any] | None = None,
+        names: Sequence[str] | None = None,
+        enters_at: npt.ArrayLike | None = None,
+        dtype: Literal["f64", "f32"] = "f64",
+        normalize: bool = False,
+        definitions: bool = False,
+        provenance: bool = True,
+    ) -> None:
+        if (bits is None) == (prior is None):
+            raise InputError("give either bits or prior")
+        clearing = Kelly() if clearing is None else clearing
+        if not isinstance(clearing, Kelly):
+            raise InputError(f"clearing {clearing!r} is not a clearing rule; give gm.Kelly(fraction)")
+        if not (grue is None or isinstance(grue, GrueTax)):
+            raise InputError(f"grue {grue!r} is not a tax; give gm.GrueTax(schedule)")
+        if dtype not in ("f64", "f32"):
+            raise InputError(f"dtype {dtype!r}; 'f64' or 'f32'")
+        if isinstance(outcomes, bool) or not isinstance(outcomes, int | np.integer) or outcomes < 2:
+            raise InputError(f"{outcomes!r} outcomes; a question has 2 or more")
+        given = vector(prior, "prior") if bits is None else vector(bits, "bits")
+        ids, labels = _groups(groups, len(given))
+        core = _core.Market(
+            prior=given,
+            is_bits=bits is not None,
+            outcomes=int(outcomes),
+            fraction=clearing.fraction,
+            tax=None if grue is None else TaxSpec.of(grue),
+            groups=ids,
+            group_count=len(labels),
+            enters_at=None if enters_at is None else integers(enters_at, "enters_at"),
+            dtype=dtype,
+            normalize=normalize,
+            provenance=provenance,
+            definitions=definitions,
+        )
+        self._adopt(core, _names(names, len(given)), labels)
+
+    # --- Playing
+
+    def run(
+        self,
+        forecasts: Any = None,
+        outcomes: Any = None,
+        stakes: Any = None,
+        *,
+        likelihoods: Any = None,
+        stage: str | None = None,
+        new_episode: bool = True,
+        regret: bool = True,
+    ) -> Run:
+        """Plays rounds of one episode, settled one by one.
+
+        Args:
+            forecasts: (T, K, N), for K = 2 also (T, N) probabilities of outcome 1; float64 or float32, or `SparseRounds`. Each
+                forecast must sum to 1 within 1e-6 (float32: 1e-4) and is then used as given.
+            outcomes: (T,) integers in 0..K-1.
+            stakes: (N,) or (T, N) in [0, 1]: the fraction of its wealth that each trader puts up; 0 sleeps.
+            likelihoods: (T, N) the probability that each trader gave to what happened, in the place of `forecasts`.
+            stage: the name of the stage; None stays in the present one.
+            new_episode: whether the rounds begin an episode or go on with the last.
+            regret: whether the Run shall know every trader's regret, which costs a little time.
+
+        Raises:
+            InputError: NaN, negative or unnormalised forecasts, stakes or outcomes out of range.
+            ShapeError: arrays that do not fit.
+            ImpossibleOutcomeError: nobody awake gave the outcome any probability.
+                After any of these the market is as it was before the call.
+            KeyboardInterrupt: the market is as it was after the last settled round.
+        """
+        block = self._block(forecasts, outcomes, stakes, likelihoods)
+        self._settle_pending()
+        first_round = self.rounds
+        run = self._core.run_sparse if block.sparse else self._core.run
+        core = run(block.packed, _stage(stage), new_episode, regret)
+        spans = [Span(block.rounds, self.episodes - 1, self.batches - 1, self.stage)]
+        width = 1 if "likelihood" in block.packed else self._core.outcomes
+        return self._run(core, block.outcomes, range(first_round, self.rounds), spans, width)
+
+    def run_blocks(
+        self, blocks: Iterable[Any], *, stage: str | None = None, new_episode: bool = True, regret: bool = True
+    ) -> Run:
+        """Plays one episode whose rounds come in blocks, so that they need not fit into memory.
+
+        Args:
+            blocks: tuples (forecasts, outcomes) or (forecasts, outcomes, stakes), dicts of `run`'s keywords, or arrays of
+                likelihoods. An invalid block leaves the market as it was before that block.
+            stage: as in `run`.
+            new_episode: whether the first block begins an episode.
+            regret: as in `run`; it is worked out block by block.
+
+        >>> import gruemarket as gm
+        >>> market = gm.Market([1, 1])
+        >>> market.run_blocks([[0.9, 0.1]] for _ in range(3)).loss_bits.round(3).tolist()
+        [1.0, 0.286, 0.166]
+        """
+        runs: list[Run] = []
+        regret_bits = np.zeros(len(self) if regret else 0)
+        for block in blocks:
+            run = self.run(**_keywords(block), stage=stage, new_episode=new_episode and not runs, regret=regret)
+            regret_bits += run.regret_bits
+            runs.append(Run(run.prices, run.loss_bits, run.outcomes, run.rounds, run.spans, lambda: regret_bits))
+        if not runs:
+            none = np.empty((0, len(self)))
+            return self.run(likelihoods=none, stage=stage, new_episode=new_episode, regret=regret)
+        joined = Run.joined(runs)
+        return Run(joined.prices, joined.loss_bits, joined.outcomes, joined.rounds, joined.spans, lambda: regret_bits)
+
+    def run_batch(
+        self, episodes: Iterable[Any], *, stakes: Any = None, stage: str | None = None, regret: bool = True
+    ) -> Run:
+        """Plays E episodes in parallel, each from the same slow wealth, and resolves them all at once.
+
+        Every trader splits its stake evenly, so its wealth becomes the mean of what it ends the episodes with: E = 1 is
+        online Bayes, a large E one step of expectation-maximisation.
+
+        Args:
+            episodes: what `run_blocks` takes, one item an episode.
+            stakes: for all episodes that bring none of their own.
+            stage: as in `run`.
+            regret: as in `run`.
+
+        >>> import gruemarket as gm
+        >>> market = gm.Market([1, 1])
+        >>> run = market.run_batch([([[0.75, 0.25]], [1]), ([[0.75, 0.25]], [0])])
+        >>> market.wealth.tolist()
+        [0.5, 0.5]
+        """
+        items = [_keywords(item) for item in episodes]
+        if not items:
+            raise InputError("a batch of no episodes; give one or more")
+        parsed = [self._block(**({"stakes": stakes} | self._densely(item))) for item in items]
+        self._settle_pending()
+        first_round, first_episode = self.rounds, self.episodes
+        layouts = {block.packed[1] == "likelihood" for block in parsed}
+        if len(layouts) > 1:
+            raise InputError("a batch takes forecasts in all of its episodes, or likelihoods in all")
+        dtype = np.result_type(*(block.packed[0] for block in parsed))
+        packed = [(block.packed[0].astype(dtype, copy=False), *block.packed[1:]) for block in parsed]
+        core = self._core.run_batch(packed, _stage(stage), regret)
+        outcomes = [block.outcomes for block in parsed if block.outcomes is not None]
+        spans = [
+            Span(block.rounds, first_episode + e, self.batches - 1, self.stage) for e, block in enumerate(parsed)
+        ]
+        known = np.concatenate(outcomes) if len(outcomes) == len(parsed) else None
+        width = 1 if layouts == {True} else self._core.outcomes
+        return self._run(core, known, range(first_round, self.rounds), spans, width)
+
+    def price(self, forecast: Any, stakes: Any = None) -> Floats:
+        """(K,) the prices at which `settle` would clear, the round's tax included. Nothing moves.
+
+        Args:
+            forecast: (K, N), for K = 2 also (N,) probabilities of outcome 1.
+            stakes: (N,) in [0, 1].
+        """
+        values = floats(forecast, "forecast")[None]
+        block = self._block(values, [0], stakes, None)
+        return np.asarray(self._core.price(block.packed))
+
+    def settle(
+        self,
+        forecast: Any,
+        outcome: int,
+        stakes: Any = None,
+        *,
+        stage: str | None = None,
+        new_episode: bool = False,
+        regret: bool = True,
+    ) -> Run:
+        """Plays one round of the present episode; the same bits as in `run`."""
+        values = floats(forecast, "forecast")[None]
+        return self.run(values, [outcome], stakes, stage=stage, new_episode=new_episode, regret=regret)
+
+    # --- Other markets of the same traders
+
+    def virgin(self) -> Self:
+        """The same traders with their prior, before anything has happened."""
+        return self._with(self._core.virgin())
+
+    def with_wealth(self, shares: Any) -> Self:
+        """The same traders and clocks with other cash, (N,) shares; what they leave short of 1 is the reserve.
+
+        Ledger, provenance and definitions begin anew.
+        """
+        return self._with(self._core.with_wealth(vector(shares, "shares")))
+
+    def _with(self, core: _core.Market) -> Self:
+        other = object.__new__(type(self))
+        other._adopt(core, self._names, self._group_names)  # noqa: SLF001 # its own class
+        return other
+
+    def __copy__(self) -> Self:
+        return self._with(self._core.__copy__())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.__copy__()
+
+    # --- Reading
+
+    @property
+    def wealth(self) -> Floats:
+        """(N,) each trader's share of all money; 0 below 2^-1074, see `log2_wealth`."""
+        return np.asarray(self._core.wealth())
+
+    @property
+    def log2_wealth(self) -> Floats:
+        """(N,) log2 of each trader's share; -inf for who holds nothing."""
+        return np.asarray(self._core.log2_wealth())
+
+    @property
+    def reserve(self) -> float:
+        """The share that no entered trader owns."""
+        return self._core.reserve
+
+    @property
+    def bits(self) -> Floats:
+        """(N,) each trader's prior in bits, as the market uses it."""
+        return np.asarray(self._core.bits())
+
+    @property
+    def names(self) -> list[str]:
+        """(N,) the traders' names."""
+        return [str(i) for i in range(len(self))] if self._names is None else list(self._names)
+
+    @property
+    def groups(self) -> list[str]:
+        """(N,) each trader's group."""
+        return self._group_column().to_list()
+
+    @property
+    def rounds(self) -> int:
+        """Rounds settled so far."""
+        return self._core.clock[0]
+
+    @property
+    def episodes(self) -> int:
+        """Episodes begun so far."""
+        return self._core.clock[1]
+
+    @property
+    def batches(self) -> int:
+        """Batches begun so far."""
+        return self._core.clock[2]
+
+    @property
+    def stage(self) -> str:
+        """The present stage; "main" until one is named."""
+        return self._core.stage or "main"
+
+    @property
+    def state_bytes(self) -> int:
+        """Memory of the books and of what stands beside each trader."""
+        return self._core.state_bytes
+
+    def __len__(self) -> int:
+        return self._core.traders
+
+    def __repr__(self) -> str:
+        tax = f", taxed by {self._core.unit}" if self._core.unit else ""
+        groups = "" if len(self._group_names) == 1 else f" in {len(self._group_names)} groups"
+        kind = f"{len(self)} traders{groups}, {self._core.outcomes} outcomes, {self._core.dtype}{tax}"
+        return f"Market({kind}, {self.rounds} rounds)"
+
+    def ledger(self) -> pl.DataFrame:
+        """Every transfer: stage, batch, cause, from, to, amount (share of all money, > 0).
+
+        Causes are "settlement" (a group's net over the batch, with the counterparty `market`), "grue tax" (gross, with `tax`)
+        and "entry" (from `reserve` by way of `entry`). What is left of every counterparty but the reserve is 0.
+
+        >>> import gruemarket as gm
+        >>> market = gm.Market([1, 1], groups=["a", "b"])
+        >>> _ = market.run(likelihoods=[[0.75, 0.25]])
+        >>> market.ledger().rows()
+        [('main', 0, 'settlement', 'market', 'a', 0.25), ('main', 0, 'settlement', 'b', 'market', 0.25)]
+        """
+        columns = self._core.ledger()
+        group = pl.Series("group", self._group_names, dtype=pl.String).gather(columns["group"])
+        cause, amount = columns["cause"], pl.Series("amount", columns["amount"])
+        rows = pl.DataFrame(
+            {
+                "stage": pl.Series(columns["stages"], dtype=pl.String).gather(columns["stage"]),
+                "batch": pl.Series(columns["batch"], dtype=pl.Int64),
+                "cause": pl.Series(CAUSES, dtype=pl.String).gather(cause),
+            }
+        )
+        other = pl.Series(["market", "tax", "tax", "entry"], dtype=pl.String).gather(cause)
+        # a group pays where it lost, and where it paid tax
+        pays = pl.Series((cause == 1) | ((cause == 0) & (columns["amount"] < 0)), dtype=pl.Boolean)
+        rows = rows.with_columns(
+            pl.Series("from", other.zip_with(~pays, group)),
+            pl.Series("to", group.zip_with(~pays, other)),
+            amount.abs().alias("amount"),
+            order=pl.int_range(pl.len()),
+        )
+        waiting = rows.filter(pl.col("cause") == "entry").with_columns(
+            pl.lit("reserve").alias("from"), pl.lit("entry").alias("to"), order=pl.col("order") - 0.5
+        )
+        rows = rows.with_columns(pl.col("order").cast(pl.Float64))
+        return pl.concat([rows, waiting]).sort("order").drop("order")
+
+    def provenance(self) -> pl.DataFrame:
+        """Each trader's wealth by the stage in which its definition last changed.
+
+        Columns: trader, name, group, wealth, never, and one a stage, in shares; `never` and the stages sum to `wealth`.
+
+        Raises:
+            InputError: the market was built with `provenance=False`.
+        """
+        if not self._core.keeps_provenance:
+            raise InputError("this market keeps no provenance; build it with provenance=True")
+        wealth = self.wealth
+        parts = {("never" if stage is None else stage): wealth * shares for stage, shares in self._core.provenance()}
+        return self._trader_frame().with_columns(wealth=wealth).with_columns(
+            pl.Series(stage, amount) for stage, amount in parts.items()
+        )
+
+    def definitions(self, top: int = 10) -> pl.DataFrame:
+        """The most probable histories behind the money of the richest traders.
+
+        Columns: rank, trader, name, group, wealth, log2_wealth, definition, switches, tax_bits (-log2 of the history's
+        hazards, survivals and kernel terms), log2_share (log2 of the money of this one history). The rule's indices count the
+        tax's unit.
+
+        Raises:
+            InputError: the market was built without `definitions=True`.
+        """
+        if top < 0:
+            raise InputError(f"top {top} is negative")
+        found = self._core.definitions(top)
+        traders = [trader for trader, *_ in found]
+        picked = self._trader_frame().with_columns(wealth=self.wealth, log2_wealth=self.log2_wealth)[traders]
+        names = self.names
+        history = pl.DataFrame(
+            [
+                (_rule(segments, names, tax_bits), len(segments) - 1, tax_bits, log2_share)
+                for _, segments, tax_bits, log2_share in found
+            ],
+            {"definition": pl.String, "switches": pl.Int64, "tax_bits": pl.Float64, "log2_share": pl.Float64},
+            orient="row",
+        )
+        return pl.concat([picked, history], how="horizontal").with_row_index("rank", offset=1)
+
+    def _trader_frame(self) -> pl.DataFrame:
+        return pl.DataFrame(
+            {
+                "trader": pl.Series(range(len(self)), dtype=pl.Int64),
+                "name": pl.Series(self.names, dtype=pl.String),
+                "group": self._group_column(),
+            }
+        )
+
+    def _group_column(self) -> pl.Series:
+        ids = self._core.groups()
+        return pl.Series("group", self._group_names, dtype=pl.String).gather(ids if len(ids) else [0] * len(self))
+
+    # --- Saving
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Saves everything to a safetensors file: written beside it, synced, then renamed.
+
+        Raises:
+            OSError: the folder cannot be written, or the disk is full. What was at `path` before is still there.
+        """
+        note = {"names": self._names, "groups": self._group_names}
+        self._core.save(Path(path), json.dumps(note))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """The market that was saved to `path`; it goes on with the same bits.
+
+        Raises:
+            CheckpointError: the file is truncated, damaged, or of a newer format.
+            FileNotFoundError: there is none.
+        """
+        core, note = _core.Market.load(Path(path))
+        try:
+            kept = json.loads(note)
+            names, groups = kept["names"], kept["groups"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{path}: its names cannot be read ({error!r})") from error
+        market = object.__new__(cls)
+        market._adopt(core, names, groups)  # noqa: SLF001 # its own class
+        return market
+
+    # --- Inside
+
+    def _adopt(self, core: _core.Market, names: list[str] | None, groups: list[str]) -> None:
+        self._core, self._names, self._group_names = core, names, groups
+        self._pending: weakref.ref[Run] | None = None
+
+    def _block(
+        self, forecasts: Any = None, outcomes: Any = None, stakes: Any = None, likelihoods: Any = None
+    ) -> Block:
+        """Parses rounds as `run` takes them."""
+        if (forecasts is None) == (likelihoods is None):
+            raise InputError("give either forecasts and outcomes, or likelihoods")
+        given = forecasts if likelihoods is None else likelihoods
+        known = None if outcomes is None else integers(outcomes, "outcomes")
+        if known is None and likelihoods is None:
+            raise InputError("forecasts need outcomes; for prices alone see Market.price")
+        if isinstance(given, SparseRounds):
+            return self._sparse_block(given, known, stakes, by_likelihood=likelihoods is not None)
+        values = floats(given, "forecasts" if likelihoods is None else "likelihoods")
+        layout = self._layout(values.shape, likelihoods is not None)
+        rounds = values.shape[0]
+        happened = None if known is None else self._happened(known, rounds)
+        packed_stakes = None if stakes is None else self._stakes(stakes, rounds)
+        return Block((values, layout, happened, packed_stakes), sparse=False, rounds=rounds, outcomes=known)
+
+    def _densely(self, item: dict[str, Any]) -> dict[str, Any]:
+        """An episode of a batch: the mean over episodes concerns everybody, so sparse rounds are spread out."""
+        given = item.get("forecasts", item.get("likelihoods"))
+        if not isinstance(given, SparseRounds):
+            return item
+        return {**{"outcomes": item.get("outcomes")}, **given.dense(len(self), self._core.outcomes)}
+
+    def _sparse_block(
+        self, given: SparseRounds, known: npt.NDArray[np.int64] | None, stakes: Any, *, by_likelihood: bool
+    ) -> Block:
+        if (given.likelihoods is not None) != by_likelihood:
+            raise InputError("sparse likelihoods go to likelihoods=, sparse forecasts to forecasts")
+        if stakes is not None:
+            raise InputError("the stakes of sparse rounds belong into SparseRounds(stakes=...)")
+        given.check_outcomes(self._core.outcomes)
+        happened = None if known is None else self._happened(known, given.rounds)
+        return Block((*given.packed(), happened, given.stakes), sparse=True, rounds=given.rounds, outcomes=known)
+
+    def _layout(self, shape: tuple[int, ...], by_likelihood: bool) -> str:
+        n, k = len(self), self._core.outcomes
+        if by_likelihood:
+            if len(shape) != 2 or shape[1] != n:
+                raise ShapeError(f"likelihoods of shape {shape}; give (rounds, {n})")
+            return "likelihood"
+        if shape[1:] == (n,) and k == 2:
+            return "binary"
+        if shape[1:] != (k, n):
+            two = f", or (rounds, {n}) probabilities of outcome 1" if k == 2 else ""
+            raise ShapeError(f"forecasts of shape {shape}; give (rounds, {k}, {n}){two}")
+        return "full"
+
+    def _happened(self, known: npt.NDArray[np.int64], rounds: int) -> npt.NDArray[np.uint32]:
+        if len(known) != rounds:
+            raise ShapeError(f"{len(known)} outcomes for {rounds} rounds")
+        wrong = np.flatnonzero((known < 0) | (known >= self._core.outcomes))
+        if wrong.size:
+            t = wrong[0]
+            raise InputError(f"round {t}: outcome {known[t]} is not one of 0..{self._core.outcomes - 1}")
+        return known.astype(np.uint32)
+
+    def _stakes(self, stakes: Any, rounds: int) -> Floats:
+        array = floats(stakes, "stakes").astype(np.float64, copy=False)
+        n = len(self)
+        if array.shape not in ((n,), (rounds, n)):
+            raise ShapeError(f"stakes of shape {array.shape}; give ({n},) or ({rounds}, {n})")
+        return array
+
+    def _settle_pending(self) -> None:
+        """Works out the last Run's regret while the accounts it comes from are still the market's."""
+        last = None if self._pending is None else self._pending()
+        if last is not None:
+            _ = last.regret_bits
+        self._pending = None
+
+    def _run(
+        self,
+        core: _core.Run,
+        outcomes: npt.NDArray[np.int64] | None,
+        rounds: range,
+        spans: list[Span],
+        width: int,
+    ) -> Run:
+        prices = core.prices if width == 1 else core.prices.reshape(-1, width)
+        run = Run(prices, core.losses, outcomes, rounds, spans, core.regret_bits)
+        if core.regret_is_pending():
+            self._pending = weakref.ref(run)
+        return run
+
+
+def _names(given: Sequence[str] | None, traders: int) -> list[str] | None:
+    if given is None:
+        return None
+    names = [str(name) for name in given]
+    if len(names) != traders:
+        raise ShapeError(f"{len(names)} names for {traders} traders")
+    return names
+
+
+def _groups(given: Any, traders: int) -> tuple[npt.NDArray[np.uint32] | None, list[str]]:
+    """Each trader's group as a number, and the groups' labels in order of first appearance."""
+    if given is None:
+        return None, ["all"]
+    labels = pl.Series(values=given).cast(pl.String)
+    if len(labels) != traders:
+        raise ShapeError(f"{len(labels)} groups for {traders} traders")
+    if labels.null_count():
+        raise InputError("a group's label is missing")
+    names = labels.unique(maintain_order=True)
+    number = pl.DataFrame({"label": names, "id": pl.Series(range(len(names)), dtype=pl.UInt32)})
+    ids = pl.DataFrame({"label": labels}).join(number, on="label", how="left", maintain_order="left")["id"]
+    return np.ascontiguousarray(ids.to_numpy()), names.to_list()
+
+
+def _keywords(block: Any) -> dict[str, Any]:
+    """A block of rounds as keywords of `Market.run`."""
+    if isinstance(block, Mapping):
+        unknown = set(block) - {"forecasts", "outcomes", "stakes", "likelihoods"}
+        if unknown:
+            raise InputError(f"unknown keys {sorted(unknown)} in a block; forecasts, outcomes, stakes, likelihoods")
+        return dict(block)
+    if isinstance(block, tuple):
+        if len(block) not in (2, 3):
+            raise InputError(f"a block of {len(block)} parts; give (forecasts, outcomes) or (forecasts, outcomes, stakes)")
+        return dict(zip(("forecasts", "outcomes", "stakes"), block, strict=False))
+    return {"likelihoods": block}
+
+
+def _stage(given: str | None) -> str | None:
+    if given is None or (isinstance(given, str) and given):
+        return given
+    raise InputError(f"stage {given!r}; give a name, or None to stay in the present stage")
+
+
+def _rule(segments: list[tuple[int, int]], names: list[str], tax_bits: float) -> str:
+    """A history as text: from which index to which, which trader."""
+    ends = [str(start - 1) for start, _ in segments[1:]] + [""]
+    parts = [f"{start}..{end} {names[trader]}" for (start, trader), end in zip(segments, ends, strict=True)]
+    return f"{'; '.join(parts)} (tax {tax_bits:.1f} bits)"

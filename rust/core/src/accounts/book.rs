@@ -1,0 +1,301 @@
+//! A book of accounts that never underflow: a mantissa a trader, an exponent for the drained, an exponent a tile.
+
+use crate::lanes;
+use crate::real::{Real, pow2};
+use crate::scaled::Scaled;
+
+/// Traders in a tile: its wealth and a row of forecasts stay in a core's second-level cache. The size fixes the order of
+/// every sum, hence the last bits of every result.
+pub const TILE: usize = 8192;
+
+/// A tile's scale and the exponents of its drained traders (see [`Real`]).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tile {
+    /// A raw value of 1 in this tile is `2^exponent` of wealth.
+    pub exponent: i64,
+    /// No positive mantissa of the tile is below this; infinite for a tile without money.
+    pub floor: f64,
+    /// No mantissa of the tile is above this.
+    pub ceiling: f64,
+    /// Per-trader exponents in blocks of `Real::BLOCK` bits, all <= 0; empty where nobody is drained.
+    pub drained: Vec<i32>,
+}
+
+impl Tile {
+    pub const EMPTY: Self = Self { exponent: 0, floor: f64::INFINITY, ceiling: 0.0, drained: Vec::new() };
+
+    fn block(&self, i: usize) -> i64 {
+        self.drained.get(i).map_or(0, |&e| i64::from(e))
+    }
+}
+
+/// The wealth of all traders, in units that its owner knows (see `Accounts::total`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Book<F> {
+    pub mantissas: Vec<F>,
+    pub tiles: Vec<Tile>,
+}
+
+impl<F: Real> Book<F> {
+    #[must_use]
+    pub fn empty(traders: usize) -> Self {
+        Self { mantissas: vec![F::ZERO; traders], tiles: vec![Tile::EMPTY; traders.div_ceil(TILE)] }
+    }
+
+    /// A book that holds `value(i)` for trader i.
+    pub fn from_values(traders: usize, value: impl Fn(usize) -> Scaled) -> Self {
+        let mut book = Self::empty(traders);
+        for (t, mut tile) in book.tiles_mut().enumerate() {
+            tile.assign(|_, i| value(t * TILE + i));
+        }
+        book
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.mantissas.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.mantissas.is_empty()
+    }
+
+    #[must_use]
+    pub fn value(&self, i: usize) -> Scaled {
+        self.tile(i / TILE).value(i % TILE)
+    }
+
+    #[must_use]
+    pub fn tile(&self, t: usize) -> TileRef<'_, F> {
+        let end = ((t + 1) * TILE).min(self.mantissas.len());
+        TileRef { m: &self.mantissas[t * TILE..end], tile: &self.tiles[t] }
+    }
+
+    pub fn tile_mut(&mut self, t: usize) -> TileMut<'_, F> {
+        let end = ((t + 1) * TILE).min(self.mantissas.len());
+        TileMut { m: &mut self.mantissas[t * TILE..end], tile: &mut self.tiles[t] }
+    }
+
+    pub fn tiles_mut(&mut self) -> impl Iterator<Item = TileMut<'_, F>> {
+        self.mantissas.chunks_mut(TILE).zip(&mut self.tiles).map(|(m, tile)| TileMut { m, tile })
+    }
+
+    #[must_use]
+    pub fn sum(&self) -> Scaled {
+        let sums: Vec<_> = (0..self.tiles.len()).map(|t| self.tile(t).sum()).collect();
+        Scaled::sum(sums.iter().copied())
+    }
+
+    /// Puts `value` into account i; sums of its tile must be taken anew.
+    pub fn set(&mut self, i: usize, value: Scaled) {
+        self.tile_mut(i / TILE).set(i % TILE, value);
+    }
+
+    /// Bytes of state.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let drained: usize = self.tiles.iter().map(|t| t.drained.len() * size_of::<i32>()).sum();
+        self.mantissas.len() * size_of::<F>() + self.tiles.len() * size_of::<Tile>() + drained
+    }
+}
+
+/// One tile of a book, to read.
+#[derive(Clone, Copy)]
+pub struct TileRef<'a, F> {
+    pub m: &'a [F],
+    pub tile: &'a Tile,
+}
+
+impl<F: Real> TileRef<'_, F> {
+    #[must_use]
+    pub fn value(&self, i: usize) -> Scaled {
+        Scaled::new(self.m[i].to_f64(), F::BLOCK * self.tile.block(i) + self.tile.exponent)
+    }
+
+    #[must_use]
+    pub fn sum(&self) -> Scaled {
+        Scaled::new(lanes::sum(self.m), self.tile.exponent)
+    }
+
+    /// `sum value * row`. Where the float sum could hide a drained trader's part, it is taken term by term from `exact`.
+    pub fn dot(&self, row: &[F], exact: impl Fn(usize) -> Scaled) -> Scaled {
+        if self.tile.floor.is_infinite() {
+            return Scaled::ZERO;
+        }
+        let sum = lanes::dot(self.m, row);
+        if sum >= if self.tile.drained.is_empty() { F::LIMIT } else { F::SUM_MIN } {
+            return Scaled::new(sum, self.tile.exponent);
+        }
+        let terms = (0..self.m.len()).map(|i| self.value(i) * exact(i));
+        Scaled::sum(terms)
+    }
+}
+
+/// One tile of a book, to change.
+pub struct TileMut<'a, F> {
+    pub m: &'a mut [F],
+    pub tile: &'a mut Tile,
+}
+
+impl<F: Real> TileMut<'_, F> {
+    #[must_use]
+    pub fn as_ref(&self) -> TileRef<'_, F> {
+        TileRef { m: self.m, tile: self.tile }
+    }
+
+    /// Multiplies every account by its entry of `row` (all in [0, 1], the least positive one `least`) and returns the new sum.
+    pub fn multiply(&mut self, row: &[F], least: f64, exact: impl Fn(usize) -> Scaled) -> Scaled {
+        if self.tile.floor.is_infinite() {
+            return Scaled::ZERO;
+        }
+        if self.tile.floor * least < F::LIMIT {
+            self.normalise();
+        }
+        if self.tile.floor * least < F::LIMIT || F::from_f64(least).to_f64() < F::LIMIT {
+            self.assign(|old, i| old * exact(i));
+            return self.as_ref().sum();
+        }
+        let sum = lanes::multiply(self.m, row);
+        self.tile.floor *= least;
+        self.tile.ceiling *= 1.0 + f32::SUM_TOLERANCE;
+        if sum < F::SUM_MIN || self.tile.ceiling > F::CEILING {
+            self.normalise();
+            return self.as_ref().sum();
+        }
+        Scaled::new(sum, self.tile.exponent)
+    }
+
+    /// `value = keep * value + inflow * rho`, returning `sum rho * value` of before.
+    pub fn affine(&mut self, rho: TileRef<'_, F>, keep: f64, inflow: Scaled) -> Scaled {
+        if self.tile.floor.is_infinite() && (inflow.is_zero() || rho.tile.floor.is_infinite()) {
+            return Scaled::ZERO;
+        }
+        let given_back_exponent = self.tile.exponent + rho.tile.exponent + F::TOP;
+        let raw = inflow.in_units_of(self.tile.exponent - rho.tile.exponent);
+        let least_inflow = raw * rho.tile.floor;
+        // the richest mantissas are near 2^TOP in both books, so `raw` is a plain factor unless this tile is far poorer
+        let plain = self.tile.drained.is_empty()
+            && rho.tile.drained.is_empty()
+            && self.tile.floor.is_finite()
+            && rho.tile.floor.is_finite()
+            && raw <= pow2(8)
+            && least_inflow >= F::LIMIT
+            && (keep == 0.0 || keep * self.tile.floor >= F::LIMIT);
+        if plain {
+            let given_back = lanes::affine(self.m, rho.m, F::from_f64(keep), F::from_f64(raw));
+            self.tile.floor = if keep == 0.0 { least_inflow } else { (keep * self.tile.floor).min(least_inflow) };
+            self.tile.ceiling = keep * self.tile.ceiling + raw * rho.tile.ceiling;
+            if self.tile.ceiling > F::CEILING {
+                self.normalise();
+            }
+            return Scaled::new(given_back, given_back_exponent);
+        }
+        let given_back = Scaled::sum((0..self.m.len()).map(|i| self.as_ref().value(i) * rho.value(i)));
+        self.assign(|old, i| old * keep + rho.value(i) * inflow);
+        given_back
+    }
+
+    /// Adds `factor * other`.
+    pub fn add_scaled(&mut self, other: TileRef<'_, F>, factor: Scaled) {
+        if other.tile.floor.is_infinite() || factor.is_zero() {
+            return;
+        }
+        if self.tile.floor.is_infinite() {
+            self.tile.exponent = other.tile.exponent + factor.exponent;
+            self.tile.drained.clone_from(&other.tile.drained);
+            self.tile.floor = other.tile.floor;
+            self.tile.ceiling = 2.0 * other.tile.ceiling;
+            self.m.copy_from_slice(other.m);
+            lanes::scale(self.m, F::from_f64(factor.mantissa));
+            return;
+        }
+        let raw = factor.in_units_of(self.tile.exponent - other.tile.exponent);
+        let plain = self.tile.drained.is_empty() && other.tile.drained.is_empty();
+        if plain && raw <= pow2(8) && raw * other.tile.floor >= F::LIMIT {
+            lanes::add_scaled(self.m, other.m, F::from_f64(raw));
+            self.tile.floor = self.tile.floor.min(raw * other.tile.floor);
+            self.tile.ceiling += raw * other.tile.ceiling;
+            if self.tile.ceiling > F::CEILING {
+                self.normalise();
+            }
+        } else {
+            self.assign(|old, i| old + other.value(i) * factor);
+        }
+    }
+
+    /// Brings the richest mantissa to [2^TOP, 2^(TOP+1)) and every other into its window. Only exponents change, so no
+    /// value does.
+    pub fn normalise(&mut self) {
+        if self.tile.drained.is_empty() {
+            let (most, least) = lanes::extremes(self.m);
+            if most == 0.0 {
+                *self.tile = Tile::EMPTY;
+                return;
+            }
+            let shift = F::TOP - Scaled::new(most, 0).exponent;
+            if least >= pow2(F::LOW - shift) {
+                // in two steps, since a float may not hold the whole shift
+                lanes::scale(self.m, F::from_f64(pow2(shift / 2)));
+                lanes::scale(self.m, F::from_f64(pow2(shift - shift / 2)));
+                self.tile.exponent -= shift;
+                self.tile.floor = least * pow2(shift);
+                self.tile.ceiling = most * pow2(shift);
+                return;
+            }
+        }
+        self.assign(|old, _| old);
+    }
+
+    /// Replaces every account by `next(value, i)`, in exact scaled arithmetic.
+    pub fn assign(&mut self, next: impl Fn(Scaled, usize) -> Scaled) {
+        let values: Vec<_> = (0..self.m.len()).map(|i| next(self.as_ref().value(i), i)).collect();
+        let richest = values.iter().filter(|v| !v.is_zero()).map(|v| v.exponent).max();
+        let Some(richest) = richest else {
+            self.m.fill(F::ZERO);
+            *self.tile = Tile::EMPTY;
+            return;
+        };
+        self.tile.exponent = richest - F::TOP;
+        self.tile.drained.clear();
+        self.tile.floor = f64::INFINITY;
+        self.tile.ceiling = 0.0;
+        for (i, &value) in values.iter().enumerate() {
+            self.place(i, value);
+        }
+    }
+
+    /// Puts `value` into account i without touching the others.
+    pub fn set(&mut self, i: usize, value: Scaled) {
+        if self.tile.floor.is_infinite() && !value.is_zero() {
+            self.tile.exponent = value.exponent - F::TOP;
+        }
+        if !value.is_zero() && value.exponent - self.tile.exponent > F::TOP + 16 {
+            self.assign(|old, k| if k == i { value } else { old });
+        } else {
+            self.place(i, value);
+        }
+    }
+
+    fn place(&mut self, i: usize, value: Scaled) {
+        let mut exponent = value.exponent - self.tile.exponent;
+        let mut block = 0;
+        if !value.is_zero() && exponent < F::LOW {
+            block = (exponent - F::LOW).div_euclid(F::BLOCK);
+            exponent -= block * F::BLOCK;
+        }
+        if block != 0 && self.tile.drained.is_empty() {
+            self.tile.drained = vec![0; self.m.len()];
+        }
+        if !self.tile.drained.is_empty() {
+            self.tile.drained[i] = i32::try_from(block).expect("wealth above 2^-10^11");
+        }
+        let mantissa = value.mantissa * pow2(exponent);
+        self.m[i] = F::from_f64(mantissa);
+        if mantissa > 0.0 {
+            // a little slack for the rounding to f32
+            self.tile.floor = self.tile.floor.min(mantissa * 0.999_999);
+            self.tile.ceiling = self.tile.ceiling.max(mantissa * 1.000_001);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Accounts: who holds how much money, and what they started with.
+
+pub mod book;
+pub mod groups;
+pub mod prior;

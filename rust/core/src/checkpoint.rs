@@ -1,0 +1,402 @@
+//! Checkpoints: one safetensors file with every book, and a header in its metadata.
+//!
+//! A file is written under a temporary name, synced and renamed, so a path holds a whole checkpoint or the one before.
+//! A BLAKE3 hash of the header and of every tensor tells a damaged file.
+
+use crate::accounts::book::{Book, TILE, Tile};
+use crate::accounts::groups::Groups;
+use crate::error::{MarketError, Result};
+use crate::grue::Tax;
+use crate::grue::definitions::{Histories, Node};
+use crate::grue::kernel::{Kernel, Rows};
+use crate::grue::provenance::{Column, Provenance};
+use crate::grue::stays::{Levied, Stays};
+use crate::ledger::{Cause, Entry, Open};
+use crate::market::Market;
+use crate::market::lazy::Lazy;
+use crate::market::state::{Accounts, Clock, Roster, State, Traders};
+use crate::real::Real;
+use crate::scaled::Scaled;
+use bytemuck::Pod;
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const FORMAT: u32 = 1;
+const HEADER: &str = "gruemarket";
+const HASH: &str = "blake3";
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: u32,
+    dtype: String,
+    traders: usize,
+    reserve_at_start: f64,
+    group_count: usize,
+    outcomes: usize,
+    fraction: f64,
+    tax: Option<Tax>,
+    provenance: bool,
+    definitions: bool,
+    total: Scaled,
+    bankruptcies: bool,
+    entered: usize,
+    reserve: f64,
+    clock: Clock,
+    stages: Vec<u32>,
+    /// Stage and batch of the ledger's open batch.
+    open: Option<(u32, u64)>,
+    levied: Option<Vec<Levied>>,
+}
+
+/// Tensors by name, as little-endian bytes.
+#[derive(Default)]
+struct Tensors(BTreeMap<String, (Dtype, Vec<u8>)>);
+
+impl Tensors {
+    fn put<T: Pod>(&mut self, name: &str, dtype: Dtype, values: &[T]) {
+        self.0.insert(name.to_owned(), (dtype, bytemuck::cast_slice(values).to_vec()));
+    }
+
+    fn put_all<T: Pod>(&mut self, name: &str, dtype: Dtype, values: impl Iterator<Item = T>) {
+        self.put(name, dtype, &values.collect::<Vec<_>>());
+    }
+
+    fn put_book<F: Real>(&mut self, name: &str, book: &Book<F>) {
+        let dtype = if F::DTYPE == "f32" { Dtype::F32 } else { Dtype::F64 };
+        self.put(&format!("{name}.mantissas"), dtype, &book.mantissas);
+        self.put_all(&format!("{name}.exponents"), Dtype::I64, book.tiles.iter().map(|t| t.exponent));
+        self.put_all(&format!("{name}.floors"), Dtype::F64, book.tiles.iter().map(|t| t.floor));
+        self.put_all(&format!("{name}.ceilings"), Dtype::F64, book.tiles.iter().map(|t| t.ceiling));
+        self.put_all(&format!("{name}.drained"), Dtype::I64, book.tiles.iter().map(|t| t.drained.len() as i64));
+        let blocks = book.tiles.iter().flat_map(|t| t.drained.iter().copied());
+        self.put_all(&format!("{name}.blocks"), Dtype::I32, blocks);
+    }
+
+    fn hash(&self, header: &str) -> String {
+        let views = self.0.iter().map(|(name, (_, bytes))| (name.as_str(), bytes.as_slice()));
+        hash(header, views)
+    }
+}
+
+fn hash<'a>(header: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(header.as_bytes());
+    for (name, bytes) in tensors {
+        hasher.update(name.as_bytes());
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+impl<F: Real> Market<F> {
+    /// Saves the market to `path`; `note` is kept with it.
+    pub fn save(&self, path: &Path, note: &str) -> Result<()> {
+        let fault = |source: std::io::Error| MarketError::Io { path: path.display().to_string(), source };
+        let (header, tensors) = self.freeze(note);
+        let header = serde_json::to_string(&header).map_err(|e| fault(std::io::Error::other(e)))?;
+        let metadata = HashMap::from([
+            (HASH.to_owned(), tensors.hash(&header)),
+            (HEADER.to_owned(), header),
+        ]);
+        let views = tensors.0.iter().map(|(name, (dtype, bytes))| {
+            let length = bytes.len() * 8 / dtype.bitsize();
+            TensorView::new(*dtype, vec![length], bytes).map(|view| (name.as_str(), view))
+        });
+        let views = views.collect::<std::result::Result<Vec<_>, _>>().map_err(|e| fault(std::io::Error::other(e)))?;
+        let temporary = temporary_name(path);
+        let written = write(views, metadata, &temporary, path);
+        if written.is_err() {
+            // the fault that is reported matters more than one in clearing up after it
+            let _ = std::fs::remove_file(&temporary);
+        }
+        written.map_err(fault)
+    }
+
+    fn freeze(&self, note: &str) -> (Header, Tensors) {
+        let (traders, state) = (self.traders(), self.state());
+        let mut tensors = Tensors::default();
+        tensors.put("note", Dtype::U8, note.as_bytes());
+        tensors.put_book("prior", &traders.prior);
+        tensors.put_all("entrants.episodes", Dtype::I64, traders.entrants.iter().map(|e| e.0 as i64));
+        tensors.put_all("entrants.traders", Dtype::U32, traders.entrants.iter().map(|e| e.1));
+        tensors.put("groups", Dtype::U32, &traders.groups.ids);
+        tensors.put_book("wealth", &state.accounts.wealth);
+        if !traders.entrants.is_empty() {
+            tensors.put_book("rho", &state.roster.rho);
+        }
+        if let Some(book) = &state.accounts.unredefined {
+            tensors.put_book("unredefined", book);
+        }
+        if let Some(histories) = &state.accounts.histories {
+            tensors.put_book("scores", &histories.scores);
+            tensors.put("last", Dtype::U32, &histories.last);
+            tensors.put("tax_bits", Dtype::F64, &histories.tax_bits);
+        }
+        if let Some(Tax { kernel: Kernel::Rows(rows), .. }) = &traders.tax {
+            tensors.put_all("kernel.starts", Dtype::I64, rows.starts().iter().map(|&s| s as i64));
+            tensors.put("kernel.targets", Dtype::U32, rows.targets());
+            tensors.put("kernel.shares", Dtype::F64, rows.shares());
+        }
+        if let Some(open) = &state.open {
+            tensors.put("open.wealth", Dtype::F64, &open.wealth);
+            tensors.put("open.paid", Dtype::F64, &open.paid);
+            tensors.put("open.received", Dtype::F64, &open.received);
+            tensors.put("open.entered", Dtype::F64, &open.entered);
+        }
+        let columns = state.provenance.columns();
+        for (i, column) in columns.iter().enumerate() {
+            tensors.put(&format!("provenance.{i}"), Dtype::F64, &column.shares);
+        }
+        if let Some(lazy) = &state.lazy {
+            tensors.put("touched", Dtype::U32, &lazy.touched);
+            tensors.put_all("lazy.money", Dtype::F64, lazy.money.iter().flatten().copied());
+            tensors.put("lazy.squares", Dtype::F64, &lazy.squares);
+        }
+        let nodes = self.nodes();
+        tensors.put_all("nodes.clocks", Dtype::I64, nodes.iter().map(|n| n.clock as i64));
+        tensors.put_all("nodes.sources", Dtype::U32, nodes.iter().map(|n| n.source));
+        tensors.put_all("nodes.before", Dtype::U32, nodes.iter().map(|n| n.before));
+        let entries = self.entries();
+        tensors.put_all("ledger.stages", Dtype::U32, entries.iter().map(|e| e.stage));
+        tensors.put_all("ledger.batches", Dtype::I64, entries.iter().map(|e| e.batch as i64));
+        tensors.put_all("ledger.causes", Dtype::U32, entries.iter().map(|e| e.cause as u32));
+        tensors.put_all("ledger.groups", Dtype::U32, entries.iter().map(|e| e.group));
+        tensors.put_all("ledger.amounts", Dtype::F64, entries.iter().map(|e| e.amount));
+        let lazy = state.lazy.as_deref();
+        let header = Header {
+            format: FORMAT,
+            dtype: F::DTYPE.to_owned(),
+            traders: self.len(),
+            reserve_at_start: traders.reserve,
+            group_count: traders.groups.count,
+            outcomes: traders.outcomes,
+            fraction: traders.fraction,
+            tax: traders.tax.as_ref().map(Tax::without_rows),
+            provenance: traders.provenance,
+            definitions: traders.definitions,
+            total: state.accounts.total,
+            bankruptcies: state.accounts.bankruptcies,
+            entered: state.roster.entered,
+            reserve: state.roster.reserve,
+            clock: state.clock.clone(),
+            stages: columns.iter().map(|c| c.stage).collect(),
+            open: state.open.as_ref().map(|open| (open.stage, open.batch)),
+            levied: lazy.map(|l| l.stays.levied().to_vec()),
+        };
+        (header, tensors)
+    }
+}
+
+fn temporary_name(path: &Path) -> PathBuf {
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+}
+
+fn write(
+    views: Vec<(&str, TensorView<'_>)>,
+    metadata: HashMap<String, String>,
+    temporary: &Path,
+    path: &Path,
+) -> std::io::Result<()> {
+    safetensors::serialize_to_file(views, Some(metadata), temporary).map_err(|error| match error {
+        safetensors::SafeTensorError::IoError(source) => source,
+        other => std::io::Error::other(other),
+    })?;
+    File::open(temporary)?.sync_all()?;
+    std::fs::rename(temporary, path)?;
+    // the rename itself is safe only once the folder is; where a folder cannot be opened it need not be
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    File::open(folder).map_or(Ok(()), |folder| folder.sync_all())
+}
+
+/// A checkpoint that has been read and found whole.
+pub struct Checkpoint {
+    path: String,
+    header: Header,
+    bytes: Vec<u8>,
+}
+
+impl Checkpoint {
+    pub fn read(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|source| MarketError::Io { path: name.clone(), source })?;
+        let fault = |why: &str| MarketError::Checkpoint { path: name.clone(), why: why.to_owned() };
+        let damaged = || fault("not a whole gruemarket checkpoint (truncated or damaged); use an older copy");
+        let (_, info) = SafeTensors::read_metadata(&bytes).map_err(|_| damaged())?;
+        let metadata = info.metadata().as_ref().ok_or_else(damaged)?;
+        let text = metadata.get(HEADER).ok_or_else(|| fault("a safetensors file, but not a gruemarket checkpoint"))?;
+        let version: Version = serde_json::from_str(text).map_err(|_| damaged())?;
+        if version.format > FORMAT {
+            return Err(fault(&format!(
+                "checkpoint format {}, newer than this gruemarket's {FORMAT}; install a newer gruemarket",
+                version.format
+            )));
+        }
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|_| damaged())?;
+        let views: BTreeMap<_, _> = tensors.iter().map(|(name, view)| (name.to_owned(), view.data())).collect();
+        let found = hash(text, views.iter().map(|(name, data)| (name.as_str(), *data)));
+        if metadata.get(HASH) != Some(&found) {
+            return Err(damaged());
+        }
+        let header = serde_json::from_str(text).map_err(|_| damaged())?;
+        Ok(Self { path: name, header, bytes })
+    }
+
+    #[must_use]
+    pub fn dtype(&self) -> &str {
+        &self.header.dtype
+    }
+
+    fn fault(&self, why: &str) -> MarketError {
+        MarketError::Checkpoint { path: self.path.clone(), why: why.to_owned() }
+    }
+
+    /// The market and the note kept with it.
+    pub fn market<F: Real>(self) -> Result<(Market<F>, String)> {
+        let tensors = SafeTensors::deserialize(&self.bytes).map_err(|_| self.fault("damaged"))?;
+        let reader = Reader { file: &self, tensors: &tensors };
+        let header = &self.header;
+        let n = header.traders;
+        let entrants = reader.all::<i64>("entrants.episodes")?.into_iter().map(|e| e as u64);
+        let traders = Traders::<F> {
+            prior: Arc::new(reader.book("prior", n)?),
+            reserve: header.reserve_at_start,
+            entrants: entrants.zip(reader.all("entrants.traders")?).collect(),
+            groups: Groups { ids: reader.all("groups")?, count: header.group_count },
+            outcomes: header.outcomes,
+            fraction: header.fraction,
+            tax: reader.tax(n)?,
+            provenance: header.provenance,
+            definitions: header.definitions,
+        };
+        let rho = if reader.has("rho.mantissas") { Arc::new(reader.book("rho", n)?) } else { Arc::clone(&traders.prior) };
+        let histories = if traders.definitions {
+            let scores = reader.book("scores", n)?;
+            Some(Arc::new(Histories { scores, last: reader.all("last")?, tax_bits: reader.all("tax_bits")? }))
+        } else {
+            None
+        };
+        let unredefined =
+            if reader.has("unredefined.mantissas") { Some(Arc::new(reader.book("unredefined", n)?)) } else { None };
+        let mut columns = Vec::new();
+        for (i, &stage) in header.stages.iter().enumerate() {
+            columns.push(Column { stage, shares: Arc::new(reader.all(&format!("provenance.{i}"))?) });
+        }
+        let lazy = match &header.levied {
+            Some(levied) => Some(Arc::new(Lazy {
+                stays: Stays::of(levied),
+                touched: reader.all("touched")?,
+                money: reader.all::<f64>("lazy.money")?.chunks_exact(2).map(|m| [m[0], m[1]]).collect(),
+                squares: reader.all("lazy.squares")?,
+            })),
+            None => None,
+        };
+        let state = State {
+            accounts: Accounts {
+                wealth: Arc::new(reader.book("wealth", n)?),
+                total: header.total,
+                unredefined,
+                histories,
+                bankruptcies: header.bankruptcies,
+            },
+            roster: Roster {
+                weights: Arc::new(traders.weights(&rho)),
+                rho,
+                entered: header.entered,
+                reserve: header.reserve,
+            },
+            clock: header.clock.clone(),
+            provenance: Provenance::from_columns(columns),
+            open: reader.open()?.map(Arc::new),
+            lazy,
+        };
+        let nodes = reader.nodes()?;
+        let entries = reader.entries()?;
+        let note = String::from_utf8(reader.all("note")?).map_err(|_| self.fault("its note is not text"))?;
+        Ok((Market::from_parts(Arc::new(traders), state, entries, nodes), note))
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
+}
+
+struct Reader<'a> {
+    file: &'a Checkpoint,
+    tensors: &'a SafeTensors<'a>,
+}
+
+impl Reader<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.tensors.tensor(name).is_ok()
+    }
+
+    fn all<T: Pod>(&self, name: &str) -> Result<Vec<T>> {
+        let view = self.tensors.tensor(name).map_err(|_| self.file.fault(&format!("has no tensor {name}")))?;
+        if view.data().len() % size_of::<T>() != 0 {
+            return Err(self.file.fault(&format!("tensor {name} has the wrong type")));
+        }
+        Ok(view.data().chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect())
+    }
+
+    fn book<F: Real>(&self, name: &str, traders: usize) -> Result<Book<F>> {
+        let part = |part: &str| format!("{name}.{part}");
+        let mantissas: Vec<F> = self.all(&part("mantissas"))?;
+        let exponents: Vec<i64> = self.all(&part("exponents"))?;
+        let (floors, ceilings): (Vec<f64>, Vec<f64>) = (self.all(&part("floors"))?, self.all(&part("ceilings"))?);
+        let (drained, blocks): (Vec<i64>, Vec<i32>) = (self.all(&part("drained"))?, self.all(&part("blocks"))?);
+        if mantissas.len() != traders || exponents.len() != traders.div_ceil(TILE) {
+            return Err(self.file.fault(&format!("book {name} has the wrong size")));
+        }
+        let mut rest = blocks.as_slice();
+        let mut tiles = Vec::new();
+        for (t, &exponent) in exponents.iter().enumerate() {
+            let (own, others) = rest.split_at((drained[t] as usize).min(rest.len()));
+            rest = others;
+            tiles.push(Tile { exponent, floor: floors[t], ceiling: ceilings[t], drained: own.to_vec() });
+        }
+        Ok(Book { mantissas, tiles })
+    }
+
+    /// The tax, its kernel's rows put back.
+    fn tax(&self, traders: usize) -> Result<Option<Tax>> {
+        let Some(mut tax) = self.file.header.tax.clone() else { return Ok(None) };
+        if let Kernel::Rows(rows) = &mut tax.kernel {
+            let targets: Vec<_> = self.all::<u32>("kernel.targets")?.into_iter().map(i64::from).collect();
+            *rows = Rows::new(&self.all::<i64>("kernel.starts")?, &targets, &self.all::<f64>("kernel.shares")?, traders)?;
+        }
+        Ok(Some(tax))
+    }
+
+    fn open(&self) -> Result<Option<Open>> {
+        let Some((stage, batch)) = self.file.header.open else { return Ok(None) };
+        let (wealth, paid) = (self.all("open.wealth")?, self.all("open.paid")?);
+        let (received, entered) = (self.all("open.received")?, self.all("open.entered")?);
+        Ok(Some(Open { stage, batch, wealth, paid, received, entered }))
+    }
+
+    fn nodes(&self) -> Result<Vec<Node>> {
+        let clocks: Vec<i64> = self.all("nodes.clocks")?;
+        let (sources, before): (Vec<u32>, Vec<u32>) = (self.all("nodes.sources")?, self.all("nodes.before")?);
+        let nodes = clocks.into_iter().zip(sources).zip(before);
+        Ok(nodes.map(|((clock, source), before)| Node { clock: clock as u64, source, before }).collect())
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>> {
+        let stages: Vec<u32> = self.all("ledger.stages")?;
+        let batches: Vec<i64> = self.all("ledger.batches")?;
+        let groups: Vec<u32> = self.all("ledger.groups")?;
+        let amounts: Vec<f64> = self.all("ledger.amounts")?;
+        let causes = self.all::<u32>("ledger.causes")?.into_iter().map(Cause::from_number);
+        let rows = stages.into_iter().zip(batches).zip(causes).zip(groups).zip(amounts);
+        Ok(rows
+            .map(|((((stage, batch), cause), group), amount)| Entry { stage, batch: batch as u64, cause, group, amount })
+            .collect())
+    }
+}

@@ -1,0 +1,87 @@
+//! The ledger: every transfer by cause, double entry, by group and batch.
+
+use crate::scaled::Scaled;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Settlement,
+    TaxPaid,
+    TaxReceived,
+    Entry,
+}
+
+impl Cause {
+    /// The cause whose `as u32` is `number`.
+    #[must_use]
+    pub fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::Settlement,
+            1 => Self::TaxPaid,
+            2 => Self::TaxReceived,
+            _ => Self::Entry,
+        }
+    }
+}
+
+/// Money that moved between a group and the counterparty of its cause, as a share of all money.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Entry {
+    pub stage: u32,
+    pub batch: u64,
+    pub cause: Cause,
+    pub group: u32,
+    /// Settlements: what the group won (negative: lost). Else the amount that moved, >= 0.
+    pub amount: f64,
+}
+
+/// What has moved in the batch that is open.
+#[derive(Clone, Debug, Default)]
+pub struct Open {
+    pub stage: u32,
+    pub batch: u64,
+    /// Each group's wealth when the batch began.
+    pub wealth: Vec<f64>,
+    pub paid: Vec<f64>,
+    pub received: Vec<f64>,
+    pub entered: Vec<f64>,
+}
+
+impl Open {
+    #[must_use]
+    pub fn new(stage: u32, batch: u64, wealth: Vec<f64>) -> Self {
+        let zero = vec![0.0; wealth.len()];
+        Self { stage, batch, wealth, paid: zero.clone(), received: zero.clone(), entered: zero }
+    }
+
+    /// The entries of the batch, given the groups' wealth now. What neither tax nor entry explains was won or lost.
+    pub fn entries(&self, wealth: &[f64]) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for g in 0..wealth.len() {
+            let explained = self.received[g] - self.paid[g] + self.entered[g];
+            let won = wealth[g] - self.wealth[g] - explained;
+            // a lone group's settlement is rounding alone: the market's other side is the group itself
+            let won = if wealth.len() == 1 { 0.0 } else { won };
+            let rows = [
+                (Cause::Entry, self.entered[g]),
+                (Cause::TaxPaid, self.paid[g]),
+                (Cause::TaxReceived, self.received[g]),
+                (Cause::Settlement, won),
+            ];
+            #[allow(clippy::cast_possible_truncation)]
+            entries.extend(rows.into_iter().filter(|r| r.1 != 0.0).map(|(cause, amount)| Entry {
+                stage: self.stage,
+                batch: self.batch,
+                cause,
+                group: g as u32,
+                amount,
+            }));
+        }
+        entries
+    }
+}
+
+/// A book's units in shares of all money.
+#[must_use]
+pub fn per_unit(reserve: f64, total: Scaled) -> Scaled {
+    if total.is_zero() { Scaled::ZERO } else { Scaled::new(1.0 - reserve, 0) / total }
+}

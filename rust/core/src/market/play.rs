@@ -1,0 +1,422 @@
+//! Playing rounds: clearing and settlement, tile by tile.
+//!
+//! Kelly clearing (Beygelzimer, Langford, Pennock 2012, arXiv 1201.6655): the price of outcome k is the stake-weighted mean
+//! of the forecasts, `c_k = sum w b q_k / sum w b`, and settlement multiplies a trader's wealth by `b q(x) / c(x) + 1 - b`.
+//! The books are not divided by the price: wealth is multiplied by `b q(x) + c(x) (1 - b)` and the book's total falls to
+//! `c(x)` of what it was. So where everybody stakes everything a settlement needs no price, and a tile stays in the cache
+//! while many rounds pass over it.
+
+use crate::accounts::book::{Book, TILE, TileMut, TileRef};
+use crate::error::{MarketError, Result};
+use crate::grue::levy::Levy;
+use crate::lanes;
+use crate::market::state::{Accounts, Roster};
+use crate::market::tax::Taxman;
+use crate::real::Real;
+use crate::rounds::{Layout, Rounds};
+use crate::scaled::Scaled;
+use crate::threads;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Forecasts read between two looks at whether the caller wants to stop.
+const CHUNK: usize = 1 << 27;
+
+/// Prices (rounds x width) and losses in bits, round after round.
+#[derive(Clone, Debug, Default)]
+pub struct Played {
+    pub prices: Vec<f64>,
+    pub losses: Vec<f64>,
+}
+
+/// Likelihoods multiplied up over each trader's awake rounds, the price standing in while it sleeps.
+pub struct Track<F> {
+    pub book: Book<F>,
+    /// `sum log2 c(x)` over the rounds tracked.
+    pub log2_prices: f64,
+}
+
+impl<F: Real> Track<F> {
+    #[must_use]
+    pub fn new(traders: usize) -> Self {
+        Self { book: Book::from_values(traders, |_| Scaled::ONE), log2_prices: 0.0 }
+    }
+
+    /// Adds each trader's regret in bits to `regret`.
+    pub fn add_to(&self, regret: &mut [f64]) {
+        for (i, sum) in regret.iter_mut().enumerate() {
+            *sum += self.book.value(i).log2() - self.log2_prices;
+        }
+    }
+}
+
+/// One tile's part of everything that moves with wealth.
+struct Task<'a, F> {
+    tile: usize,
+    wealth: TileMut<'a, F>,
+    unredefined: Option<TileMut<'a, F>>,
+    scores: Option<TileMut<'a, F>>,
+    track: Option<TileMut<'a, F>>,
+    rho: TileRef<'a, F>,
+}
+
+/// Rows that a worker reads forecasts into.
+struct Scratch<F> {
+    row: Vec<F>,
+    sums: Vec<F>,
+    ones: Vec<f64>,
+}
+
+impl<F: Real> Scratch<F> {
+    fn new(traders: usize) -> Self {
+        let n = traders.min(TILE);
+        Self { row: vec![F::ZERO; n], sums: vec![F::ZERO; n], ones: vec![1.0; n] }
+    }
+}
+
+fn tasks<'a, F: Real>(
+    accounts: &'a mut Accounts<F>,
+    track: Option<&'a mut Book<F>>,
+    rho: &'a Book<F>,
+) -> Vec<Task<'a, F>> {
+    let mut unredefined = accounts.unredefined.as_mut().map(|b| Arc::make_mut(b).tiles_mut());
+    let mut scores = accounts.histories.as_mut().map(|h| Arc::make_mut(h).scores.tiles_mut());
+    let mut track = track.map(Book::tiles_mut);
+    let wealth = Arc::make_mut(&mut accounts.wealth).tiles_mut().enumerate();
+    wealth
+        .map(|(tile, wealth)| Task {
+            tile,
+            wealth,
+            unredefined: unredefined.as_mut().and_then(Iterator::next),
+            scores: scores.as_mut().and_then(Iterator::next),
+            track: track.as_mut().and_then(Iterator::next),
+            rho: rho.tile(tile),
+        })
+        .collect()
+}
+
+impl<F: Real> Task<'_, F> {
+    fn range(&self) -> Range<usize> {
+        self.tile * TILE..self.tile * TILE + self.wealth.m.len()
+    }
+
+    fn tax(&mut self, levy: &Levy<'_>, scratch: &mut Scratch<F>) -> Scaled {
+        if let Some(old) = &mut self.unredefined {
+            levy.apply_stay(self.tile, old, self.rho, &mut scratch.row[..self.wealth.m.len()]);
+        }
+        levy.apply(self.tile, &mut self.wealth, self.rho)
+    }
+
+    /// Multiplies everything that moves with wealth by `row`; returns the new sum of wealth.
+    fn multiply(&mut self, row: &[F], least: f64, exact: impl Fn(usize) -> Scaled) -> Scaled {
+        for companion in [&mut self.unredefined, &mut self.scores].into_iter().flatten() {
+            companion.multiply(row, least, &exact);
+        }
+        self.wealth.multiply(row, least, &exact)
+    }
+
+    /// The stake-weighted sums of round t's forecasts, one an outcome, then the sum of stakes where not all is staked.
+    /// False where a forecast is not valid.
+    fn measure<P: Real>(&self, game: &Game<'_, P>, t: usize, scratch: &mut Scratch<F>, sums: &mut Vec<Scaled>) -> bool {
+        let (rounds, range) = (game.rounds, self.range());
+        let n = range.len();
+        let stakes = if game.everything { None } else { Some(stakes_of(rounds, t, &range, &scratch.ones)) };
+        let (row, totals) = (&mut scratch.row[..n], &mut scratch.sums[..n]);
+        totals.fill(F::ZERO);
+        for k in 0..rounds.width() {
+            if !rounds.load(t, k, range.clone(), row).valid {
+                return false;
+            }
+            if rounds.layout == Layout::Full {
+                lanes::add_row(totals, row);
+            }
+            if let Some(stakes) = stakes {
+                lanes::weigh(row, stakes, game.fraction);
+            }
+            let exact = |i: usize| Scaled::new(rounds.at(t, k, range.start + i), 0) * game.stake(stakes, i);
+            sums.push(self.wealth.as_ref().dot(row, exact));
+        }
+        if let Some(stakes) = stakes {
+            row.fill(F::ONE);
+            lanes::weigh(row, stakes, game.fraction);
+            sums.push(self.wealth.as_ref().dot(row, |i| Scaled::new(game.stake(Some(stakes), i), 0)));
+        }
+        rounds.layout != Layout::Full || lanes::near_one(totals, P::SUM_TOLERANCE.max(F::SUM_TOLERANCE))
+    }
+
+    /// Settles round t for traders who stake everything; returns the new sum of wealth, or None for an invalid forecast.
+    fn settle_all<P: Real>(&mut self, game: &Game<'_, P>, t: usize, scratch: &mut Scratch<F>) -> Option<(Scaled, bool)> {
+        let (rounds, range) = (game.rounds, self.range());
+        let x = rounds.outcome(t);
+        let row = &mut scratch.row[..range.len()];
+        let extent = rounds.load(t, x, range.clone(), row);
+        if !extent.valid {
+            return None;
+        }
+        let exact = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
+        if let Some(track) = &mut self.track {
+            track.multiply(row, extent.least, exact);
+        }
+        Some((self.multiply(row, extent.least, exact), extent.zero))
+    }
+
+    /// Settles round t at `price` for traders who stake fractions; returns the new sum of wealth.
+    fn settle_part<P: Real>(&mut self, game: &Game<'_, P>, t: usize, price: Scaled, scratch: &mut Scratch<F>) -> Scaled {
+        let (rounds, range) = (game.rounds, self.range());
+        let (x, n) = (rounds.outcome(t), range.len());
+        let stakes = stakes_of(rounds, t, &range, &scratch.ones);
+        let row = &mut scratch.row[..n];
+        let at = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
+        let plain = price.exponent > -900;
+        if let Some(track) = &mut self.track {
+            rounds.load(t, x, range.clone(), row);
+            for (q, _) in row.iter_mut().zip(stakes).filter(|(_, b)| **b == 0.0) {
+                *q = F::from_f64(price.to_f64());
+            }
+            let least = if plain { lanes::extremes(row).1.min(1.0) } else { 0.0 };
+            track.multiply(row, least, |i| if stakes[i] == 0.0 { price } else { at(i) });
+        }
+        rounds.load(t, x, range.clone(), row);
+        lanes::settle(row, stakes, game.fraction, price.to_f64());
+        let least = if plain { lanes::extremes(row).1.min(1.0) } else { 0.0 };
+        self.multiply(row, least, |i| {
+            let b = stakes[i] * game.fraction;
+            at(i) * b + price * (1.0 - b)
+        })
+    }
+}
+
+fn stakes_of<'a, P: Real>(rounds: &'a Rounds<'_, P>, t: usize, range: &Range<usize>, ones: &'a [f64]) -> &'a [f64] {
+    rounds.stakes(t).map_or(&ones[..range.len()], |b| &b[range.clone()])
+}
+
+/// Applies a levy to whole books; returns `sum rho w` of before where the kernel is `Anything`.
+pub fn levy<F: Real>(accounts: &mut Accounts<F>, roster: &Roster<F>, levy: &Levy<'_>) -> Scaled {
+    let n = accounts.wealth.len();
+    let work = |scratch: &mut Scratch<F>, mut task: Task<'_, F>| task.tax(levy, scratch);
+    let parts = threads::map(tasks(accounts, None, &roster.rho), || Scratch::new(n), work);
+    Scaled::sum(parts.iter().copied())
+}
+
+/// Rounds to play, and how.
+pub struct Game<'a, P> {
+    pub rounds: &'a Rounds<'a, P>,
+    pub fraction: f64,
+    /// Whether everybody stakes everything.
+    pub everything: bool,
+    /// The index of the first round on the market's clock.
+    pub first: u64,
+    pub interrupt: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl<P: Real> Game<'_, P> {
+    fn stake(&self, stakes: Option<&[f64]>, i: usize) -> f64 {
+        stakes.map_or(1.0, |b| b[i] * self.fraction)
+    }
+
+    /// Plays every round against `accounts`. On an interruption `accounts` stands after the last settled round.
+    pub fn play<F: Real>(
+        &self,
+        accounts: &mut Accounts<F>,
+        roster: &Roster<F>,
+        mut taxman: Taxman<'_, F>,
+        mut track: Option<&mut Track<F>>,
+    ) -> Result<Played> {
+        let mut played = Played::default();
+        if self.everything && !taxman.by_round() && track.is_none() {
+            self.flow(accounts, roster, &mut played)?;
+            return Ok(played);
+        }
+        for t in 0..self.rounds.rounds {
+            if (self.interrupt)() {
+                return Err(MarketError::Interrupted { rounds: t as u64 });
+            }
+            self.step(accounts, roster, &mut taxman, track.as_deref_mut(), t, &mut played)?;
+        }
+        Ok(played)
+    }
+
+    /// Untaxed rounds in which everybody stakes everything: tile after tile through many rounds.
+    fn flow<F: Real>(&self, accounts: &mut Accounts<F>, roster: &Roster<F>, played: &mut Played) -> Result<()> {
+        let (n, width) = (self.rounds.traders, self.rounds.width());
+        let per_chunk = (CHUNK / (n * width)).clamp(1, 4096);
+        // with one row a round its price is the ratio of the totals; with more, each outcome has a sum of its own
+        let measured = if width == 1 { 0 } else { width };
+        for start in (0..self.rounds.rounds).step_by(per_chunk) {
+            if (self.interrupt)() {
+                return Err(MarketError::Interrupted { rounds: start as u64 });
+            }
+            let span = start..(start + per_chunk).min(self.rounds.rounds);
+            let before = if start == 0 { None } else { Some(accounts.clone()) };
+            let parts = threads::map(
+                tasks(accounts, None, &roster.rho),
+                || Scratch::new(n),
+                |scratch, mut task| {
+                    let mut sums = Vec::with_capacity(span.len() * (measured + 1));
+                    let mut zero = false;
+                    for t in span.clone() {
+                        if measured > 0 && !task.measure(self, t, scratch, &mut sums) {
+                            return Err(t);
+                        }
+                        let (sum, zeros) = task.settle_all(self, t, scratch).ok_or(t)?;
+                        zero |= zeros;
+                        sums.push(sum);
+                    }
+                    Ok((sums, zero))
+                },
+            );
+            drop(before);
+            self.check(&parts, n)?;
+            let parts: Vec<_> = parts.into_iter().flatten().collect();
+            accounts.bankruptcies |= parts.iter().any(|p| p.1);
+            for (row, t) in span.enumerate() {
+                let sum = |k: usize| Scaled::sum(parts.iter().map(|p| p.0[row * (measured + 1) + k]));
+                let total = sum(measured);
+                let sums: Vec<_> = if width == 1 { vec![total] } else { (0..width).map(sum).collect() };
+                self.record(&sums, accounts.total, t, played)?;
+                accounts.total = total;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first invalid forecast among the tiles' results, as an error.
+    fn check<R>(&self, parts: &[std::result::Result<R, usize>], n: usize) -> Result<()> {
+        let bad = parts.iter().enumerate().filter_map(|(tile, p)| p.as_ref().err().map(|&t| (t, tile))).min();
+        bad.map_or(Ok(()), |(t, tile)| Err(self.rounds.fault(t, tile * TILE..((tile + 1) * TILE).min(n))))
+    }
+
+    /// Writes down the prices `sums / stake` of round t.
+    fn record(&self, sums: &[Scaled], stake: Scaled, t: usize, played: &mut Played) -> Result<Scaled> {
+        let price = sums[self.rounds.outcome(t)] / stake;
+        if price.is_zero() {
+            let known = self.rounds.layout != Layout::Likelihood;
+            let outcome = if known { self.rounds.happened[t].to_string() } else { "(by likelihoods)".to_owned() };
+            return Err(MarketError::Impossible { episode: None, round: t as u64, outcome });
+        }
+        played.prices.extend(sums.iter().map(|&s| (s / stake).to_f64()));
+        played.losses.push(-price.log2());
+        Ok(price)
+    }
+
+    /// One round: the tax, the price, the settlement.
+    fn step<F: Real>(
+        &self,
+        accounts: &mut Accounts<F>,
+        roster: &Roster<F>,
+        taxman: &mut Taxman<'_, F>,
+        mut track: Option<&mut Track<F>>,
+        t: usize,
+        played: &mut Played,
+    ) -> Result<()> {
+        let n = self.rounds.traders;
+        let due = taxman.due(self.first + t as u64)?;
+        let levy = taxman.prepare(accounts, roster, due);
+        let measured = if self.everything && self.rounds.width() == 1 { 0 } else { self.rounds.width() };
+        let parts = threads::map(
+            tasks(accounts, track.as_deref_mut().map(|t| &mut t.book), &roster.rho),
+            || Scratch::new(n),
+            |scratch, mut task| {
+                let given_back = levy.as_ref().map_or(Scaled::ZERO, |levy| task.tax(levy, scratch));
+                let mut sums = Vec::with_capacity(measured + 1);
+                if measured > 0 && !task.measure(self, t, scratch, &mut sums) {
+                    return Err(t);
+                }
+                let mut zero = false;
+                if self.everything {
+                    let (sum, zeros) = task.settle_all(self, t, scratch).ok_or(t)?;
+                    sums.push(sum);
+                    zero = zeros;
+                }
+                Ok((sums, zero, given_back))
+            },
+        );
+        self.check(&parts, n)?;
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        taxman.collect(levy.as_ref(), accounts, roster, Scaled::sum(parts.iter().map(|p| p.2)));
+        let sums: Vec<_> = (0..=measured).map(|k| Scaled::sum(parts.iter().map(|p| p.0[k]))).collect();
+        let log2_price = if self.everything {
+            accounts.bankruptcies |= parts.iter().any(|p| p.1);
+            let total = sums[measured];
+            let prices = if measured == 0 { &sums[..] } else { &sums[..measured] };
+            let price = self.record(prices, accounts.total, t, played)?;
+            accounts.total = total;
+            price.log2()
+        } else if sums[measured].is_zero() {
+            // nobody awake has money
+            self.record_asleep(played);
+            let uniform = Scaled::new(1.0 / self.rounds.outcomes as f64, 0);
+            if let Some(track) = track.as_deref_mut() {
+                self.track_asleep(track, t, uniform);
+            }
+            uniform.log2()
+        } else {
+            let price = self.record(&sums[..measured], sums[measured], t, played)?;
+            self.settle(accounts, roster, track.as_deref_mut(), t, price);
+            price.log2()
+        };
+        if let Some(track) = track {
+            track.log2_prices += log2_price;
+        }
+        Ok(())
+    }
+
+    /// Nobody awake: the price is uniform and no money moves.
+    #[allow(clippy::cast_precision_loss)]
+    fn record_asleep(&self, played: &mut Played) {
+        let outcomes = self.rounds.outcomes as f64;
+        played.prices.extend(std::iter::repeat_n(1.0 / outcomes, self.rounds.width()));
+        played.losses.push(outcomes.log2());
+    }
+
+    /// The regret of those who are awake without money, against the uniform price.
+    fn track_asleep<F: Real>(&self, track: &mut Track<F>, t: usize, price: Scaled) {
+        let x = self.rounds.outcome(t);
+        for (tile, mut factors) in track.book.tiles_mut().enumerate() {
+            let awake = |i: usize| self.rounds.stakes(t).is_none_or(|b| b[tile * TILE + i] > 0.0);
+            factors.assign(|old, i| {
+                let likelihood = Scaled::new(self.rounds.at(t, x, tile * TILE + i), 0);
+                old * if awake(i) { likelihood } else { price }
+            });
+        }
+    }
+
+    fn settle<F: Real>(
+        &self,
+        accounts: &mut Accounts<F>,
+        roster: &Roster<F>,
+        track: Option<&mut Track<F>>,
+        t: usize,
+        price: Scaled,
+    ) {
+        let n = self.rounds.traders;
+        let parts = threads::map(
+            tasks(accounts, track.map(|t| &mut t.book), &roster.rho),
+            || Scratch::new(n),
+            |scratch, mut task| task.settle_part(self, t, price, scratch),
+        );
+        accounts.total = Scaled::sum(parts.iter().copied());
+        accounts.bankruptcies = true;
+    }
+
+    /// The prices of round t, nothing moved.
+    pub fn price<F: Real>(&self, accounts: &mut Accounts<F>, roster: &Roster<F>) -> Result<Vec<f64>> {
+        let n = self.rounds.traders;
+        let parts = threads::map(
+            tasks(accounts, None, &roster.rho),
+            || Scratch::new(n),
+            |scratch, task| {
+                let mut sums = Vec::new();
+                if task.measure(self, 0, scratch, &mut sums) { Ok(sums) } else { Err(0) }
+            },
+        );
+        self.check(&parts, n)?;
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        let width = self.rounds.width();
+        let sum = |k: usize| Scaled::sum(parts.iter().map(|p| p[k]));
+        let stake = if self.everything { accounts.total } else { sum(width) };
+        #[allow(clippy::cast_precision_loss)]
+        let uniform = 1.0 / width as f64;
+        Ok((0..width).map(|k| if stake.is_zero() { uniform } else { (sum(k) / stake).to_f64() }).collect())
+    }
+}

@@ -1,0 +1,176 @@
+//! Reading a market: wealth, provenance, definitions, the ledger. Nothing here changes a bit.
+
+use crate::accounts::groups::Groups;
+use crate::grue::definitions::{Histories, Node};
+use crate::grue::provenance::NEVER;
+use crate::ledger::Entry;
+use crate::market::Market;
+use crate::market::lazy::Lazy;
+use crate::market::state::{Accounts, Clock, Roster, State, Traders};
+use crate::real::Real;
+use crate::scaled::Scaled;
+use std::sync::Arc;
+
+/// A most probable history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    pub trader: u32,
+    /// (first index, trader in force from there on), oldest first.
+    pub segments: Vec<(u64, u32)>,
+    pub tax_bits: f64,
+    /// log2 of the money of this one history.
+    pub log2_share: f64,
+}
+
+impl<F: Real> State<F> {
+    /// Trader j's wealth, in the book's units.
+    pub fn wealth(&self, j: usize) -> Scaled {
+        self.lazy.as_ref().map_or_else(|| self.accounts.wealth.value(j), |lazy| lazy.wealth(&self.accounts, &self.roster, j))
+    }
+
+    /// The share of trader j's money that stood unredefined since the present stage began.
+    fn stayed(&self, j: usize) -> f64 {
+        let old = match &self.lazy {
+            Some(lazy) => lazy.unredefined(&self.accounts, &self.roster, j),
+            None => self.accounts.unredefined.as_ref().map(|book| book.value(j)),
+        };
+        let all = self.wealth(j);
+        match old {
+            Some(old) if !all.is_zero() => (old / all).to_f64().min(1.0),
+            _ => 1.0,
+        }
+    }
+}
+
+impl<F: Real> Market<F> {
+    /// The present stage; "" before the first.
+    #[must_use]
+    pub fn stage(&self) -> &str {
+        let clock = &self.state.clock;
+        clock.names.get(clock.stage as usize).map_or("", String::as_str)
+    }
+
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.state.clock
+    }
+
+    #[must_use]
+    pub fn traders(&self) -> &Traders<F> {
+        &self.traders
+    }
+
+    #[must_use]
+    pub fn state(&self) -> &State<F> {
+        &self.state
+    }
+
+    /// The ledger's closed batches.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    #[must_use]
+    pub fn groups(&self) -> &Groups {
+        &self.traders.groups
+    }
+
+    #[must_use]
+    pub fn reserve(&self) -> f64 {
+        self.state.roster.reserve
+    }
+
+    /// Every trader's share of all money.
+    #[must_use]
+    pub fn wealth(&self) -> Vec<f64> {
+        let unit = self.state.accounts.share_unit(self.reserve());
+        (0..self.len()).map(|j| (self.state.wealth(j) * unit).to_f64()).collect()
+    }
+
+    /// Its log2; minus infinity for who holds nothing.
+    #[must_use]
+    pub fn log2_wealth(&self) -> Vec<f64> {
+        let unit = self.state.accounts.share_unit(self.reserve());
+        (0..self.len()).map(|j| (self.state.wealth(j) * unit).log2()).collect()
+    }
+
+    /// Every trader's prior in bits.
+    #[must_use]
+    pub fn bits(&self) -> Vec<f64> {
+        (0..self.len()).map(|j| 0.0 - self.traders.prior.value(j).log2()).collect()
+    }
+
+    /// The ledger up to now, the open batch included.
+    #[must_use]
+    pub fn ledger(&self) -> Vec<Entry> {
+        let mut entries = self.entries.clone();
+        if let Some(open) = &self.state.open {
+            entries.extend(open.entries(&self.group_shares()));
+        }
+        entries
+    }
+
+    /// (stage, shares): of each trader's money, the share whose definition last changed in that stage.
+    #[must_use]
+    pub fn provenance(&self) -> Vec<(Option<String>, Vec<f64>)> {
+        let state = &self.state;
+        let stayed: Vec<_> = (0..self.len()).map(|j| state.stayed(j)).collect();
+        let mut all = state.provenance.clone();
+        if state.clock.stages > 0 {
+            all.close_stage(state.clock.stage, &stayed);
+        } else {
+            all.close_stage(NEVER, &stayed);
+        }
+        let name = |stage: u32| state.clock.names.get(stage as usize).cloned();
+        all.columns().iter().map(|c| (name(c.stage), c.shares.to_vec())).collect()
+    }
+
+    /// The most probable histories of the `top` richest traders.
+    #[must_use]
+    pub fn definitions(&self, top: usize) -> Option<Vec<Definition>> {
+        let histories = self.state.accounts.histories.as_ref()?;
+        let unit = self.state.accounts.share_unit(self.reserve());
+        let mut richest: Vec<_> = (0..self.len()).map(|j| (self.state.wealth(j), j)).collect();
+        richest.retain(|(w, _)| !w.is_zero());
+        richest.sort_by(|a, b| b.0.partial_cmp(&a.0).expect("ordered").then(a.1.cmp(&b.1)));
+        richest.truncate(top);
+        Some(richest.into_iter().map(|(_, j)| self.definition(histories, j, unit)).collect())
+    }
+
+    fn definition(&self, histories: &Histories<F>, j: usize, unit: Scaled) -> Definition {
+        let path = histories.path(&self.nodes, j);
+        let starts = std::iter::once(0).chain(path.iter().map(|step| step.0));
+        let traders = path.iter().map(|step| step.1).chain(std::iter::once(j as u32));
+        Definition {
+            trader: j as u32,
+            segments: starts.zip(traders).collect(),
+            tax_bits: histories.tax_bits[j],
+            log2_share: (histories.scores.value(j) * unit).log2(),
+        }
+    }
+
+    /// Bytes of state: the books and what stands beside each trader.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        fn book<F: Real>(book: &Arc<crate::accounts::book::Book<F>>) -> usize {
+            book.bytes()
+        }
+        let Accounts { wealth, unredefined, histories, .. } = &self.state.accounts;
+        let Roster { rho, .. } = &self.state.roster;
+        let mut bytes = book(wealth) + book(&self.traders.prior);
+        if !Arc::ptr_eq(rho, &self.traders.prior) {
+            bytes += book(rho);
+        }
+        bytes += unredefined.as_ref().map_or(0, book);
+        bytes += histories.as_ref().map_or(0, |h| h.scores.bytes() + h.last.len() * 12);
+        bytes += self.traders.groups.ids.len() * 4 + self.traders.entrants.len() * 16;
+        bytes += self.state.lazy.as_deref().map_or(0, |lazy: &Lazy| lazy.touched.len() * 4);
+        bytes + self.state.provenance.columns().iter().map(|c| c.shares.len() * 8).sum::<usize>()
+    }
+}

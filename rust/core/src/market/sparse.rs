@@ -1,0 +1,400 @@
+//! Sparse rounds: lists of who is awake, at a cost that grows with their number and not with the market's.
+
+use crate::error::{MarketError, Result};
+use crate::grue::stays::Levied;
+use crate::market::lazy::Lazy;
+use crate::market::play::Played;
+use crate::market::state::{Accounts, State, Traders};
+use crate::market::tax::{Due, Taxman};
+use crate::market::{Interrupt, Market, Regret, Run, When};
+use crate::real::Real;
+use crate::rounds::Layout;
+use crate::scaled::Scaled;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Levies noted before everybody is brought up to date, so that their record stays small.
+const MOST_LEVIES: usize = 1 << 16;
+
+/// Rounds as lists of the awake: round t has the entries `starts[t]..starts[t + 1]`.
+#[derive(Clone, Copy, Debug)]
+pub struct SparseRounds<'a, P> {
+    pub starts: &'a [i64],
+    pub traders: &'a [i64],
+    /// One an entry, or with [`Layout::Full`] `outcomes` an entry, side by side.
+    pub values: &'a [P],
+    pub layout: Layout,
+    pub outcomes: usize,
+    pub happened: &'a [u32],
+    /// One an entry; empty: everything.
+    pub stakes: &'a [f64],
+}
+
+impl<P: Real> SparseRounds<'_, P> {
+    #[must_use]
+    pub fn rounds(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    fn width(&self) -> usize {
+        if self.layout == Layout::Likelihood { 1 } else { self.outcomes }
+    }
+
+    fn entries(&self, t: usize) -> std::ops::Range<usize> {
+        self.starts[t] as usize..self.starts[t + 1] as usize
+    }
+
+    fn at(&self, entry: usize, k: usize) -> f64 {
+        match self.layout {
+            Layout::Full => self.values[entry * self.outcomes + k].to_f64(),
+            Layout::Binary if k == 0 => (P::ONE - self.values[entry]).to_f64(),
+            _ => self.values[entry].to_f64(),
+        }
+    }
+
+    fn outcome(&self, t: usize) -> usize {
+        if self.layout == Layout::Likelihood { 0 } else { self.happened[t] as usize }
+    }
+
+    /// Checks everything, so that nothing but an impossible outcome can stop the play.
+    fn check(&self, traders: usize) -> Result<()> {
+        let rounds = self.rounds();
+        let starts = self.starts;
+        if starts.first() != Some(&0) || starts.windows(2).any(|w| w[1] < w[0]) {
+            return Err(MarketError::input("sparse rounds: indptr must rise from 0 and have one entry more than rounds"));
+        }
+        let entries = self.traders.len();
+        let per_entry = if self.layout == Layout::Full { self.outcomes } else { 1 };
+        if starts[rounds] as usize != entries || self.values.len() != entries * per_entry {
+            return Err(MarketError::shape(format!(
+                "sparse rounds: indptr ends at {}, with {entries} traders and {} values",
+                starts[rounds],
+                self.values.len()
+            )));
+        }
+        if !(self.stakes.is_empty() || self.stakes.len() == entries) {
+            return Err(MarketError::shape(format!("{} stakes for {entries} entries", self.stakes.len())));
+        }
+        if self.layout != Layout::Likelihood && self.happened.len() != rounds {
+            return Err(MarketError::shape(format!("{} outcomes for {rounds} rounds", self.happened.len())));
+        }
+        let mut seen = Vec::new();
+        for t in 0..rounds {
+            if self.outcome(t) >= self.width() {
+                return Err(MarketError::input(format!(
+                    "round {t}: outcome {} is not one of 0..{}",
+                    self.outcome(t),
+                    self.outcomes - 1
+                )));
+            }
+            seen.clear();
+            seen.extend_from_slice(&self.traders[self.entries(t)]);
+            seen.sort_unstable();
+            if let Some(w) = seen.windows(2).find(|w| w[0] == w[1]) {
+                return Err(MarketError::input(format!("round {t}: trader {} stands there twice", w[0])));
+            }
+            if let Some(j) = [seen.first(), seen.last()].into_iter().flatten().find(|j| !(0..traders as i64).contains(j)) {
+                return Err(MarketError::input(format!("round {t}: trader {j} is not one of 0..{}", traders - 1)));
+            }
+            for e in self.entries(t) {
+                self.check_entry(t, e)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_entry(&self, t: usize, e: usize) -> Result<()> {
+        let j = self.traders[e];
+        let mut sum = 0.0;
+        for k in 0..self.width() {
+            let p = self.at(e, k);
+            sum += p;
+            if !(p >= 0.0 && p <= 1.0 + P::SUM_TOLERANCE) {
+                return Err(MarketError::input(format!("round {t}, trader {j}: {p} is not a probability in [0, 1]")));
+            }
+        }
+        if self.layout == Layout::Full && (sum - 1.0).abs() > P::SUM_TOLERANCE {
+            return Err(MarketError::input(format!("round {t}, trader {j}: the forecast sums to {sum}, not to 1")));
+        }
+        match self.stakes.get(e) {
+            Some(b) if !(0.0..=1.0).contains(b) => {
+                Err(MarketError::input(format!("round {t}, trader {j}: stake {b} is not in [0, 1]")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a trader had before a round touched it.
+struct Undo {
+    trader: usize,
+    wealth: Scaled,
+    unredefined: Option<Scaled>,
+    score: Option<Scaled>,
+    touched: Option<u32>,
+}
+
+/// One call's play: what it has made so far, and how to take it back.
+struct Player<'a, F, P> {
+    traders: &'a Traders<F>,
+    rounds: &'a SparseRounds<'a, P>,
+    undo: Vec<Undo>,
+    played: Played,
+    regret: Option<BTreeMap<u32, f64>>,
+}
+
+/// What a call that is taken back must put right beside the accounts it touched.
+struct Before {
+    lazy: bool,
+    levies: usize,
+    money: Vec<[f64; 2]>,
+    unredefined: bool,
+    bankruptcies: bool,
+}
+
+impl Before {
+    fn of<F>(state: &State<F>, lazy: bool) -> Self {
+        let (levies, money) = state.lazy.as_ref().map_or((0, Vec::new()), |l| (l.stays.len(), l.money.clone()));
+        let accounts = &state.accounts;
+        Self { lazy, levies, money, unredefined: accounts.unredefined.is_some(), bankruptcies: accounts.bankruptcies }
+    }
+}
+
+/// Somebody awake in a round.
+struct Awake {
+    entry: usize,
+    trader: usize,
+    stake: f64,
+    wealth: Scaled,
+}
+
+impl<F: Real> Market<F> {
+    /// Plays sparse rounds; everybody who is not listed sleeps.
+    pub fn run_sparse<P: Real>(
+        &mut self,
+        rounds: &SparseRounds<'_, P>,
+        when: When<'_>,
+        regret: bool,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Run<F>> {
+        rounds.check(self.len())?;
+        let mut saved = (self.state.clone(), self.entries.len(), self.nodes.len());
+        if let Err(error) = self.begin(when, 1) {
+            self.restore(saved);
+            return Err(error);
+        }
+        let traders = Arc::clone(&self.traders);
+        let undoable = traders.taxes_lazily() || !traders.taxes_rounds();
+        let was_lazy = saved.0.lazy.is_some();
+        self.be_lazy();
+        let before = Before::of(&self.state, was_lazy);
+        let aliased = undoable && forget_aliases(&mut saved.0, &self.state);
+        let first = self.state.clock.rounds;
+        let regret = regret.then(BTreeMap::new);
+        let mut player = Player { traders: &traders, rounds, undo: Vec::new(), played: Played::default(), regret };
+        for t in 0..rounds.rounds() {
+            if interrupt() {
+                return Err(MarketError::Interrupted { rounds: t as u64 });
+            }
+            if let Err(error) = self.sparse_tax(first + t as u64).and_then(|()| player.round(&mut self.state, t)) {
+                if aliased {
+                    player.roll_back(&mut self.state, before);
+                    saved.0.accounts = self.state.accounts.clone();
+                    saved.0.lazy = self.state.lazy.take();
+                }
+                self.restore(saved);
+                return Err(error);
+            }
+            self.state.clock.rounds += 1;
+        }
+        let regret = player.regret.map_or(Regret::Known(Vec::new()), |r| Regret::Awake(r.into_iter().collect()));
+        Ok(Run { played: player.played, first, regret })
+    }
+
+    /// Makes the levies lazy from here on.
+    fn be_lazy(&mut self) {
+        if self.state.lazy.as_ref().is_some_and(|lazy| lazy.stays.len() >= MOST_LEVIES) {
+            self.settle_lazy();
+        }
+        let state = &mut self.state;
+        if state.lazy.is_some() {
+            return;
+        }
+        let groups = &self.traders.groups;
+        let mut lazy = Lazy::default();
+        if groups.count > 1 || self.traders.taxes_lazily() {
+            let unit = state.accounts.share_unit(state.roster.reserve);
+            let rho = &state.roster.rho;
+            let money = groups.money(&state.accounts.wealth, rho, state.accounts.total.exponent);
+            lazy.money = money.iter().map(|m| [(m.wealth * unit).to_f64(), (m.own * unit).to_f64()]).collect();
+            let squares = groups.money(rho, rho, 0);
+            lazy.squares = squares.iter().map(|m| m.own.to_f64()).collect();
+        }
+        state.lazy = Some(Arc::new(lazy));
+    }
+
+    /// The levy before the round of index `at`: noted where it is one map for all, else carried out.
+    fn sparse_tax(&mut self, at: u64) -> Result<()> {
+        let traders = Arc::clone(&self.traders);
+        let Self { state, nodes, .. } = &mut *self;
+        let mut taxman = Taxman {
+            traders: &traders,
+            open: Arc::make_mut(state.open.as_mut().expect("begun")),
+            nodes,
+            weight: 1.0,
+            landmark: &mut state.clock.landmark,
+        };
+        let Some(Due { clock, hazard }) = taxman.due(at)? else { return Ok(()) };
+        if !traders.taxes_lazily() {
+            taxman.levy(&mut state.accounts, &state.roster, Due { clock, hazard });
+            self.state.lazy = None;
+            self.be_lazy();
+            return Ok(());
+        }
+        if traders.provenance && state.accounts.unredefined.is_none() {
+            state.accounts.unredefined = Some(Arc::clone(&state.accounts.wealth));
+        }
+        let weights = &state.roster.weights;
+        let all = 1.0 - state.roster.reserve;
+        let lazy = Arc::make_mut(state.lazy.as_mut().expect("lazy"));
+        let (mut paid, mut received) = (Vec::new(), Vec::new());
+        for ((money, rho), squares) in lazy.money.iter_mut().zip(&weights.entered).zip(&lazy.squares) {
+            let [wealth, own] = *money;
+            paid.push(hazard * (weights.total * wealth - own));
+            received.push(hazard * (rho.to_f64() * all - own));
+            let keep = (1.0 - hazard * weights.total).max(0.0);
+            *money = [keep * wealth + hazard * rho.to_f64() * all, keep * own + hazard * all * squares];
+        }
+        taxman.enter(&paid, &received);
+        lazy.push(Levied { hazard, total: weights.total }, traders.prior.len());
+        Ok(())
+    }
+}
+
+impl<F: Real, P: Real> Player<'_, F, P> {
+    /// Plays round t.
+    fn round(&mut self, state: &mut State<F>, t: usize) -> Result<()> {
+        let State { accounts, roster, lazy, .. } = state;
+        let lazy = Arc::make_mut(lazy.as_mut().expect("lazy"));
+        let rounds = self.rounds;
+        let awake: Vec<_> = rounds
+            .entries(t)
+            .map(|entry| {
+                let trader = rounds.traders[entry] as usize;
+                let stake = rounds.stakes.get(entry).copied().unwrap_or(1.0) * self.traders.fraction;
+                Awake { entry, trader, stake, wealth: lazy.wealth(accounts, roster, trader) }
+            })
+            .filter(|a| a.stake > 0.0)
+            .collect();
+        let stake = Scaled::sum(awake.iter().map(|a| a.wealth * a.stake));
+        if stake.is_zero() {
+            let outcomes = rounds.outcomes as f64;
+            self.played.prices.extend(std::iter::repeat_n(1.0 / outcomes, rounds.width()));
+            self.played.losses.push(outcomes.log2());
+            for a in &awake {
+                let likelihood = rounds.at(a.entry, rounds.outcome(t));
+                self.note_regret(a.trader, likelihood.log2() + outcomes.log2());
+            }
+            return Ok(());
+        }
+        let bet = |k: usize| Scaled::sum(awake.iter().map(|a| a.wealth * a.stake * rounds.at(a.entry, k)));
+        let sums: Vec<_> = (0..rounds.width()).map(bet).collect();
+        let x = rounds.outcome(t);
+        let price = sums[x] / stake;
+        if price.is_zero() {
+            let known = rounds.layout != Layout::Likelihood;
+            let outcome = if known { x.to_string() } else { "(by likelihoods)".to_owned() };
+            return Err(MarketError::Impossible { episode: None, round: t as u64, outcome });
+        }
+        self.played.prices.extend(sums.iter().map(|&s| (s / stake).to_f64()));
+        self.played.losses.push(-price.log2());
+        let unit = accounts.share_unit(roster.reserve);
+        for a in &awake {
+            let likelihood = Scaled::new(rounds.at(a.entry, x), 0);
+            let factor = likelihood * a.stake / price + Scaled::new(1.0 - a.stake, 0);
+            let next = a.wealth * factor;
+            self.settle(accounts, lazy, lazy.unredefined(accounts, roster, a.trader), a.trader, next, factor);
+            if let Some(money) = lazy.money.get_mut(self.traders.groups.of(a.trader)) {
+                let won = (next * unit).to_f64() - (a.wealth * unit).to_f64();
+                money[0] += won;
+                money[1] += won * roster.rho.value(a.trader).to_f64();
+            }
+            self.note_regret(a.trader, likelihood.log2() - price.log2());
+        }
+        Ok(())
+    }
+
+    fn note_regret(&mut self, trader: usize, bits: f64) {
+        if let Some(regret) = &mut self.regret {
+            *regret.entry(trader as u32).or_insert(0.0) += bits;
+        }
+    }
+
+    fn settle(
+        &mut self,
+        accounts: &mut Accounts<F>,
+        lazy: &mut Lazy,
+        unredefined: Option<Scaled>,
+        trader: usize,
+        next: Scaled,
+        factor: Scaled,
+    ) {
+        self.undo.push(Undo {
+            trader,
+            wealth: accounts.wealth.value(trader),
+            unredefined: accounts.unredefined.as_ref().map(|b| b.value(trader)),
+            score: accounts.histories.as_ref().map(|h| h.scores.value(trader)),
+            touched: lazy.touched.get(trader).copied(),
+        });
+        accounts.bankruptcies |= factor.is_zero();
+        Arc::make_mut(&mut accounts.wealth).set(trader, next);
+        if let (Some(book), Some(old)) = (&mut accounts.unredefined, unredefined) {
+            Arc::make_mut(book).set(trader, old * factor);
+        }
+        if let Some(histories) = &mut accounts.histories {
+            let scores = &mut Arc::make_mut(histories).scores;
+            let score = scores.value(trader);
+            scores.set(trader, score * factor);
+        }
+        lazy.touch(trader);
+    }
+
+    /// Takes back every settlement and levy of the call.
+    fn roll_back(&mut self, state: &mut State<F>, before: Before) {
+        let accounts = &mut state.accounts;
+        let lazy = Arc::make_mut(state.lazy.as_mut().expect("lazy"));
+        for undo in self.undo.drain(..).rev() {
+            Arc::make_mut(&mut accounts.wealth).set(undo.trader, undo.wealth);
+            if let (Some(book), Some(value)) = (&mut accounts.unredefined, undo.unredefined) {
+                Arc::make_mut(book).set(undo.trader, value);
+            }
+            if let (Some(histories), Some(value)) = (&mut accounts.histories, undo.score) {
+                Arc::make_mut(histories).scores.set(undo.trader, value);
+            }
+            if let Some(touched) = lazy.touched.get_mut(undo.trader) {
+                *touched = undo.touched.unwrap_or(0);
+            }
+        }
+        accounts.bankruptcies = before.bankruptcies;
+        if !before.unredefined {
+            accounts.unredefined = None;
+        }
+        lazy.stays.truncate(before.levies);
+        lazy.money = before.money;
+        if before.levies == 0 {
+            lazy.touched.clear();
+        }
+        if !before.lazy {
+            state.lazy = None;
+        }
+    }
+}
+
+/// Drops from `saved` the books that `now` still shares, so that playing need not copy them; false where they differ.
+fn forget_aliases<F: Real>(saved: &mut State<F>, now: &State<F>) -> bool {
+    if !Arc::ptr_eq(&saved.accounts.wealth, &now.accounts.wealth) {
+        return false;
+    }
+    saved.forget_books();
+    true
+}

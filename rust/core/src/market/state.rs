@@ -1,0 +1,217 @@
+//! What a market is made of: the traders, who do not change, and the state, which moves.
+
+use crate::accounts::book::Book;
+use crate::accounts::groups::Groups;
+use crate::grue::{Tax, Unit};
+use crate::grue::definitions::Histories;
+use crate::grue::kernel::Kernel;
+use crate::grue::levy::Weights;
+use crate::grue::provenance::Provenance;
+use crate::ledger::Open;
+use crate::market::lazy::Lazy;
+use crate::real::Real;
+use crate::scaled::Scaled;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The traders and the rules they play by.
+#[derive(Clone, Debug)]
+pub struct Traders<F> {
+    pub prior: Arc<Book<F>>,
+    /// What the prior leaves to nobody.
+    pub reserve: f64,
+    /// (episode, trader) of those that enter late, in order.
+    pub entrants: Vec<(u64, u32)>,
+    pub groups: Groups,
+    pub outcomes: usize,
+    /// The common fraction of fractional Kelly, in (0, 1].
+    pub fraction: f64,
+    pub tax: Option<Tax>,
+    pub provenance: bool,
+    pub definitions: bool,
+}
+
+/// The accounts of a moment: slow wealth between episodes, or the fast wealth of one episode.
+#[derive(Clone, Debug)]
+pub struct Accounts<F> {
+    pub wealth: Arc<Book<F>>,
+    /// The book's sum: the unit that makes shares of it.
+    pub total: Scaled,
+    /// The money whose definition did not change in this stage; `None` while that is all of it.
+    pub unredefined: Option<Arc<Book<F>>>,
+    pub histories: Option<Arc<Histories<F>>>,
+    /// Whether some trader may have lost everything, so that wealth ratios do not tell its regret.
+    pub bankruptcies: bool,
+}
+
+/// Who has entered, and what waits.
+#[derive(Clone, Debug)]
+pub struct Roster<F> {
+    /// The prior shares of those who have entered, 0 for the others.
+    pub rho: Arc<Book<F>>,
+    pub weights: Arc<Weights>,
+    /// How many of `Traders::entrants` have entered.
+    pub entered: usize,
+    /// Money not owned by an entered trader.
+    pub reserve: f64,
+}
+
+/// How much has begun.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Clock {
+    pub rounds: u64,
+    pub episodes: u64,
+    pub batches: u64,
+    pub stages: u64,
+    /// The present stage, an index into `names`.
+    pub stage: u32,
+    pub names: Vec<String>,
+    /// Bits of the present stage's landmark, until its first levy.
+    pub landmark: Option<f64>,
+}
+
+/// Everything that a call may change; cloning shares the books.
+#[derive(Clone, Debug)]
+pub struct State<F> {
+    pub accounts: Accounts<F>,
+    pub roster: Roster<F>,
+    pub clock: Clock,
+    pub provenance: Provenance,
+    pub open: Option<Arc<Open>>,
+    pub lazy: Option<Arc<Lazy>>,
+}
+
+impl<F: Real> Traders<F> {
+    /// The roster before anything has happened: everybody but the late.
+    #[must_use]
+    pub fn roster(&self) -> Roster<F> {
+        let mut rho = Arc::clone(&self.prior);
+        let mut reserve = self.reserve;
+        if !self.entrants.is_empty() {
+            let book = Arc::make_mut(&mut rho);
+            for &(_, j) in &self.entrants {
+                reserve += book.value(j as usize).to_f64();
+                book.set(j as usize, Scaled::ZERO);
+            }
+            book.tiles_mut().for_each(|mut tile| tile.normalise());
+        }
+        let weights = Arc::new(self.weights(&rho));
+        Roster { rho, weights, entered: 0, reserve }
+    }
+
+    /// Whether the tax is levied before every round.
+    #[must_use]
+    pub fn taxes_rounds(&self) -> bool {
+        self.tax.as_ref().is_some_and(|tax| tax.unit == Unit::Round)
+    }
+
+    /// Whether a levy before a sparse round may wait until it concerns somebody.
+    #[must_use]
+    pub fn taxes_lazily(&self) -> bool {
+        self.taxes_rounds() && !self.definitions && matches!(&self.tax, Some(Tax { kernel: Kernel::Anything, .. }))
+    }
+
+    /// The kernel's sums over those whose share in `rho` is not 0.
+    #[must_use]
+    pub fn weights(&self, rho: &Book<F>) -> Weights {
+        let by_group = |book: &Book<F>| {
+            if self.groups.count == 1 {
+                return vec![book.sum()];
+            }
+            let mut sums = vec![Scaled::ZERO; self.groups.count];
+            for i in 0..book.len() {
+                let sum = &mut sums[self.groups.of(i)];
+                *sum = *sum + book.value(i);
+            }
+            sums
+        };
+        let entered = by_group(rho);
+        let prior = if self.entrants.is_empty() { entered.clone() } else { by_group(&self.prior) };
+        Weights { total: rho.sum().to_f64(), entered, prior }
+    }
+
+    /// Lets in everyone due at `episode`: their prior mass moves from the reserve to them. Returns who, with their shares.
+    pub fn enter(&self, accounts: &mut Accounts<F>, roster: &mut Roster<F>, episode: u64) -> Vec<(usize, f64)> {
+        let due = self.entrants[roster.entered..].iter().take_while(|(e, _)| *e <= episode);
+        let due: Vec<_> = due.map(|&(_, j)| (j as usize, self.prior.value(j as usize))).collect();
+        if due.is_empty() {
+            return Vec::new();
+        }
+        roster.entered += due.len();
+        let unit = if accounts.total.is_zero() {
+            Scaled::ONE
+        } else {
+            accounts.total / Scaled::new(1.0 - roster.reserve, 0)
+        };
+        let rho = Arc::make_mut(&mut roster.rho);
+        let wealth = Arc::make_mut(&mut accounts.wealth);
+        let mut old = accounts.unredefined.as_mut().map(Arc::make_mut);
+        let mut histories = accounts.histories.as_mut().map(Arc::make_mut);
+        for &(j, share) in &due {
+            rho.set(j, share);
+            wealth.set(j, share * unit);
+            if let Some(old) = &mut old {
+                old.set(j, share * unit);
+            }
+            if let Some(histories) = &mut histories {
+                histories.scores.set(j, share * unit);
+            }
+            roster.reserve -= share.to_f64();
+        }
+        if roster.entered == self.entrants.len() {
+            roster.reserve = self.reserve;
+        }
+        rho.tiles_mut().for_each(|mut tile| tile.normalise());
+        wealth.tiles_mut().for_each(|mut tile| tile.normalise());
+        roster.weights = Arc::new(self.weights(&roster.rho));
+        accounts.total = accounts.wealth.sum();
+        due.into_iter().map(|(j, share)| (j, share.to_f64())).collect()
+    }
+}
+
+impl<F: Real> Accounts<F> {
+    /// Accounts that hold what `roster` says has entered.
+    #[must_use]
+    pub fn new(roster: &Roster<F>, definitions: bool) -> Self {
+        let wealth = Arc::clone(&roster.rho);
+        let histories = definitions.then(|| Arc::new(Histories::new((*wealth).clone())));
+        Self { total: wealth.sum(), wealth, unredefined: None, histories, bankruptcies: false }
+    }
+
+    /// A book unit in shares of all money.
+    #[must_use]
+    pub fn share_unit(&self, reserve: f64) -> Scaled {
+        crate::ledger::per_unit(reserve, self.total)
+    }
+}
+
+impl<F: Real> State<F> {
+    /// Lets go of the books, to be put back by whoever holds them.
+    pub fn forget_books(&mut self) {
+        self.accounts.wealth = Arc::new(Book::empty(0));
+        self.accounts.unredefined = None;
+        self.accounts.histories = None;
+        self.lazy = None;
+    }
+}
+
+impl Clock {
+    /// Makes `name` the present stage (`None`: leaves it); says whether a new stage has begun.
+    pub fn enter_stage(&mut self, name: Option<&str>) -> bool {
+        let name = match (name, self.stages) {
+            (Some(name), _) => name,
+            (None, 0) => "main",
+            (None, _) => return false,
+        };
+        if self.stages > 0 && self.names[self.stage as usize] == name {
+            return false;
+        }
+        let known = self.names.iter().position(|n| n == name);
+        self.stage = known.unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.names.len() - 1
+        }) as u32;
+        self.stages += 1;
+        true
+    }
+}

@@ -1,0 +1,67 @@
+//! The worker threads. Results never depend on how many there are: work is cut into fixed tiles, sums have a fixed order.
+
+use crate::error::{MarketError, Result};
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, PoisonError};
+
+struct Pool {
+    threads: usize,
+    /// The process that built the pool: a forked child has no workers and needs a pool of its own.
+    process: u32,
+    pool: Option<Arc<ThreadPool>>,
+}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool { threads: 0, process: 0, pool: None });
+
+/// The number of worker threads: what was set, else `GRUEMARKET_THREADS`, else every core.
+#[must_use]
+pub fn threads() -> usize {
+    let set = POOL.lock().unwrap_or_else(PoisonError::into_inner).threads;
+    if set > 0 {
+        return set;
+    }
+    let wish = std::env::var("GRUEMARKET_THREADS").ok().and_then(|n| n.parse().ok()).filter(|&n| n > 0);
+    wish.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get))
+}
+
+/// Sets the number of worker threads.
+pub fn set_threads(count: usize) -> Result<()> {
+    if count == 0 {
+        return Err(MarketError::input("0 threads; give 1 or more"));
+    }
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    pool.threads = count;
+    pool.pool = None;
+    Ok(())
+}
+
+fn pool() -> Option<Arc<ThreadPool>> {
+    let threads = threads();
+    let mut held = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    if held.process != std::process::id() {
+        // the parent's pool must not be dropped here: its workers do not exist in this process
+        std::mem::forget(held.pool.take());
+        held.process = std::process::id();
+    }
+    if held.pool.is_none() {
+        held.pool = ThreadPoolBuilder::new().num_threads(threads).build().ok().map(Arc::new);
+    }
+    held.pool.clone()
+}
+
+/// Applies `work` to every item, keeping their order; in parallel where there is enough of it.
+pub fn map<T: Send, S, R: Send>(
+    items: Vec<T>,
+    scratch: impl Fn() -> S + Sync + Send,
+    work: impl Fn(&mut S, T) -> R + Sync + Send,
+) -> Vec<R> {
+    if items.len() > 1 && threads() > 1 {
+        if let Some(pool) = pool() {
+            return pool.install(|| items.into_par_iter().map_init(scratch, work).collect());
+        }
+    }
+    let mut held = scratch();
+    items.into_iter().map(|item| work(&mut held, item)).collect()
+}

@@ -1,0 +1,29 @@
+//! Every error of the core as the Python exception that fits it.
+
+use gruemarket_core::MarketError;
+use pyo3::PyErr;
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::import_exception;
+
+import_exception!(gruemarket.errors, InputError);
+import_exception!(gruemarket.errors, ShapeError);
+import_exception!(gruemarket.errors, ImpossibleOutcomeError);
+import_exception!(gruemarket.errors, CheckpointError);
+
+pub type PyResult<T> = pyo3::PyResult<T>;
+
+/// The one map from errors to exceptions.
+pub fn exception(error: MarketError) -> PyErr {
+    let message = error.to_string();
+    match error {
+        MarketError::Input(_) => InputError::new_err(message),
+        MarketError::Shape(_) => ShapeError::new_err(message),
+        MarketError::Impossible { .. } => ImpossibleOutcomeError::new_err(message),
+        MarketError::Interrupted { .. } => PyKeyboardInterrupt::new_err(message),
+        MarketError::Checkpoint { .. } => CheckpointError::new_err(message),
+        // the operating system's own class: FileNotFoundError, PermissionError, ...
+        MarketError::Io { source, path } => {
+            std::io::Error::new(source.kind(), format!("{path}: {source}")).into()
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Leaving the GIL, running the core, noticing Ctrl-C, mapping the error: the one place for all four.
+
+use crate::errors::{PyResult, exception};
+use gruemarket_core::Result;
+use gruemarket_core::market::Interrupt;
+use pyo3::prelude::*;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// How often Python is asked whether a signal has come.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Runs `work` without the GIL; it is told to stop once Python has seen Ctrl-C.
+pub fn released<T: Send>(py: Python<'_>, work: impl FnOnce(Interrupt<'_>) -> Result<T> + Send) -> PyResult<T> {
+    let signal: Mutex<(Instant, Option<PyErr>)> = Mutex::new((Instant::now(), None));
+    let result = py.detach(|| {
+        let interrupted = || {
+            let Ok(mut held) = signal.lock() else { return true };
+            if held.1.is_some() {
+                return true;
+            }
+            if held.0.elapsed() < LOOK {
+                return false;
+            }
+            held.0 = Instant::now();
+            held.1 = Python::attach(|py| py.check_signals()).err();
+            held.1.is_some()
+        };
+        work(&interrupted)
+    });
+    let raised = signal.into_inner().ok().and_then(|held| held.1);
+    match (result, raised) {
+        (Ok(value), _) => Ok(value),
+        (Err(gruemarket_core::MarketError::Interrupted { .. }), Some(raised)) => Err(raised),
+        (Err(error), _) => Err(exception(error)),
+    }
+}

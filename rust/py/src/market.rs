@@ -1,0 +1,442 @@
+//! The market as Python sees it: parse, release the GIL, call the core, map the error.
+
+use crate::errors::{InputError, PyResult, exception};
+use crate::gil::released;
+use crate::input::{Block, TaxSpec, Values, layout, slice};
+use gruemarket_core::accounts::groups::Groups;
+use gruemarket_core::accounts::prior::Given;
+use gruemarket_core::grue::Unit;
+use gruemarket_core::market::sparse::SparseRounds;
+use gruemarket_core::market::{Config, Market as Core, Regret, Run as CoreRun, When};
+use gruemarket_core::real::Real;
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+/// A book in either float type.
+#[derive(Clone)]
+enum Book {
+    F64(Core<f64>),
+    F32(Core<f32>),
+}
+
+/// The same expression on a market of either type.
+macro_rules! on {
+    ($book:expr, $market:ident => $body:expr) => {
+        match $book {
+            Book::F64($market) => $body,
+            Book::F32($market) => $body,
+        }
+    };
+}
+
+#[pyclass(module = "gruemarket._core")]
+pub struct Market {
+    book: Book,
+}
+
+/// What a call of the market gave: prices, losses, regret.
+#[pyclass(module = "gruemarket._core", frozen)]
+pub struct Run {
+    #[pyo3(get)]
+    prices: Py<PyArray1<f64>>,
+    #[pyo3(get)]
+    losses: Py<PyArray1<f64>>,
+    #[pyo3(get)]
+    first: u64,
+    traders: usize,
+    regret: Mutex<Pending>,
+}
+
+/// Regret that is worked out when it is asked for.
+enum Pending {
+    F64(Regret<f64>),
+    F32(Regret<f32>),
+}
+
+trait Hold: Real {
+    fn pending(regret: Regret<Self>) -> Pending;
+    fn book(core: Core<Self>) -> Book;
+}
+
+impl Hold for f64 {
+    fn pending(regret: Regret<Self>) -> Pending {
+        Pending::F64(regret)
+    }
+    fn book(core: Core<Self>) -> Book {
+        Book::F64(core)
+    }
+}
+
+impl Hold for f32 {
+    fn pending(regret: Regret<Self>) -> Pending {
+        Pending::F32(regret)
+    }
+    fn book(core: Core<Self>) -> Book {
+        Book::F32(core)
+    }
+}
+
+impl Run {
+    fn new<F: Hold>(py: Python<'_>, run: CoreRun<F>, traders: usize) -> Self {
+        Self {
+            prices: run.played.prices.into_pyarray(py).unbind(),
+            losses: run.played.losses.into_pyarray(py).unbind(),
+            first: run.first,
+            traders,
+            regret: Mutex::new(F::pending(run.regret)),
+        }
+    }
+}
+
+#[pymethods]
+impl Run {
+    /// Every trader's regret in bits; empty where it was not asked for.
+    fn regret_bits<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        let bits = py.detach(|| {
+            let mut held = self.regret.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let bits = match &*held {
+                Pending::F64(regret) => regret.bits(self.traders),
+                Pending::F32(regret) => regret.bits(self.traders),
+            };
+            *held = Pending::F64(Regret::Known(bits.clone()));
+            bits
+        });
+        bits.into_pyarray(py)
+    }
+
+    /// Whether the regret still holds on to the accounts it is to be worked out from.
+    fn regret_is_pending(&self) -> bool {
+        let held = self.regret.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        matches!(&*held, Pending::F64(Regret::Growth { .. }) | Pending::F32(Regret::Growth { .. }))
+    }
+}
+
+fn build<F: Hold>(config: Config<'_>) -> PyResult<Book> {
+    Core::<F>::new(config).map(F::book).map_err(exception)
+}
+
+fn run<F: Hold>(
+    py: Python<'_>,
+    market: &mut Core<F>,
+    block: &Block<'_>,
+    when: When<'_>,
+    regret: bool,
+) -> PyResult<Run> {
+    let (n, k) = (market.len(), market.traders().outcomes);
+    let result = match &block.0 {
+        Values::F64(values) => {
+            let rounds = block.rounds(slice(values)?, n, k)?;
+            released(py, |interrupt| market.run(&rounds, when, regret, interrupt))
+        }
+        Values::F32(values) => {
+            let rounds = block.rounds(slice(values)?, n, k)?;
+            released(py, |interrupt| market.run(&rounds, when, regret, interrupt))
+        }
+    }?;
+    Ok(Run::new(py, result, n))
+}
+
+fn run_batch<F: Hold>(
+    py: Python<'_>,
+    market: &mut Core<F>,
+    episodes: &[Block<'_>],
+    stage: Option<&str>,
+    regret: bool,
+) -> PyResult<Run> {
+    let (n, k) = (market.len(), market.traders().outcomes);
+    let mut wide = Vec::new();
+    let mut narrow = Vec::new();
+    for block in episodes {
+        match &block.0 {
+            Values::F64(values) => wide.push(block.rounds(slice(values)?, n, k)?),
+            Values::F32(values) => narrow.push(block.rounds(slice(values)?, n, k)?),
+        }
+    }
+    if !wide.is_empty() && !narrow.is_empty() {
+        return Err(InputError::new_err("the episodes of a batch mix float32 and float64; use one of them"));
+    }
+    let result = if narrow.is_empty() {
+        released(py, |interrupt| market.run_batch(&wide, stage, regret, interrupt))
+    } else {
+        released(py, |interrupt| market.run_batch(&narrow, stage, regret, interrupt))
+    }?;
+    Ok(Run::new(py, result, n))
+}
+
+fn price<F: Real>(py: Python<'_>, market: &Core<F>, block: &Block<'_>) -> PyResult<Vec<f64>> {
+    let (n, k) = (market.len(), market.traders().outcomes);
+    match &block.0 {
+        Values::F64(values) => {
+            let rounds = block.rounds(slice(values)?, n, k)?;
+            released(py, |_| market.price(&rounds))
+        }
+        Values::F32(values) => {
+            let rounds = block.rounds(slice(values)?, n, k)?;
+            released(py, |_| market.price(&rounds))
+        }
+    }
+}
+
+/// Sparse rounds as Python hands them over.
+#[derive(FromPyObject)]
+pub struct SparseBlock<'py>(
+    PyReadonlyArray1<'py, i64>,
+    PyReadonlyArray1<'py, i64>,
+    Values<'py>,
+    String,
+    Option<PyReadonlyArray1<'py, u32>>,
+    Option<PyReadonlyArray1<'py, f64>>,
+);
+
+fn run_sparse<F: Hold>(
+    py: Python<'_>,
+    market: &mut Core<F>,
+    block: &SparseBlock<'_>,
+    when: When<'_>,
+    regret: bool,
+) -> PyResult<Run> {
+    let SparseBlock(starts, traders, values, layout_name, happened, stakes) = block;
+    let n = market.len();
+    let (starts, traders, layout) = (starts.as_slice()?, traders.as_slice()?, layout(layout_name)?);
+    let happened = happened.as_ref().map_or(Ok(&[][..]), |x| x.as_slice())?;
+    let stakes = stakes.as_ref().map_or(Ok(&[][..]), |x| x.as_slice())?;
+    let outcomes = market.traders().outcomes;
+    let result = match values {
+        Values::F64(values) => {
+            let rounds = SparseRounds { starts, traders, values: slice(values)?, layout, outcomes, happened, stakes };
+            released(py, |interrupt| market.run_sparse(&rounds, when, regret, interrupt))
+        }
+        Values::F32(values) => {
+            let rounds = SparseRounds { starts, traders, values: slice(values)?, layout, outcomes, happened, stakes };
+            released(py, |interrupt| market.run_sparse(&rounds, when, regret, interrupt))
+        }
+    }?;
+    Ok(Run::new(py, result, n))
+}
+
+/// One definition: trader, (first index, trader) segments, tax in bits, log2 of its share.
+type DefinitionRow = (u32, Vec<(u64, u32)>, f64, f64);
+
+#[pymethods]
+impl Market {
+    #[new]
+    #[pyo3(signature = (prior, is_bits, outcomes, fraction, tax, groups, group_count, enters_at, dtype, normalize,
+                        provenance, definitions))]
+    fn new(
+        prior: PyReadonlyArray1<'_, f64>,
+        is_bits: bool,
+        outcomes: usize,
+        fraction: f64,
+        tax: Option<TaxSpec<'_>>,
+        groups: Option<PyReadonlyArray1<'_, u32>>,
+        group_count: usize,
+        enters_at: Option<PyReadonlyArray1<'_, i64>>,
+        dtype: &str,
+        normalize: bool,
+        provenance: bool,
+        definitions: bool,
+    ) -> PyResult<Self> {
+        let values = prior.as_slice()?;
+        let ids = groups.as_ref().map_or(Ok(&[][..]), |g| g.as_slice())?.to_vec();
+        let config = Config {
+            prior: if is_bits { Given::Bits(values) } else { Given::Shares(values) },
+            normalize,
+            outcomes,
+            fraction,
+            tax: tax.map(|spec| spec.parse(values.len())).transpose()?,
+            groups: if group_count == 1 { Groups::single() } else { Groups { ids, count: group_count } },
+            enters_at: enters_at.as_ref().map_or(Ok(&[][..]), |e| e.as_slice())?,
+            provenance,
+            definitions,
+        };
+        let book = match dtype {
+            "f64" => build::<f64>(config)?,
+            "f32" => build::<f32>(config)?,
+            _ => return Err(InputError::new_err(format!("dtype {dtype:?}; \"f64\" or \"f32\""))),
+        };
+        Ok(Self { book })
+    }
+
+    #[pyo3(signature = (block, stage, new_episode, regret))]
+    fn run(&mut self, py: Python<'_>, block: Block<'_>, stage: Option<&str>, new_episode: bool, regret: bool) -> PyResult<Run> {
+        let when = When { stage, new_episode };
+        on!(&mut self.book, m => run(py, m, &block, when, regret))
+    }
+
+    #[pyo3(signature = (block, stage, new_episode, regret))]
+    fn run_sparse(
+        &mut self,
+        py: Python<'_>,
+        block: SparseBlock<'_>,
+        stage: Option<&str>,
+        new_episode: bool,
+        regret: bool,
+    ) -> PyResult<Run> {
+        let when = When { stage, new_episode };
+        on!(&mut self.book, m => run_sparse(py, m, &block, when, regret))
+    }
+
+    #[pyo3(signature = (episodes, stage, regret))]
+    fn run_batch(&mut self, py: Python<'_>, episodes: Vec<Block<'_>>, stage: Option<&str>, regret: bool) -> PyResult<Run> {
+        on!(&mut self.book, m => run_batch(py, m, &episodes, stage, regret))
+    }
+
+    fn price<'py>(&self, py: Python<'py>, block: Block<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let prices = on!(&self.book, m => price(py, m, &block))?;
+        Ok(prices.into_pyarray(py))
+    }
+
+    fn virgin(&self) -> Self {
+        match &self.book {
+            Book::F64(m) => Self { book: Book::F64(m.virgin()) },
+            Book::F32(m) => Self { book: Book::F32(m.virgin()) },
+        }
+    }
+
+    fn with_wealth(&self, shares: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
+        let shares = shares.as_slice()?;
+        let book = match &self.book {
+            Book::F64(m) => m.with_wealth(shares).map(Book::F64),
+            Book::F32(m) => m.with_wealth(shares).map(Book::F32),
+        };
+        book.map(|book| Self { book }).map_err(exception)
+    }
+
+    fn wealth<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        py.detach(|| on!(&self.book, m => m.wealth())).into_pyarray(py)
+    }
+
+    fn log2_wealth<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        py.detach(|| on!(&self.book, m => m.log2_wealth())).into_pyarray(py)
+    }
+
+    fn bits<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
+        py.detach(|| on!(&self.book, m => m.bits())).into_pyarray(py)
+    }
+
+    #[getter]
+    fn reserve(&self) -> f64 {
+        on!(&self.book, m => m.reserve())
+    }
+
+    #[getter]
+    fn stage(&self) -> &str {
+        on!(&self.book, m => m.stage())
+    }
+
+    /// (rounds, episodes, batches, stages) begun so far.
+    #[getter]
+    fn clock(&self) -> (u64, u64, u64, u64) {
+        let clock = on!(&self.book, m => m.clock());
+        (clock.rounds, clock.episodes, clock.batches, clock.stages)
+    }
+
+    #[getter]
+    fn traders(&self) -> usize {
+        on!(&self.book, m => m.len())
+    }
+
+    #[getter]
+    fn outcomes(&self) -> usize {
+        on!(&self.book, m => m.traders().outcomes)
+    }
+
+    #[getter]
+    fn dtype(&self) -> &str {
+        match &self.book {
+            Book::F64(_) => "f64",
+            Book::F32(_) => "f32",
+        }
+    }
+
+    /// What the tax's index counts; "" without a tax.
+    #[getter]
+    fn unit(&self) -> &str {
+        match on!(&self.book, m => m.traders().tax.as_ref().map(|tax| tax.unit)) {
+            None => "",
+            Some(Unit::Round) => "round",
+            Some(Unit::Episode) => "episode",
+            Some(Unit::Batch) => "batch",
+            Some(Unit::Stage) => "stage",
+        }
+    }
+
+    #[getter]
+    fn keeps_provenance(&self) -> bool {
+        on!(&self.book, m => m.traders().provenance)
+    }
+
+    /// Each trader's group; empty where there is one group.
+    fn groups<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u32>> {
+        on!(&self.book, m => m.groups().ids.clone()).into_pyarray(py)
+    }
+
+    #[getter]
+    fn state_bytes(&self) -> usize {
+        on!(&self.book, m => m.bytes())
+    }
+
+    /// Columns of the ledger: stage names, and per entry stage, batch, cause, group, amount.
+    fn ledger<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (entries, stages) = on!(&self.book, m => (m.ledger(), m.clock().names.clone()));
+        let columns = PyDict::new(py);
+        columns.set_item("stages", stages)?;
+        columns.set_item("stage", entries.iter().map(|e| e.stage).collect::<Vec<_>>().into_pyarray(py))?;
+        columns.set_item("batch", entries.iter().map(|e| e.batch).collect::<Vec<_>>().into_pyarray(py))?;
+        columns.set_item("cause", entries.iter().map(|e| e.cause as u32).collect::<Vec<_>>().into_pyarray(py))?;
+        columns.set_item("group", entries.iter().map(|e| e.group).collect::<Vec<_>>().into_pyarray(py))?;
+        columns.set_item("amount", entries.iter().map(|e| e.amount).collect::<Vec<_>>().into_pyarray(py))?;
+        Ok(columns)
+    }
+
+    /// (stage or None for "never", each trader's share of its own money).
+    fn provenance<'py>(&self, py: Python<'py>) -> Vec<(Option<String>, Bound<'py, PyArray1<f64>>)> {
+        let columns = py.detach(|| on!(&self.book, m => m.provenance()));
+        columns.into_iter().map(|(stage, shares)| (stage, shares.into_pyarray(py))).collect()
+    }
+
+    fn definitions(&self, py: Python<'_>, top: usize) -> PyResult<Vec<DefinitionRow>> {
+        let found = py.detach(|| on!(&self.book, m => m.definitions(top)));
+        let found = found.ok_or_else(|| {
+            InputError::new_err("this market does not follow definitions; build it with definitions=True")
+        })?;
+        Ok(found.into_iter().map(|d| (d.trader, d.segments, d.tax_bits, d.log2_share)).collect())
+    }
+
+    /// Saves the market; `note` is kept with it.
+    fn save(&self, py: Python<'_>, path: PathBuf, note: &str) -> PyResult<()> {
+        released(py, |_| on!(&self.book, m => m.save(&path, note)))
+    }
+
+    /// A saved market and the note kept with it.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<(Self, String)> {
+        let (book, note) = released(py, |_| {
+            let file = gruemarket_core::checkpoint::Checkpoint::read(&path)?;
+            match file.dtype() {
+                "f32" => file.market().map(|(m, note)| (Book::F32(m), note)),
+                _ => file.market().map(|(m, note)| (Book::F64(m), note)),
+            }
+        })?;
+        Ok((Self { book }, note))
+    }
+
+    fn __copy__(&self) -> Self {
+        Self { book: self.book.clone() }
+    }
+}
+
+/// The number of worker threads.
+#[pyfunction]
+pub fn threads() -> usize {
+    gruemarket_core::threads::threads()
+}
+
+#[pyfunction]
+pub fn set_threads(count: usize) -> PyResult<()> {
+    gruemarket_core::threads::set_threads(count).map_err(exception)
+}
+
