@@ -47,6 +47,7 @@ class Block:
     """Rounds that have been parsed: what the engine reads, and what a Run shows."""
 
     packed: tuple[Any, ...]
+    layout: str
     sparse: bool
     rounds: int
     outcomes: npt.NDArray[np.int64] | None
@@ -171,7 +172,7 @@ class Market:
         run = self._core.run_sparse if block.sparse else self._core.run
         core = run(block.packed, _stage(stage), new_episode, regret)
         spans = [Span(block.rounds, self.episodes - 1, self.batches - 1, self.stage)]
-        width = 1 if "likelihood" in block.packed else self._core.outcomes
+        width = 1 if block.layout == "likelihood" else self._core.outcomes
         return self._run(core, block.outcomes, range(first_round, self.rounds), spans, width)
 
     def run_blocks(
@@ -229,7 +230,7 @@ class Market:
         parsed = [self._block(**({"stakes": stakes} | self._densely(item))) for item in items]
         self._settle_pending()
         first_round, first_episode = self.rounds, self.episodes
-        layouts = {block.packed[1] == "likelihood" for block in parsed}
+        layouts = {block.layout == "likelihood" for block in parsed}
         if len(layouts) > 1:
             raise InputError("a batch takes forecasts in all of its episodes, or likelihoods in all")
         dtype = np.result_type(*(block.packed[0] for block in parsed))
@@ -502,7 +503,7 @@ class Market:
         rounds = values.shape[0]
         happened = None if known is None else self._happened(known, rounds)
         packed_stakes = None if stakes is None else self._stakes(stakes, rounds)
-        return Block((values, layout, happened, packed_stakes), sparse=False, rounds=rounds, outcomes=known)
+        return Block((values, layout, happened, packed_stakes), layout, sparse=False, rounds=rounds, outcomes=known)
 
     def _densely(self, item: dict[str, Any]) -> dict[str, Any]:
         """An episode of a batch: the mean over episodes concerns everybody, so sparse rounds are spread out."""
@@ -520,7 +521,7 @@ class Market:
             raise InputError("the stakes of sparse rounds belong into SparseRounds(stakes=...)")
         given.check_outcomes(self._core.outcomes)
         happened = None if known is None else self._happened(known, given.rounds)
-        return Block((*given.packed(), happened, given.stakes), sparse=True, rounds=given.rounds, outcomes=known)
+        return Block((*given.packed(), happened, given.stakes), given.layout, sparse=True, rounds=given.rounds, outcomes=known)
 
     def _layout(self, shape: tuple[int, ...], by_likelihood: bool) -> str:
         n, k = len(self), self._core.outcomes

@@ -47,6 +47,8 @@ struct Header {
     reserve: f64,
     clock: Clock,
     stages: Vec<u32>,
+    /// The stages that have a column of provenance.
+    columns: Vec<u32>,
     /// Stage and batch of the ledger's open batch.
     open: Option<(u32, u64)>,
     levied: Option<Vec<Levied>>,
@@ -184,7 +186,8 @@ impl<F: Real> Market<F> {
             entered: state.roster.entered,
             reserve: state.roster.reserve,
             clock: state.clock.clone(),
-            stages: columns.iter().map(|c| c.stage).collect(),
+            stages: state.provenance.stages().to_vec(),
+            columns: columns.iter().map(|c| c.stage).collect(),
             open: state.open.as_ref().map(|open| (open.stage, open.batch)),
             levied: lazy.map(|l| l.stays.levied().to_vec()),
         };
@@ -284,7 +287,7 @@ impl Checkpoint {
         let unredefined =
             if reader.has("unredefined.mantissas") { Some(Arc::new(reader.book("unredefined", n)?)) } else { None };
         let mut columns = Vec::new();
-        for (i, &stage) in header.stages.iter().enumerate() {
+        for (i, &stage) in header.columns.iter().enumerate() {
             columns.push(Column { stage, shares: Arc::new(reader.all(&format!("provenance.{i}"))?) });
         }
         let lazy = match &header.levied {
@@ -311,7 +314,7 @@ impl Checkpoint {
                 reserve: header.reserve,
             },
             clock: header.clock.clone(),
-            provenance: Provenance::from_columns(columns),
+            provenance: Provenance::from_parts(header.stages.clone(), columns),
             open: reader.open()?.map(Arc::new),
             lazy,
         };

@@ -13,20 +13,33 @@ pub struct Column {
     pub shares: Arc<Vec<f64>>,
 }
 
-/// The columns at the present stage's start; none means that everything is `NEVER`.
+/// The columns at the present stage's start; none while nothing has been redefined before it.
 #[derive(Clone, Debug, Default)]
 pub struct Provenance {
+    /// The stages that have begun, each once, in order.
+    stages: Vec<u32>,
     columns: Vec<Column>,
 }
 
 impl Provenance {
+    #[must_use]
+    pub fn from_parts(stages: Vec<u32>, columns: Vec<Column>) -> Self {
+        Self { stages, columns }
+    }
+
+    /// Begins `stage`, or goes on with it.
+    pub fn open_stage(&mut self, stage: u32) {
+        if !self.stages.contains(&stage) {
+            self.stages.push(stage);
+        }
+    }
+
     /// Closes `stage`: `stayed[j]` of trader j's money kept its definition through it.
     pub fn close_stage(&mut self, stage: u32, stayed: &[f64]) {
-        if self.columns.is_empty() {
-            self.columns.push(Column { stage: NEVER, shares: Arc::new(vec![1.0; stayed.len()]) });
-        }
-        if !self.columns.iter().any(|c| c.stage == stage) {
-            self.columns.push(Column { stage, shares: Arc::new(vec![0.0; stayed.len()]) });
+        for (known, share) in [(NEVER, 1.0), (stage, 0.0)] {
+            if !self.columns.iter().any(|c| c.stage == known) {
+                self.columns.push(Column { stage: known, shares: Arc::new(vec![share; stayed.len()]) });
+            }
         }
         for column in &mut self.columns {
             let own = if column.stage == stage { 1.0 } else { 0.0 };
@@ -37,12 +50,22 @@ impl Provenance {
     }
 
     #[must_use]
+    pub fn stages(&self) -> &[u32] {
+        &self.stages
+    }
+
+    #[must_use]
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
 
+    /// Each trader's shares by stage, were the present one to close now: "never", then the stages in order.
     #[must_use]
-    pub fn from_columns(columns: Vec<Column>) -> Self {
-        Self { columns }
+    pub fn shares(&self, present: u32, stayed: &[f64]) -> Vec<(u32, Vec<f64>)> {
+        let mut now = self.clone();
+        now.close_stage(present, stayed);
+        let find = |stage: u32| now.columns.iter().find(|c| c.stage == stage).map(|c| c.shares.to_vec());
+        let all = std::iter::once(NEVER).chain(self.stages.iter().copied());
+        all.map(|stage| (stage, find(stage).unwrap_or_else(|| vec![0.0; stayed.len()]))).collect()
     }
 }

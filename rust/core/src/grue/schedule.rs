@@ -16,7 +16,7 @@ pub enum Schedule {
     EliasGamma,
     EliasDelta,
     EliasOmega,
-    /// `2^-bits[t]`; entry 0 is never used.
+    /// Any hazards by index; entry 0 is never used.
     Hazard(Vec<f64>),
     /// The hazards of given code lengths for K = 1, 2, ..., worked out once.
     Code(Vec<f64>),
@@ -112,7 +112,7 @@ impl Schedule {
 
     pub fn hazard(bits: &[f64]) -> Result<Self> {
         check_bits(bits, "hazard's bits")?;
-        Ok(Self::Hazard(bits.to_vec()))
+        Ok(Self::Hazard(bits.iter().map(|b| (-b).exp2()).collect()))
     }
 
     /// The hazard before index t >= 1.
@@ -125,15 +125,14 @@ impl Schedule {
             Self::EliasDelta => exp2(delta_bits(t)) / delta_tail(t),
             Self::EliasOmega => exp2(omega_bits(t)) / omega_tail(t),
             Self::Code(hazards) => usize::try_from(t - 1).ok().and_then(|i| hazards.get(i)).copied().unwrap_or(0.0),
-            Self::Hazard(bits) => {
-                let given = usize::try_from(t).ok().and_then(|i| bits.get(i));
-                let bits = given.ok_or_else(|| {
+            Self::Hazard(hazards) => {
+                let given = usize::try_from(t).ok().and_then(|i| hazards.get(i));
+                *given.ok_or_else(|| {
                     MarketError::input(format!(
                         "the schedule has {} entries, but index {t} is reached; give one entry an index",
-                        bits.len()
+                        hazards.len()
                     ))
-                })?;
-                (-bits).exp2()
+                })?
             }
         };
         Ok(hazard)
@@ -141,8 +140,8 @@ impl Schedule {
 }
 
 fn check_bits(bits: &[f64], what: &str) -> Result<()> {
-    match bits.iter().position(|b| !(b.is_finite() && *b >= 0.0)) {
-        Some(i) => Err(MarketError::input(format!("{what} {i} is {}; give finite numbers >= 0", bits[i]))),
+    match bits.iter().position(|b| b.is_nan() || *b < 0.0) {
+        Some(i) => Err(MarketError::input(format!("{what} {i} is {}; give numbers >= 0, infinity for never", bits[i]))),
         None => Ok(()),
     }
 }

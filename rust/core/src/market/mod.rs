@@ -192,7 +192,7 @@ impl<F: Real> Market<F> {
         market.state = State {
             accounts,
             roster,
-            provenance: Provenance::default(),
+            provenance: Provenance::from_parts(self.state.clock.present().collect(), Vec::new()),
             open: None,
             lazy: None,
             clock: self.state.clock.clone(),
@@ -254,6 +254,7 @@ impl<F: Real> Market<F> {
                 self.close_stage(left);
             }
             self.state.clock.enter_stage(when.stage);
+            self.state.provenance.open_stage(self.state.clock.stage);
             let name = self.stage().to_owned();
             let tax = self.traders.tax.as_ref();
             self.state.clock.landmark = tax.and_then(|tax| tax.stage_landmarks.get(&name).copied());

@@ -2,7 +2,6 @@
 
 use crate::accounts::groups::Groups;
 use crate::grue::definitions::{Histories, Node};
-use crate::grue::provenance::NEVER;
 use crate::ledger::Entry;
 use crate::market::Market;
 use crate::market::lazy::Lazy;
@@ -121,14 +120,9 @@ impl<F: Real> Market<F> {
     pub fn provenance(&self) -> Vec<(Option<String>, Vec<f64>)> {
         let state = &self.state;
         let stayed: Vec<_> = (0..self.len()).map(|j| state.stayed(j)).collect();
-        let mut all = state.provenance.clone();
-        if state.clock.stages > 0 {
-            all.close_stage(state.clock.stage, &stayed);
-        } else {
-            all.close_stage(NEVER, &stayed);
-        }
         let name = |stage: u32| state.clock.names.get(stage as usize).cloned();
-        all.columns().iter().map(|c| (name(c.stage), c.shares.to_vec())).collect()
+        let shares = state.provenance.shares(state.clock.stage, &stayed);
+        shares.into_iter().map(|(stage, shares)| (name(stage), shares)).collect()
     }
 
     /// The most probable histories of the `top` richest traders.

@@ -196,6 +196,11 @@ impl<F: Real> State<F> {
 }
 
 impl Clock {
+    /// The present stage, if one has begun.
+    pub fn present(&self) -> impl Iterator<Item = u32> {
+        (self.stages > 0).then_some(self.stage).into_iter()
+    }
+
     /// Makes `name` the present stage (`None`: leaves it); says whether a new stage has begun.
     pub fn enter_stage(&mut self, name: Option<&str>) -> bool {
         let name = match (name, self.stages) {
