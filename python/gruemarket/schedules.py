@@ -32,13 +32,13 @@ class Schedule:
         Raises:
             InputError: a schedule given by an array is shorter than n.
         """
-        return np.asarray(_core.hazards(self.kind, self.values.tolist(), n))
+        return np.asarray(_core.hazards(self.kind, self.values.tolist(), 0, n))
 
     def hazard(self, t: int) -> float:
         """The hazard before index t, in [0, 1]."""
         if t < 0:
             raise InputError(f"index {t} is negative")
-        return float(self.hazards(t + 1)[t])
+        return _core.hazards(self.kind, self.values.tolist(), t, t + 1)[0]
 
 
 def constant(rate: float) -> Schedule:

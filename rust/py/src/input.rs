@@ -128,10 +128,10 @@ impl TaxSpec<'_> {
     }
 }
 
-/// The hazards h_0, ..., h_(n-1) of a schedule; h_0 is 0, as no tax is levied there.
+/// The hazards of a schedule for the indices start..stop; that of 0 is 0, as no tax is levied there.
 #[pyfunction]
-pub fn hazards(kind: &str, values: Vec<f64>, n: u64) -> PyResult<Vec<f64>> {
+pub fn hazards(kind: &str, values: Vec<f64>, start: u64, stop: u64) -> PyResult<Vec<f64>> {
     let schedule = schedule(kind, &values)?;
     let at = |t| if t == 0 { Ok(0.0) } else { schedule.at(t) };
-    (0..n).map(at).collect::<Result<_, _>>().map_err(crate::errors::exception)
+    (start..stop).map(at).collect::<Result<_, _>>().map_err(crate::errors::exception)
 }

@@ -61,10 +61,7 @@ pub fn prior<F: Real>(given: Given<'_>, normalize: bool) -> Result<(Book<F>, f64
         .collect();
     let sum = Scaled::sum(runs.iter().copied());
     let total = sum.to_f64();
-    if sum.is_zero() {
-        return Err(MarketError::input("every prior share is 0; give some trader a share"));
-    }
-    let complete = normalize || (total - 1.0).abs() <= KRAFT_TOLERANCE;
+    let complete = (normalize && total > 0.0) || (total - 1.0).abs() <= KRAFT_TOLERANCE;
     if total > 1.0 && !complete {
         return Err(MarketError::input(format!(
             "the prior sums to {total}, more than 1 (Kraft's inequality); lengthen the descriptions, \

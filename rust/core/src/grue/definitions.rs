@@ -6,7 +6,7 @@ use crate::grue::kernel::Rows;
 use crate::grue::levy::Weights;
 use crate::real::Real;
 use crate::scaled::Scaled;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// No redefinition yet.
 pub const NONE: u32 = u32::MAX;
@@ -34,7 +34,8 @@ pub struct Histories<F> {
 pub enum Steps<'a> {
     Anything(&'a Weights),
     WithinGroups(&'a Weights, &'a Groups),
-    Rows(&'a Rows),
+    /// The rows, and who has not entered and so receives nothing.
+    Rows(&'a Rows, HashSet<u32>),
 }
 
 impl<F: Real> Histories<F> {
@@ -71,7 +72,7 @@ impl<F: Real> Histories<F> {
                 let switch = (0..n).map(|j| (other(best[groups.of(j)], j), share(j))).collect::<Vec<_>>();
                 (stay, switch)
             }
-            Steps::Rows(rows) => by_rows(rows, hazard, &scores, |k| !rho.value(k).is_zero()),
+            Steps::Rows(rows, absent) => by_rows(rows, hazard, &scores, absent),
         };
         let before = (self.last.clone(), self.tax_bits.clone());
         let mut made = HashMap::new();
@@ -137,12 +138,12 @@ fn other(best: Best, j: usize) -> Option<u32> {
 
 type Switches = Vec<(Option<u32>, Scaled)>;
 
-fn by_rows(rows: &Rows, hazard: f64, scores: &[Scaled], entered: impl Fn(usize) -> bool) -> (Vec<Scaled>, Switches) {
+fn by_rows(rows: &Rows, hazard: f64, scores: &[Scaled], absent: &HashSet<u32>) -> (Vec<Scaled>, Switches) {
     let n = scores.len();
     let mut stay = vec![1.0; n];
     let mut switch: Switches = vec![(None, Scaled::ZERO); n];
     for i in 0..n {
-        for (k, share) in rows.row(i).filter(|&(k, _)| k != i && entered(k)) {
+        for (k, share) in rows.row(i).filter(|&(k, _)| k != i && !absent.contains(&(k as u32))) {
             stay[i] -= hazard * share;
             let held = switch[k].0.map_or(Scaled::ZERO, |s| scores[s as usize] * switch[k].1);
             if scores[i] * (hazard * share) > held {

@@ -6,6 +6,7 @@ use crate::grue::kernel::Rows;
 use crate::lanes;
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
+use std::collections::HashSet;
 
 /// Who has entered, as the tax sees it.
 #[derive(Clone, Debug)]
@@ -158,12 +159,12 @@ pub struct Flows {
     pub inflow: Vec<Scaled>,
 }
 
-/// The flows of a levy by rows; whoever has not entered (`rho` 0) receives nothing.
-pub fn flows<F: Real>(rows: &Rows, hazard: f64, wealth: &Book<F>, entered: impl Fn(usize) -> bool) -> Flows {
+/// The flows of a levy by rows; whoever is `absent` receives nothing.
+pub fn flows<F: Real>(rows: &Rows, hazard: f64, wealth: &Book<F>, absent: &HashSet<u32>) -> Flows {
     let mut flows = Flows { stay: vec![1.0; wealth.len()], inflow: vec![Scaled::ZERO; wealth.len()] };
     for i in 0..wealth.len() {
         let paid = wealth.value(i) * hazard;
-        for (k, share) in rows.row(i).filter(|&(k, _)| k != i && entered(k)) {
+        for (k, share) in rows.row(i).filter(|&(k, _)| k != i && !absent.contains(&(k as u32))) {
             flows.stay[i] -= hazard * share;
             flows.inflow[k] = flows.inflow[k] + paid * share;
         }

@@ -114,6 +114,9 @@ impl<F: Real> Market<F> {
     pub fn new(config: Config<'_>) -> Result<Self> {
         let (book, reserve) = prior::prior(config.prior, config.normalize)?;
         let n = book.len();
+        if book.sum().is_zero() {
+            return Err(MarketError::input("every prior share is 0; give some trader a share"));
+        }
         if config.outcomes < 2 {
             return Err(MarketError::input(format!("{} outcomes; a question has 2 or more", config.outcomes)));
         }
@@ -399,7 +402,7 @@ impl<F: Real> Market<F> {
         let Self { state, nodes, .. } = self;
         let by_growth = game.everything && !traders.taxes_rounds() && !state.accounts.bankruptcies;
         let start = (regret && by_growth).then(|| Box::new(state.accounts.clone()));
-        let mut track = (regret && !by_growth).then(|| Track::new(rounds.traders));
+        let mut track = (regret && !by_growth).then(|| Track::new(rounds.traders, !game.everything));
         let taxman = Taxman {
             traders: &traders,
             open: Arc::make_mut(state.open.as_mut().expect("begun")),
@@ -490,7 +493,7 @@ impl<F: Real> Market<F> {
             // histories do not move inside the episode: they move with the slow wealth
             let mut fast = Accounts { histories: None, ..slow.clone() };
             let by_growth = game.everything && !traders.taxes_rounds() && !slow.bankruptcies;
-            let mut track = (regret && !by_growth).then(|| Track::new(rounds.traders));
+            let mut track = (regret && !by_growth).then(|| Track::new(rounds.traders, !game.everything));
             let taxman = Taxman {
                 traders: &traders,
                 open: Arc::make_mut(state.open.as_mut().expect("begun")),

@@ -29,23 +29,26 @@ pub struct Played {
     pub losses: Vec<f64>,
 }
 
-/// Likelihoods multiplied up over each trader's awake rounds, the price standing in while it sleeps.
+/// What regret is worked out from: likelihoods and prices, multiplied up over each trader's awake rounds.
 pub struct Track<F> {
-    pub book: Book<F>,
-    /// `sum log2 c(x)` over the rounds tracked.
-    pub log2_prices: f64,
+    likelihoods: Book<F>,
+    /// One a trader where some may sleep; else the sum of log2 prices serves all.
+    prices: Option<Book<F>>,
+    log2_prices: f64,
 }
 
 impl<F: Real> Track<F> {
     #[must_use]
-    pub fn new(traders: usize) -> Self {
-        Self { book: Book::from_values(traders, |_| Scaled::ONE), log2_prices: 0.0 }
+    pub fn new(traders: usize, sleepers: bool) -> Self {
+        let ones = || Book::from_values(traders, |_| Scaled::ONE);
+        Self { likelihoods: ones(), prices: sleepers.then(ones), log2_prices: 0.0 }
     }
 
     /// Adds each trader's regret in bits to `regret`.
     pub fn add_to(&self, regret: &mut [f64]) {
         for (i, sum) in regret.iter_mut().enumerate() {
-            *sum += self.book.value(i).log2() - self.log2_prices;
+            let prices = self.prices.as_ref().map_or(self.log2_prices, |book| book.value(i).log2());
+            *sum += self.likelihoods.value(i).log2() - prices;
         }
     }
 }
@@ -56,7 +59,8 @@ struct Task<'a, F> {
     wealth: TileMut<'a, F>,
     unredefined: Option<TileMut<'a, F>>,
     scores: Option<TileMut<'a, F>>,
-    track: Option<TileMut<'a, F>>,
+    likelihoods: Option<TileMut<'a, F>>,
+    prices: Option<TileMut<'a, F>>,
     rho: TileRef<'a, F>,
 }
 
@@ -76,12 +80,13 @@ impl<F: Real> Scratch<F> {
 
 fn tasks<'a, F: Real>(
     accounts: &'a mut Accounts<F>,
-    track: Option<&'a mut Book<F>>,
+    track: Option<&'a mut Track<F>>,
     rho: &'a Book<F>,
 ) -> Vec<Task<'a, F>> {
     let mut unredefined = accounts.unredefined.as_mut().map(|b| Arc::make_mut(b).tiles_mut());
     let mut scores = accounts.histories.as_mut().map(|h| Arc::make_mut(h).scores.tiles_mut());
-    let mut track = track.map(Book::tiles_mut);
+    let (likelihoods, prices) = track.map_or((None, None), |t| (Some(&mut t.likelihoods), t.prices.as_mut()));
+    let (mut likelihoods, mut prices) = (likelihoods.map(Book::tiles_mut), prices.map(Book::tiles_mut));
     let wealth = Arc::make_mut(&mut accounts.wealth).tiles_mut().enumerate();
     wealth
         .map(|(tile, wealth)| Task {
@@ -89,7 +94,8 @@ fn tasks<'a, F: Real>(
             wealth,
             unredefined: unredefined.as_mut().and_then(Iterator::next),
             scores: scores.as_mut().and_then(Iterator::next),
-            track: track.as_mut().and_then(Iterator::next),
+            likelihoods: likelihoods.as_mut().and_then(Iterator::next),
+            prices: prices.as_mut().and_then(Iterator::next),
             rho: rho.tile(tile),
         })
         .collect()
@@ -154,8 +160,8 @@ impl<F: Real> Task<'_, F> {
             return None;
         }
         let exact = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
-        if let Some(track) = &mut self.track {
-            track.multiply(row, extent.least, exact);
+        if let Some(likelihoods) = &mut self.likelihoods {
+            likelihoods.multiply(row, extent.least, exact);
         }
         Some((self.multiply(row, extent.least, exact), extent.zero))
     }
@@ -168,13 +174,14 @@ impl<F: Real> Task<'_, F> {
         let row = &mut scratch.row[..n];
         let at = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
         let plain = price.exponent > -900;
-        if let Some(track) = &mut self.track {
-            rounds.load(t, x, range.clone(), row);
-            for (q, _) in row.iter_mut().zip(stakes).filter(|(_, b)| **b == 0.0) {
-                *q = F::from_f64(price.to_f64());
-            }
-            let least = if plain { lanes::extremes(row).1.min(1.0) } else { 0.0 };
-            track.multiply(row, least, |i| if stakes[i] == 0.0 { price } else { at(i) });
+        let asleep = |i: usize| stakes[i] == 0.0;
+        if let (Some(likelihoods), Some(prices)) = (&mut self.likelihoods, &mut self.prices) {
+            let extent = rounds.load(t, x, range.clone(), row);
+            row.iter_mut().enumerate().filter(|(i, _)| asleep(*i)).for_each(|(_, q)| *q = F::ONE);
+            likelihoods.multiply(row, extent.least, |i| if asleep(i) { Scaled::ONE } else { at(i) });
+            let paid = F::from_f64(price.to_f64());
+            row.iter_mut().enumerate().for_each(|(i, q)| *q = if asleep(i) { F::ONE } else { paid });
+            prices.multiply(row, price.to_f64(), |i| if asleep(i) { Scaled::ONE } else { price });
         }
         rounds.load(t, x, range.clone(), row);
         lanes::settle(row, stakes, game.fraction, price.to_f64());
@@ -314,7 +321,7 @@ impl<P: Real> Game<'_, P> {
         let levy = taxman.prepare(accounts, roster, due);
         let measured = if self.everything && self.rounds.width() == 1 { 0 } else { self.rounds.width() };
         let parts = threads::map(
-            tasks(accounts, track.as_deref_mut().map(|t| &mut t.book), &roster.rho),
+            tasks(accounts, track.as_deref_mut(), &roster.rho),
             || Scratch::new(n),
             |scratch, mut task| {
                 let given_back = levy.as_ref().map_or(Scaled::ZERO, |levy| task.tax(levy, scratch));
@@ -372,12 +379,13 @@ impl<P: Real> Game<'_, P> {
     /// The regret of those who are awake without money, against the uniform price.
     fn track_asleep<F: Real>(&self, track: &mut Track<F>, t: usize, price: Scaled) {
         let x = self.rounds.outcome(t);
-        for (tile, mut factors) in track.book.tiles_mut().enumerate() {
-            let awake = |i: usize| self.rounds.stakes(t).is_none_or(|b| b[tile * TILE + i] > 0.0);
-            factors.assign(|old, i| {
-                let likelihood = Scaled::new(self.rounds.at(t, x, tile * TILE + i), 0);
-                old * if awake(i) { likelihood } else { price }
-            });
+        let awake = |j: usize| self.rounds.stakes(t).is_none_or(|b| b[j] > 0.0);
+        for (tile, mut book) in track.likelihoods.tiles_mut().enumerate() {
+            let at = |j: usize| if awake(j) { Scaled::new(self.rounds.at(t, x, j), 0) } else { Scaled::ONE };
+            book.assign(|old, i| old * at(tile * TILE + i));
+        }
+        for (tile, mut book) in track.prices.iter_mut().flat_map(Book::tiles_mut).enumerate() {
+            book.assign(|old, i| if awake(tile * TILE + i) { old * price } else { old });
         }
     }
 
@@ -391,7 +399,7 @@ impl<P: Real> Game<'_, P> {
     ) {
         let n = self.rounds.traders;
         let parts = threads::map(
-            tasks(accounts, track.map(|t| &mut t.book), &roster.rho),
+            tasks(accounts, track, &roster.rho),
             || Scratch::new(n),
             |scratch, mut task| task.settle_part(self, t, price, scratch),
         );

@@ -207,8 +207,13 @@ impl<F: Real> Market<F> {
             }
             self.state.clock.rounds += 1;
         }
-        let regret = player.regret.map_or(Regret::Known(Vec::new()), |r| Regret::Awake(r.into_iter().collect()));
-        Ok(Run { played: player.played, first, regret })
+        let Player { played, mut regret, .. } = player;
+        if let Some(bits) = &mut regret {
+            let absent = self.traders.absent(&self.state.roster);
+            bits.retain(|j, _| !absent.contains(j));
+        }
+        let regret = regret.map_or(Regret::Known(Vec::new()), |bits| Regret::Awake(bits.into_iter().collect()));
+        Ok(Run { played, first, regret })
     }
 
     /// Makes the levies lazy from here on.

@@ -12,6 +12,7 @@ use crate::market::lazy::Lazy;
 use crate::real::Real;
 use crate::scaled::Scaled;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The traders and the rules they play by.
@@ -97,6 +98,12 @@ impl<F: Real> Traders<F> {
         }
         let weights = Arc::new(self.weights(&rho));
         Roster { rho, weights, entered: 0, reserve }
+    }
+
+    /// Those who have not entered yet.
+    #[must_use]
+    pub fn absent(&self, roster: &Roster<F>) -> HashSet<u32> {
+        self.entrants[roster.entered..].iter().map(|&(_, j)| j).collect()
     }
 
     /// Whether the tax is levied before every round.

@@ -63,7 +63,7 @@ impl<'a, F: Real> Taxman<'a, F> {
             let steps = match kernel {
                 Kernel::Anything => Steps::Anything(weights),
                 Kernel::WithinGroups => Steps::WithinGroups(weights, groups),
-                Kernel::Rows(rows) => Steps::Rows(rows),
+                Kernel::Rows(rows) => Steps::Rows(rows, traders.absent(roster)),
             };
             Arc::make_mut(histories).levy(self.nodes, clock, hazard, &steps, &roster.rho);
         }
@@ -152,7 +152,7 @@ impl<'a, F: Real> Taxman<'a, F> {
     }
 
     fn levy_rows(&mut self, rows: &Rows, accounts: &mut Accounts<F>, roster: &Roster<F>, hazard: f64) {
-        let flows = levy::flows(rows, hazard, &accounts.wealth, |k| !roster.rho.value(k).is_zero());
+        let flows = levy::flows(rows, hazard, &accounts.wealth, &self.traders.absent(roster));
         let groups = &self.traders.groups;
         let unit = accounts.share_unit(roster.reserve);
         let (mut paid, mut received) = (vec![0.0; groups.count], vec![0.0; groups.count]);
