@@ -1,0 +1,184 @@
+"""The engine, as the extension gives it to `gruemarket.market`; users want `gruemarket.Market`.
+
+It reads C-contiguous arrays of exactly the types that stand here: `gruemarket.arrays` makes them. Every error is one of
+`gruemarket.errors`, and leaves a market as it was before the call.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Self, TypeAlias, TypedDict, final
+
+import numpy as np
+import numpy.typing as npt
+
+from gruemarket.market import TaxSpec
+
+__all__ = ["Market", "Run", "build_info", "hazards", "set_threads", "threads"]
+
+_Floats: TypeAlias = npt.NDArray[np.float64]
+_Values: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.float32]
+_Layout: TypeAlias = str
+"""How values are laid out.
+
+"likelihood": (T, N), what happened; "binary": (T, N), outcome 1 of two; "full": (T, K, N).
+"""
+_Outcomes: TypeAlias = npt.NDArray[np.uint32] | None
+_Block: TypeAlias = tuple[_Values, _Layout, _Outcomes, _Floats | None]
+"""Values, layout, outcomes (T,), stakes (N,) or (T, N)."""
+_Ints: TypeAlias = npt.NDArray[np.int64]
+_SparseBlock: TypeAlias = tuple[_Ints, _Ints, _Values, _Layout, _Outcomes, _Floats | None]
+"""Starts (T+1,), traders (M,), values, layout, outcomes (T,), stakes (M,)."""
+
+class _BuildInfo(TypedDict):
+    version: str
+    profile: Literal["release", "debug"]
+    commit: str | None
+    rustc: str | None
+    target: str | None
+
+class _Ledger(TypedDict):
+    stages: list[str]
+    stage: npt.NDArray[np.uint32]
+    batch: npt.NDArray[np.uint64]
+    cause: npt.NDArray[np.uint32]
+    group: npt.NDArray[np.uint32]
+    amount: _Floats
+
+def build_info() -> _BuildInfo:
+    """What this extension was built from: version, profile, git commit (None if unknown), rustc and target."""
+
+def hazards(kind: str, values: Sequence[float], start: int, stop: int) -> list[float]:
+    """The hazards of a schedule for the indices start..stop; that of 0 is 0, as no tax is levied there."""
+
+def threads() -> int:
+    """The number of worker threads: what was set, else `GRUEMARKET_THREADS`, else every core."""
+
+def set_threads(count: int) -> None:
+    """Sets the number of worker threads, 1 or more. Results never depend on it."""
+
+@final
+class Run:
+    """What a call of the market gave."""
+
+    @property
+    def prices(self) -> _Floats:
+        """(T * K,) prices, round after round; (T,) of what happened where only likelihoods were given."""
+
+    @property
+    def losses(self) -> _Floats:
+        """(T,) -log2 of the price of what happened."""
+
+    @property
+    def first(self) -> int:
+        """The market's index of the first round."""
+
+    def regret_bits(self) -> _Floats:
+        """(N,) regret, worked out now if it has not been; empty where it was not asked for."""
+
+    def regret_is_pending(self) -> bool:
+        """Whether the regret still holds on to the accounts it is to be worked out from."""
+
+@final
+class Market:
+    """The books of N traders, in float64 or float32."""
+
+    def __new__(
+        cls,
+        prior: _Floats,
+        is_bits: bool,
+        outcomes: int,
+        fraction: float,
+        tax: TaxSpec | None,
+        groups: npt.NDArray[np.uint32] | None,
+        group_count: int,
+        enters_at: _Ints | None,
+        dtype: str,
+        normalize: bool,
+        provenance: bool,
+        definitions: bool,
+    ) -> Self:
+        """A market in which nothing has happened; `gruemarket.Market` describes the arguments."""
+
+    def run(self, block: _Block, stage: str | None, new_episode: bool, regret: bool) -> Run:
+        """Plays rounds of one episode."""
+
+    def run_sparse(self, block: _SparseBlock, stage: str | None, new_episode: bool, regret: bool) -> Run:
+        """Plays rounds of one episode for those who are listed."""
+
+    def run_batch(self, episodes: Sequence[_Block], stage: str | None, regret: bool) -> Run:
+        """Plays episodes that are resolved all at once."""
+
+    def price(self, block: _Block) -> _Floats:
+        """(K,) the prices of the next round, the tax that is due included; nothing moves."""
+
+    def virgin(self) -> Market:
+        """The same traders before anything has happened."""
+
+    def with_wealth(self, shares: _Floats) -> Market:
+        """The same traders and clocks with other cash."""
+
+    def wealth(self) -> _Floats:
+        """(N,) shares of all money."""
+
+    def log2_wealth(self) -> _Floats:
+        """(N,) log2 of the shares."""
+
+    def bits(self) -> _Floats:
+        """(N,) the prior in bits."""
+
+    def groups(self) -> npt.NDArray[np.uint32]:
+        """(N,) each trader's group; empty where there is one group."""
+
+    @property
+    def reserve(self) -> float:
+        """The share that no entered trader owns."""
+
+    @property
+    def stage(self) -> str:
+        """The present stage; empty before the first."""
+
+    @property
+    def clock(self) -> tuple[int, int, int, int]:
+        """Rounds, episodes, batches, stages begun so far."""
+
+    @property
+    def traders(self) -> int:
+        """N."""
+
+    @property
+    def outcomes(self) -> int:
+        """K."""
+
+    @property
+    def dtype(self) -> str:
+        """How wealth is kept: "f64" or "f32"."""
+
+    @property
+    def unit(self) -> str:
+        """What the tax's index counts; empty without a tax."""
+
+    @property
+    def keeps_provenance(self) -> bool:
+        """Whether the market follows in which stage money was redefined."""
+
+    @property
+    def state_bytes(self) -> int:
+        """Memory of the books and of what stands beside each trader."""
+
+    def ledger(self) -> _Ledger:
+        """The names of the stages; per entry stage, batch, cause, group and amount."""
+
+    def provenance(self) -> list[tuple[str | None, _Floats]]:
+        """Stage (None: never redefined) and (N,) each trader's share of its own money."""
+
+    def definitions(self, top: int) -> list[tuple[int, list[tuple[int, int]], float, float]]:
+        """Of the richest: trader, its history as (first index, trader), its tax in bits, log2 of its share."""
+
+    def save(self, path: Path, note: str) -> None:
+        """Saves the market and a note to a file, which is whole or the one before."""
+
+    @staticmethod
+    def load(path: Path) -> tuple[Market, str]:
+        """A saved market and the note kept with it."""
+
+    def __copy__(self) -> Market: ...
