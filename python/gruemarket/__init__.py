@@ -4,7 +4,7 @@
 >>> market = gm.Market([1, 1], names=["heads", "tails"], grue=gm.GrueTax(gm.schedules.inverse()))
 >>> run = market.run([[0.9, 0.1]] * 4, [1, 1, 0, 0])
 >>> run.total_loss_bits.__round__(3)
-4.163
+4.263
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""Arrays at the border: numpy, Polars, Arrow or plain lists in, contiguous numpy out; a copy only where one is needed."""
+"""Arrays at the border: numpy, Polars, Arrow or lists in, contiguous numpy out; a copy only where one is needed."""
 
 from typing import Any
 
@@ -10,8 +10,10 @@ from gruemarket.errors import InputError, ShapeError
 
 
 def _numpy(given: Any, what: str) -> npt.NDArray[Any]:
+    if np.ma.is_masked(given):
+        raise InputError(f"{what}: some entries are masked; fill them in")
     if isinstance(given, np.ndarray):
-        return given
+        return np.asarray(given)
     if isinstance(given, pl.Series | pl.DataFrame):
         return given.to_numpy()
     if hasattr(given, "__arrow_c_array__") or hasattr(given, "__arrow_c_stream__"):

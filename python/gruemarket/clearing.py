@@ -11,8 +11,8 @@ class Kelly:
 
     The price is the stake-weighted mean of the forecasts, `c_k = sum w b q_k / sum w b`, and a trader's wealth grows by
     `b q(x) / c(x) + 1 - b`. With `fraction=1` this is Bayes: prices are the mixture's, wealth is the posterior
-    (Beygelzimer, Langford, Pennock 2012, arXiv 1201.6655). A smaller common fraction leaves the price of a round alone and slows
-    the money.
+    (Beygelzimer, Langford, Pennock 2012, arXiv 1201.6655). A smaller common fraction leaves the price of a round alone
+    and slows the money.
 
     Args:
         fraction: the common factor of all stakes, in (0, 1].

@@ -18,19 +18,21 @@ KERNELS = ("anything", "within groups")
 class GrueTax:
     """Before each round (episode, batch, stage) a share of all money may change its definition.
 
-    `w_j <- w_j - h w_j sum_{k != j} rho(k|j) + h sum_{i != j} w_i rho(j|i)`: only money that changes hands is taxed; what the
-    kernel would give back to the payer, and what its row leaves short of 1, stays.
+    `w_j <- w_j - h w_j sum_{k != j} rho(k|j) + h sum_{i != j} w_i rho(j|i)`: only money that changes hands is taxed;
+    what the kernel would give back to the payer, and what its row leaves short of 1, stays.
 
     Args:
         schedule: the hazard h by index, see `gruemarket.schedules`.
-        kernel: into what, and at which price: "anything" (`rho_j = 2^-bits_j`), "within groups" (the same over its group's
-            sum, for payers of the group) or a sparse matrix in CSR form whose row i lists what i may become and
+        kernel: into what, and at which price: "anything" (`rho_j = 2^-bits_j`), "within groups" (the same over its
+            group's sum, for payers of the group) or a sparse matrix in CSR form whose row i lists what i may become and
             `rho(k|i)` in shares: an object with `indptr`, `indices`, `data`, or a tuple of these three.
-        landmarks: index or stage name -> bits; replaces the hazard there by `2^-bits`. A stage's name stands for its first levy.
+        landmarks: index or stage name -> bits; replaces the hazard there by `2^-bits`. A stage's name stands for its
+            first levy.
         unit: what the index counts: "round", "episode", "batch" or "stage".
 
     Raises:
-        InputError: an unknown kernel or unit, a landmark with negative bits. A row over 1 is found when the market is built.
+        InputError: an unknown kernel or unit, a landmark with negative bits. A row over 1 is found when the market is
+            built.
 
     >>> import gruemarket as gm
     >>> gm.GrueTax(gm.schedules.inverse(), landmarks={120: 3.0})
@@ -48,9 +50,9 @@ class GrueTax:
         if self.unit not in UNITS:
             raise InputError(f"unknown unit {self.unit!r}; one of {', '.join(UNITS)}")
         object.__setattr__(self, "kernel", _kernel(self.kernel))
-        landmarks = dict(self.landmarks or {})
+        landmarks: dict[Any, float] = dict(self.landmarks or {})
         for key, bits in landmarks.items():
-            if not (isinstance(key, str) or (isinstance(key, int | np.integer) and key >= 0)):
+            if not (isinstance(key, str) or (isinstance(key, int | np.integer) and 0 <= key < 2**63)):
                 raise InputError(f"landmark {key!r} is neither an index >= 0 nor the name of a stage")
             if not (np.isfinite(bits) and bits >= 0):
                 raise InputError(f"landmark {key!r} of {bits} bits; give a finite number >= 0")

@@ -3,8 +3,8 @@
 import json
 import os
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -15,6 +15,7 @@ import polars as pl
 from gruemarket import _core
 from gruemarket.arrays import floats, integers, vector
 from gruemarket.clearing import Kelly
+from gruemarket.conventions import check_groups, keywords, rule, stage_name
 from gruemarket.errors import CheckpointError, InputError, ShapeError
 from gruemarket.grue import GrueTax
 from gruemarket.run import Floats, Run, Span
@@ -35,8 +36,10 @@ class TaxSpec:
     stage_landmarks: dict[str, float]
 
     @classmethod
-    def of(cls, tax: GrueTax) -> Self:
+    def of(cls, tax: Any) -> Self:
         """The engine's form of a tax."""
+        if not isinstance(tax, GrueTax):
+            raise InputError(f"grue {tax!r} is not a tax; give gm.GrueTax(schedule)")
         by_index = {int(key): float(bits) for key, bits in tax.landmarks.items() if not isinstance(key, str)}
         by_stage = {key: float(bits) for key, bits in tax.landmarks.items() if isinstance(key, str)}
         return cls(tax.schedule.kind, tax.schedule.values.tolist(), tax.kernel, tax.unit, by_index, by_stage)
@@ -56,9 +59,9 @@ class Block:
 class Market:
     """Traders who bet on what comes next, with a prior set by their description lengths.
 
-    Money is 1 in all: the traders' wealth and the reserve. Trader i starts with the share `2^-bits[i]`; a round clears at
-    the stake-weighted mean of the forecasts, and settlement moves money to those who predicted well (see `Kelly`); before it
-    a `GrueTax` may redefine some of the money. Every array has the traders on its last axis.
+    Money is 1 in all: the traders' wealth and the reserve. Trader i starts with the share `2^-bits[i]`; a round clears
+    at the stake-weighted mean of the forecasts, and settlement moves money to those who predicted well (see `Kelly`);
+    before it a `GrueTax` may redefine some of the money. Every array has the traders on its last axis.
 
     Args:
         bits: (N,) description lengths in bits, finite and >= 0: numpy, Polars, Arrow or a list.
@@ -82,9 +85,9 @@ class Market:
     >>> market = gm.Market([1, 2, 2], names=["fair", "heads", "tails"])
     >>> run = market.run([[0.5, 0.9, 0.1]] * 3, [1, 1, 1])
     >>> run.loss_bits.round(3).tolist()
-    [1.0, 0.608, 0.372]
+    [1.0, 0.599, 0.43]
     >>> market.wealth.round(3).tolist()
-    [0.254, 0.742, 0.001]
+    [0.255, 0.744, 0.001]
     >>> run.regret_bits.max() <= 2
     True
     """
@@ -107,22 +110,15 @@ class Market:
     ) -> None:
         if (bits is None) == (prior is None):
             raise InputError("give either bits or prior")
-        clearing = Kelly() if clearing is None else clearing
-        if not isinstance(clearing, Kelly):
-            raise InputError(f"clearing {clearing!r} is not a clearing rule; give gm.Kelly(fraction)")
-        if not (grue is None or isinstance(grue, GrueTax)):
-            raise InputError(f"grue {grue!r} is not a tax; give gm.GrueTax(schedule)")
         if dtype not in ("f64", "f32"):
             raise InputError(f"dtype {dtype!r}; 'f64' or 'f32'")
-        if isinstance(outcomes, bool) or not isinstance(outcomes, int | np.integer) or outcomes < 2:
-            raise InputError(f"{outcomes!r} outcomes; a question has 2 or more")
         given = vector(prior, "prior") if bits is None else vector(bits, "bits")
         ids, labels = _groups(groups, len(given))
         core = _core.Market(
             prior=given,
             is_bits=bits is not None,
-            outcomes=int(outcomes),
-            fraction=clearing.fraction,
+            outcomes=_outcomes(outcomes),
+            fraction=_fraction(clearing),
             tax=None if grue is None else TaxSpec.of(grue),
             groups=ids,
             group_count=len(labels),
@@ -150,8 +146,8 @@ class Market:
         """Plays rounds of one episode, settled one by one.
 
         Args:
-            forecasts: (T, K, N), for K = 2 also (T, N) probabilities of outcome 1; float64 or float32, or `SparseRounds`. Each
-                forecast must sum to 1 within 1e-6 (float32: 1e-4) and is then used as given.
+            forecasts: (T, K, N), for K = 2 also (T, N) probabilities of outcome 1; float64 or float32, or
+                `SparseRounds`. Each forecast must sum to 1 within 1e-6 (float32: 1e-4) and is then used as given.
             outcomes: (T,) integers in 0..K-1.
             stakes: (N,) or (T, N) in [0, 1]: the fraction of its wealth that each trader puts up; 0 sleeps.
             likelihoods: (T, N) the probability that each trader gave to what happened, in the place of `forecasts`.
@@ -170,7 +166,7 @@ class Market:
         self._settle_pending()
         first_round = self.rounds
         run = self._core.run_sparse if block.sparse else self._core.run
-        core = run(block.packed, _stage(stage), new_episode, regret)
+        core = run(block.packed, stage_name(stage), new_episode, regret)
         spans = [Span(block.rounds, self.episodes - 1, self.batches - 1, self.stage)]
         width = 1 if block.layout == "likelihood" else self._core.outcomes
         return self._run(core, block.outcomes, range(first_round, self.rounds), spans, width)
@@ -181,8 +177,8 @@ class Market:
         """Plays one episode whose rounds come in blocks, so that they need not fit into memory.
 
         Args:
-            blocks: tuples (forecasts, outcomes) or (forecasts, outcomes, stakes), dicts of `run`'s keywords, or arrays of
-                likelihoods. An invalid block leaves the market as it was before that block.
+            blocks: tuples (forecasts, outcomes) or (forecasts, outcomes, stakes), dicts of `run`'s keywords, or arrays
+                of likelihoods. An invalid block leaves the market as it was before that block.
             stage: as in `run`.
             new_episode: whether the first block begins an episode.
             regret: as in `run`; it is worked out block by block.
@@ -190,19 +186,19 @@ class Market:
         >>> import gruemarket as gm
         >>> market = gm.Market([1, 1])
         >>> market.run_blocks([[0.9, 0.1]] for _ in range(3)).loss_bits.round(3).tolist()
-        [1.0, 0.286, 0.166]
+        [1.0, 0.286, 0.168]
         """
         runs: list[Run] = []
         regret_bits = np.zeros(len(self) if regret else 0)
         for block in blocks:
-            run = self.run(**_keywords(block), stage=stage, new_episode=new_episode and not runs, regret=regret)
+            run = self.run(**keywords(block), stage=stage, new_episode=new_episode and not runs, regret=regret)
             regret_bits += run.regret_bits
-            runs.append(Run(run.prices, run.loss_bits, run.outcomes, run.rounds, run.spans, lambda: regret_bits))
+            # one sum for all blocks: no block's own regret is held on to
+            runs.append(replace(run, find_regret=regret_bits.copy))
         if not runs:
             none = np.empty((0, len(self)))
             return self.run(likelihoods=none, stage=stage, new_episode=new_episode, regret=regret)
-        joined = Run.joined(runs)
-        return Run(joined.prices, joined.loss_bits, joined.outcomes, joined.rounds, joined.spans, lambda: regret_bits)
+        return replace(Run.joined(runs), find_regret=regret_bits.copy)
 
     def run_batch(
         self, episodes: Iterable[Any], *, stakes: Any = None, stage: str | None = None, regret: bool = True
@@ -224,10 +220,11 @@ class Market:
         >>> market.wealth.tolist()
         [0.5, 0.5]
         """
-        items = [_keywords(item) for item in episodes]
+        items = [keywords(item) for item in episodes]
         if not items:
             raise InputError("a batch of no episodes; give one or more")
-        parsed = [self._block(**({"stakes": stakes} | self._densely(item))) for item in items]
+        # the mean over episodes concerns everybody, so sparse rounds are spread out
+        parsed = [self._block(**({"stakes": stakes} | item), spread=True) for item in items]
         self._settle_pending()
         first_round, first_episode = self.rounds, self.episodes
         layouts = {block.layout == "likelihood" for block in parsed}
@@ -235,11 +232,9 @@ class Market:
             raise InputError("a batch takes forecasts in all of its episodes, or likelihoods in all")
         dtype = np.result_type(*(block.packed[0] for block in parsed))
         packed = [(block.packed[0].astype(dtype, copy=False), *block.packed[1:]) for block in parsed]
-        core = self._core.run_batch(packed, _stage(stage), regret)
+        core = self._core.run_batch(packed, stage_name(stage), regret)
         outcomes = [block.outcomes for block in parsed if block.outcomes is not None]
-        spans = [
-            Span(block.rounds, first_episode + e, self.batches - 1, self.stage) for e, block in enumerate(parsed)
-        ]
+        spans = [Span(block.rounds, first_episode + e, self.batches - 1, self.stage) for e, block in enumerate(parsed)]
         known = np.concatenate(outcomes) if len(outcomes) == len(parsed) else None
         width = 1 if layouts == {True} else self._core.outcomes
         return self._run(core, known, range(first_round, self.rounds), spans, width)
@@ -284,7 +279,7 @@ class Market:
 
     def _with(self, core: _core.Market) -> Self:
         other = object.__new__(type(self))
-        other._adopt(core, self._names, self._group_names)  # noqa: SLF001 # its own class
+        other._adopt(core, self._names, self._group_names)
         return other
 
     def __copy__(self) -> Self:
@@ -362,8 +357,8 @@ class Market:
     def ledger(self) -> pl.DataFrame:
         """Every transfer: stage, batch, cause, from, to, amount (share of all money, > 0).
 
-        Causes are "settlement" (a group's net over the batch, with the counterparty `market`), "grue tax" (gross, with `tax`)
-        and "entry" (from `reserve` by way of `entry`). What is left of every counterparty but the reserve is 0.
+        Causes are "settlement" (a group's net over the batch, with the counterparty `market`), "grue tax" (gross, with
+        `tax`) and "entry" (from `reserve` by way of `entry`). What is left of every counterparty but the reserve is 0.
 
         >>> import gruemarket as gm
         >>> market = gm.Market([1, 1], groups=["a", "b"])
@@ -408,16 +403,18 @@ class Market:
             raise InputError("this market keeps no provenance; build it with provenance=True")
         wealth = self.wealth
         parts = {("never" if stage is None else stage): wealth * shares for stage, shares in self._core.provenance()}
-        return self._trader_frame().with_columns(wealth=wealth).with_columns(
-            pl.Series(stage, amount) for stage, amount in parts.items()
+        return (
+            self._trader_frame()
+            .with_columns(wealth=wealth)
+            .with_columns(pl.Series(stage, amount) for stage, amount in parts.items())
         )
 
     def definitions(self, top: int = 10) -> pl.DataFrame:
         """The most probable histories behind the money of the richest traders.
 
         Columns: rank, trader, name, group, wealth, log2_wealth, definition, switches, tax_bits (-log2 of the history's
-        hazards, survivals and kernel terms), log2_share (log2 of the money of this one history). The rule's indices count the
-        tax's unit.
+        hazards, survivals and kernel terms), log2_share (log2 of the money of this one history). The rule's indices
+        count the tax's unit.
 
         Raises:
             InputError: the market was built without `definitions=True`.
@@ -430,7 +427,7 @@ class Market:
         names = self.names
         history = pl.DataFrame(
             [
-                (_rule(segments, names, tax_bits), len(segments) - 1, tax_bits, log2_share)
+                (rule(segments, names, tax_bits), len(segments) - 1, tax_bits, log2_share)
                 for _, segments, tax_bits, log2_share in found
             ],
             {"definition": pl.String, "switches": pl.Int64, "tax_bits": pl.Float64, "log2_share": pl.Float64},
@@ -477,7 +474,7 @@ class Market:
         except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{path}: its names cannot be read ({error!r})") from error
         market = object.__new__(cls)
-        market._adopt(core, names, groups)  # noqa: SLF001 # its own class
+        market._adopt(core, names, groups)
         return market
 
     # --- Inside
@@ -487,9 +484,15 @@ class Market:
         self._pending: weakref.ref[Run] | None = None
 
     def _block(
-        self, forecasts: Any = None, outcomes: Any = None, stakes: Any = None, likelihoods: Any = None
+        self,
+        forecasts: Any = None,
+        outcomes: Any = None,
+        stakes: Any = None,
+        likelihoods: Any = None,
+        *,
+        spread: bool = False,
     ) -> Block:
-        """Parses rounds as `run` takes them."""
+        """Parses rounds as `run` takes them; sparse ones are made dense if they are to be spread."""
         if (forecasts is None) == (likelihoods is None):
             raise InputError("give either forecasts and outcomes, or likelihoods")
         given = forecasts if likelihoods is None else likelihoods
@@ -497,38 +500,37 @@ class Market:
         if known is None and likelihoods is None:
             raise InputError("forecasts need outcomes; for prices alone see Market.price")
         if isinstance(given, SparseRounds):
-            return self._sparse_block(given, known, stakes, by_likelihood=likelihoods is not None)
+            self._check_sparse(given, stakes, by_likelihood=likelihoods is not None)
+            if spread:
+                dense: dict[str, Any] = given.dense(len(self), self._core.outcomes)
+                return self._block(outcomes=known, **dense)
+            return self._sparse_block(given, known)
         values = floats(given, "forecasts" if likelihoods is None else "likelihoods")
-        layout = self._layout(values.shape, likelihoods is not None)
+        if likelihoods is None:
+            layout = self._layout(values.shape)
+        elif values.shape[1:] == (len(self),):
+            layout = "likelihood"
+        else:
+            raise ShapeError(f"likelihoods of shape {values.shape}; give (rounds, {len(self)})")
         rounds = values.shape[0]
         happened = None if known is None else self._happened(known, rounds)
         packed_stakes = None if stakes is None else self._stakes(stakes, rounds)
         return Block((values, layout, happened, packed_stakes), layout, sparse=False, rounds=rounds, outcomes=known)
 
-    def _densely(self, item: dict[str, Any]) -> dict[str, Any]:
-        """An episode of a batch: the mean over episodes concerns everybody, so sparse rounds are spread out."""
-        given = item.get("forecasts", item.get("likelihoods"))
-        if not isinstance(given, SparseRounds):
-            return item
-        return {**{"outcomes": item.get("outcomes")}, **given.dense(len(self), self._core.outcomes)}
-
-    def _sparse_block(
-        self, given: SparseRounds, known: npt.NDArray[np.int64] | None, stakes: Any, *, by_likelihood: bool
-    ) -> Block:
+    def _check_sparse(self, given: SparseRounds, stakes: Any, *, by_likelihood: bool) -> None:
         if (given.likelihoods is not None) != by_likelihood:
             raise InputError("sparse likelihoods go to likelihoods=, sparse forecasts to forecasts")
         if stakes is not None:
             raise InputError("the stakes of sparse rounds belong into SparseRounds(stakes=...)")
         given.check_outcomes(self._core.outcomes)
-        happened = None if known is None else self._happened(known, given.rounds)
-        return Block((*given.packed(), happened, given.stakes), given.layout, sparse=True, rounds=given.rounds, outcomes=known)
 
-    def _layout(self, shape: tuple[int, ...], by_likelihood: bool) -> str:
+    def _sparse_block(self, given: SparseRounds, known: npt.NDArray[np.int64] | None) -> Block:
+        happened = None if known is None else self._happened(known, given.rounds)
+        packed = (*given.packed(), happened, given.stakes)
+        return Block(packed, given.layout, sparse=True, rounds=given.rounds, outcomes=known)
+
+    def _layout(self, shape: tuple[int, ...]) -> str:
         n, k = len(self), self._core.outcomes
-        if by_likelihood:
-            if len(shape) != 2 or shape[1] != n:
-                raise ShapeError(f"likelihoods of shape {shape}; give (rounds, {n})")
-            return "likelihood"
         if shape[1:] == (n,) and k == 2:
             return "binary"
         if shape[1:] != (k, n):
@@ -574,6 +576,19 @@ class Market:
         return run
 
 
+def _outcomes(given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, int | np.integer) or not 2 <= given < 2**31:
+        raise InputError(f"{given!r} outcomes; a question has 2 or more")
+    return int(given)
+
+
+def _fraction(clearing: Any) -> float:
+    clearing = Kelly() if clearing is None else clearing
+    if not isinstance(clearing, Kelly):
+        raise InputError(f"clearing {clearing!r} is not a clearing rule; give gm.Kelly(fraction)")
+    return clearing.fraction
+
+
 def _names(given: Sequence[str] | None, traders: int) -> list[str] | None:
     if given is None:
         return None
@@ -587,39 +602,16 @@ def _groups(given: Any, traders: int) -> tuple[npt.NDArray[np.uint32] | None, li
     """Each trader's group as a number, and the groups' labels in order of first appearance."""
     if given is None:
         return None, ["all"]
-    labels = pl.Series(values=given).cast(pl.String)
+    try:
+        labels = pl.Series(values=given).cast(pl.String)
+    except (TypeError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"groups cannot be read as one label a trader ({error}); give strings or integers") from error
     if len(labels) != traders:
         raise ShapeError(f"{len(labels)} groups for {traders} traders")
     if labels.null_count():
         raise InputError("a group's label is missing")
     names = labels.unique(maintain_order=True)
+    check_groups(names)
     number = pl.DataFrame({"label": names, "id": pl.Series(range(len(names)), dtype=pl.UInt32)})
     ids = pl.DataFrame({"label": labels}).join(number, on="label", how="left", maintain_order="left")["id"]
     return np.ascontiguousarray(ids.to_numpy()), names.to_list()
-
-
-def _keywords(block: Any) -> dict[str, Any]:
-    """A block of rounds as keywords of `Market.run`."""
-    if isinstance(block, Mapping):
-        unknown = set(block) - {"forecasts", "outcomes", "stakes", "likelihoods"}
-        if unknown:
-            raise InputError(f"unknown keys {sorted(unknown)} in a block; forecasts, outcomes, stakes, likelihoods")
-        return dict(block)
-    if isinstance(block, tuple):
-        if len(block) not in (2, 3):
-            raise InputError(f"a block of {len(block)} parts; give (forecasts, outcomes) or (forecasts, outcomes, stakes)")
-        return dict(zip(("forecasts", "outcomes", "stakes"), block, strict=False))
-    return {"likelihoods": block}
-
-
-def _stage(given: str | None) -> str | None:
-    if given is None or (isinstance(given, str) and given):
-        return given
-    raise InputError(f"stage {given!r}; give a name, or None to stay in the present stage")
-
-
-def _rule(segments: list[tuple[int, int]], names: list[str], tax_bits: float) -> str:
-    """A history as text: from which index to which, which trader."""
-    ends = [str(start - 1) for start, _ in segments[1:]] + [""]
-    parts = [f"{start}..{end} {names[trader]}" for (start, trader), end in zip(segments, ends, strict=True)]
-    return f"{'; '.join(parts)} (tax {tax_bits:.1f} bits)"

@@ -10,7 +10,7 @@ distribution, arXiv 0807.1005); Elias 1975 (universal codes).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gruemarket.conventions import check_groups, keywords, rule, stage_name
 from gruemarket.errors import InputError
-
-Floats = npt.NDArray[np.float64]
+from gruemarket.run import Floats, Run, Span
+from gruemarket.sparse import SparseRounds
 
 NOTHING = -np.inf  # log2 of no money
 SUM_TOLERANCE = 1e-9  # of priors, codes and kernel rows
@@ -202,49 +203,6 @@ class State:
         return replace(self, columns=list(self.columns), ledger=dict(self.ledger))
 
 
-@dataclass(frozen=True)
-class Run:
-    """What a call has seen, T rounds."""
-
-    prices: Floats  # (T, K), or (T,) of what happened if only its likelihoods were given
-    loss_bits: Floats  # (T,) -log2 price of the outcome
-    regret_bits: Floats  # (N,) the market's loss less the trader's, in the rounds in which it was awake
-    outcomes: npt.NDArray[np.int64] | None  # (T,)
-    rounds: range
-    places: list[tuple[int, int, str]]  # (T,) episode, batch, stage
-
-    @property
-    def total_loss_bits(self) -> float:
-        """The length in bits of the outcomes in the code that the prices are."""
-        return float(self.loss_bits.sum())
-
-    def frame(self) -> pl.DataFrame:
-        """One row per round; `price` is that of the outcome."""
-        clocks = pl.DataFrame(
-            [(t, *place) for t, place in zip(self.rounds, self.places, strict=True)],
-            {"round": pl.Int64, "episode": pl.Int64, "batch": pl.Int64, "stage": pl.String},
-            orient="row",
-        )
-        return clocks.with_columns(
-            outcome=pl.lit(None, pl.Int64) if self.outcomes is None else pl.Series(self.outcomes),
-            price=pl.Series(np.exp2(-self.loss_bits)),
-            loss_bits=pl.Series(self.loss_bits),
-        )
-
-    @classmethod
-    def joined(cls, runs: Sequence[Run]) -> Run:
-        """Several runs, one after another, as one."""
-        outcomes = [run.outcomes for run in runs if run.outcomes is not None]
-        return cls(
-            np.concatenate([run.prices for run in runs]),
-            np.concatenate([run.loss_bits for run in runs]),
-            np.sum([run.regret_bits for run in runs], axis=0),
-            np.concatenate(outcomes) if len(outcomes) == len(runs) else None,
-            range(runs[0].rounds.start, runs[-1].rounds.stop),
-            [place for run in runs for place in run.places],
-        )
-
-
 # --- Input
 
 
@@ -282,31 +240,6 @@ def simplex(given: npt.ArrayLike, shape: tuple[int, int, int]) -> Floats:
     for t, i in np.argwhere(~(abs(sums - 1) <= tolerance) | ~np.all(forecasts >= 0, axis=1)):
         raise InputError(f"forecast {forecasts[t, :, i]} in round {t} of trader {i}; allowed: shares that sum to 1")
     return forecasts
-
-
-def dense(sparse: Any, traders: int, outcomes: int) -> tuple[Any, Any, Floats]:
-    """Sparse rounds as forecasts, likelihoods and stakes of everybody; who is not listed is asleep."""
-    rounds = len(sparse.indptr) - 1
-    listed = np.repeat(np.arange(rounds), np.diff(sparse.indptr)), np.asarray(sparse.traders)
-    stakes = np.zeros((rounds, traders))
-    stakes[listed] = 1 if sparse.stakes is None else sparse.stakes
-    if sparse.likelihoods is not None:
-        likelihoods = np.ones((rounds, traders))
-        likelihoods[listed] = sparse.likelihoods
-        return None, likelihoods, stakes
-    given = np.asarray(sparse.forecasts)
-    forecasts = np.full((rounds, traders, outcomes), 1 / outcomes, dtype=given.dtype)
-    forecasts[listed] = np.stack([1 - given, given], axis=1) if given.ndim == 1 else given
-    return forecasts.transpose(0, 2, 1), None, stakes
-
-
-def keywords(block: Any) -> dict[str, Any]:
-    """A block of rounds as keywords of `run`."""
-    if isinstance(block, Mapping):
-        return dict(block)
-    if isinstance(block, tuple):
-        return dict(zip(("forecasts", "outcomes", "stakes"), block, strict=False))
-    return {"likelihoods": block}
 
 
 def endowment(log2_cash: Floats, *, normalize: bool = False) -> tuple[Floats, float]:
@@ -357,6 +290,7 @@ class Market:
         self.names = [str(i) for i in range(n)] if names is None else list(names)
         self.groups = ["all"] * n if groups is None else [str(group) for group in groups]
         self._group_names = list(dict.fromkeys(self.groups))
+        check_groups(self._group_names)
         self._group = np.array([self._group_names.index(group) for group in self.groups])
         self._log2_rho = kernel_matrix(grue.kernel, self._log2_prior, self._group) if grue else np.empty(0)
         entered = self._enters_at <= 0
@@ -468,9 +402,10 @@ class Market:
     ) -> Rounds:
         n, k = len(self.names), self._outcomes
         given = forecasts if likelihoods is None else likelihoods
-        if hasattr(given, "indptr"):
-            forecasts, likelihoods, stakes = dense(given, n, k)
-        given = forecasts if likelihoods is None else likelihoods
+        if isinstance(given, SparseRounds):
+            if stakes is not None:
+                raise InputError("the stakes of sparse rounds belong into SparseRounds(stakes=...)")
+            return self._parse(outcomes=outcomes, **given.dense(n, k))
         if given is None:
             raise InputError("no rounds; give forecasts and outcomes, or likelihoods")
         rounds = len(given)
@@ -497,27 +432,26 @@ class Market:
 
     def _play(self, episodes: list[Rounds], stage: str | None, *, new_episode: bool) -> Run:
         """Every episode starts from the slow wealth and compounds its own fast wealth."""
-        first = self._begin(stage, len(episodes), new_episode=new_episode)
+        first = self._begin(stage_name(stage), len(episodes), new_episode=new_episode)
         state, start = self._state, self._state.book
         ends, runs = [], []
         for number, rounds in enumerate(episodes, first):
             state.book = start
-            place = number, state.batches - 1, state.stage
-            runs.append(self._play_episode(rounds, place, 1 / len(episodes)))
+            span = Span(len(rounds.paid), number, state.batches - 1, state.stage)
+            runs.append(self._play_episode(rounds, span, 1 / len(episodes)))
             ends.append(state.book)
         state.book = start.resolved(ends)
         return Run.joined(runs)
 
-    def _play_episode(self, rounds: Rounds, place: tuple[int, int, str], share: float) -> Run:
+    def _play_episode(self, rounds: Rounds, span: Span, share: float) -> Run:
         first, count = self.rounds, len(rounds.paid)
         log2_prices, regrets = np.zeros(rounds.log2_forecasts.shape[:2]), np.zeros((count, len(self.names)))
         for t, paid in enumerate(rounds.paid):
             log2_prices[t], regrets[t] = self._round(rounds.log2_forecasts[t], rounds.stakes[t], paid, share)
         prices = np.exp2(log2_prices if rounds.paid is rounds.outcomes else log2_prices[:, 0])
         loss_bits = -log2_prices[np.arange(count), rounds.paid]
-        return Run(
-            prices, loss_bits, regrets.sum(axis=0), rounds.outcomes, range(first, first + count), [place] * count
-        )
+        regret_bits = regrets.sum(axis=0)
+        return Run(prices, loss_bits, rounds.outcomes, range(first, self.rounds), [span], lambda: regret_bits)
 
     def _log2_price(self, log2_forecast: Floats, stakes: Floats) -> Floats:
         return kelly_price(self.log2_wealth, log2(stakes), log2_forecast, self._outcomes)
@@ -660,11 +594,11 @@ class Market:
 
     def _rule(self, trader: int) -> tuple[str, int, float]:
         """Back through Viterbi's records: the history as text, its switches, the bits of tax it paid."""
-        spans, tax_bits, end = [], 0.0, ""
+        segments, tax_bits = [], 0.0
         for index, came_from, bits in reversed(self._state.book.levies):
             tax_bits += float(bits[trader])
             if came_from[trader] != trader:
-                spans.append(f"{index}..{end} {self.names[trader]}")
-                trader, end = came_from[trader], str(index - 1)
-        spans.append(f"0..{end} {self.names[trader]}")
-        return f"{'; '.join(reversed(spans))} (tax {tax_bits:.1f} bits)", len(spans) - 1, tax_bits
+                segments.append((index, trader))
+                trader = came_from[trader]
+        segments.append((0, trader))
+        return rule(segments[::-1], self.names, tax_bits), len(segments) - 1, tax_bits

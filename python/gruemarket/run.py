@@ -51,8 +51,8 @@ class Run:
         return float(self.loss_bits.sum())
 
     def __repr__(self) -> str:
-        rounds = len(self.rounds)
-        return f"Run({rounds} rounds, {self.total_loss_bits:.6g} bits, {self.total_loss_bits / max(rounds, 1):.6g} a round)"
+        rounds, bits = len(self.rounds), self.total_loss_bits
+        return f"Run({rounds} rounds, {bits:.6g} bits, {bits / max(rounds, 1):.6g} a round)"
 
     def frame(self) -> pl.DataFrame:
         """One row a round: round, episode, batch, stage, outcome, price (of what happened), loss_bits."""

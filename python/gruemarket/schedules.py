@@ -47,7 +47,7 @@ def constant(rate: float) -> Schedule:
     >>> constant(0.01).hazard(1000)
     0.01
     """
-    return Schedule("constant", np.array([rate], dtype=np.float64))
+    return Schedule("constant", vector([rate], "rate"))
 
 
 def inverse() -> Schedule:

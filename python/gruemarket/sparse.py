@@ -72,6 +72,21 @@ class SparseRounds:
         if self.forecasts is not None and width != outcomes:
             raise ShapeError(f"forecasts of {width} outcomes for a market of {outcomes}")
 
+    def _check_places(self, traders: int) -> None:
+        """Raises InputError unless every listed trader exists and is listed once a round."""
+        starts = self.indptr
+        if not len(starts) or starts[0] != 0 or np.any(np.diff(starts) < 0):
+            raise InputError("sparse rounds: indptr must rise from 0 and have one entry more than rounds")
+        if starts[-1] != len(self.traders) or (self.stakes is not None and len(self.stakes) != len(self.traders)):
+            raise ShapeError(f"sparse rounds: indptr ends at {starts[-1]}, with {len(self.traders)} traders")
+        rounds = np.repeat(np.arange(self.rounds), np.diff(starts))
+        for e in np.flatnonzero((self.traders < 0) | (self.traders >= traders)):
+            raise InputError(f"round {rounds[e]}: trader {self.traders[e]} is not one of 0..{traders - 1}")
+        order = np.lexsort((self.traders, rounds))
+        again = (np.diff(self.traders[order]) == 0) & (np.diff(rounds[order]) == 0)
+        for e in order[1:][again]:
+            raise InputError(f"round {rounds[e]}: trader {self.traders[e]} stands there twice")
+
     @property
     def layout(self) -> str:
         """How the values are to be read by the engine."""
@@ -86,6 +101,7 @@ class SparseRounds:
     def dense(self, traders: int, outcomes: int) -> dict[str, npt.NDArray[Any]]:
         """The same rounds as dense keywords of `Market.run`, sleepers with stakes of 0; (T, N) in memory."""
         self.check_outcomes(outcomes)
+        self._check_places(traders)
         shape = (self.rounds, traders)
         listed = np.repeat(np.arange(self.rounds), np.diff(self.indptr)), self.traders
         stakes = np.zeros(shape)

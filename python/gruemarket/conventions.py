@@ -1,0 +1,53 @@
+"""What engine and reference agree on: how blocks are given, which names are taken, how a history is told."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from gruemarket.errors import InputError
+
+COUNTERPARTIES = ("market", "tax", "reserve", "entry")  # of the ledger
+TRADER_COLUMNS = ("trader", "name", "group", "wealth", "never")  # of provenance, beside its stages
+BLOCK_KEYS = ("forecasts", "outcomes", "stakes", "likelihoods")
+
+
+def keywords(block: Any) -> dict[str, Any]:
+    """A block of rounds as keywords of `Market.run`."""
+    if isinstance(block, Mapping):
+        unknown = [key for key in block if key not in BLOCK_KEYS]
+        if unknown:
+            raise InputError(f"unknown keys {unknown} in a block; give {', '.join(BLOCK_KEYS)}")
+        return dict(block)
+    if isinstance(block, tuple):
+        if len(block) not in (2, 3):
+            raise InputError(f"a block of {len(block)} parts; give (forecasts, outcomes) or these and stakes")
+        return dict(zip(BLOCK_KEYS, block, strict=False))
+    return {"likelihoods": block}
+
+
+def stage_name(given: Any) -> str | None:
+    """The name of a stage, or None to stay in the present one; its name heads a column of provenance."""
+    if given is None:
+        return None
+    if not (isinstance(given, str) and given):
+        raise InputError(f"stage {given!r}; give a name, or None to stay in the present stage")
+    if given in TRADER_COLUMNS:
+        raise InputError(f"stage {given!r} would hide a column of provenance; give another name")
+    return given
+
+
+def check_groups(labels: Iterable[str]) -> None:
+    """Raises InputError if a group has the name of one of the ledger's counterparties."""
+    for label in labels:
+        if label in COUNTERPARTIES:
+            raise InputError(f"group {label!r} has the name of a counterparty in the ledger; give another name")
+
+
+def rule(segments: Sequence[tuple[int, int]], names: Sequence[str], tax_bits: float) -> str:
+    """A history as text: from which index to which, which trader.
+
+    >>> rule([(0, 1), (120, 0)], ["green", "blue"], 9.25)
+    '0..119 blue; 120.. green (tax 9.2 bits)'
+    """
+    ends = [str(start - 1) for start, _ in segments[1:]] + [""]
+    parts = [f"{start}..{end} {names[trader]}" for (start, trader), end in zip(segments, ends, strict=True)]
+    return f"{'; '.join(parts)} (tax {tax_bits:.1f} bits)"
