@@ -88,7 +88,7 @@ class Market:
     [1.0, 0.599, 0.43]
     >>> market.wealth.round(3).tolist()
     [0.255, 0.744, 0.001]
-    >>> run.regret_bits.max() <= 2
+    >>> bool(run.regret_bits.max() <= 2)
     True
     """
 
