@@ -1,0 +1,118 @@
+"""The example that a reader runs first: its claims hold, its command behaves."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+GRUE_TAX = EXAMPLES / "grue_tax.py"
+NO_TAX, IN_FULL, INVERSE = "no tax", "tax, h = 1/(n(n+1))", "tax, h = 1/(n+1)"
+KL = 1.2
+
+
+def start(*arguments, without=()):
+    """Runs the example as a user would, on a machine that lacks some modules."""
+    hide = "".join(f"sys.modules[{name!r}] = None; " for name in without)
+    code = f"import runpy, sys; {hide}del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    command = [sys.executable, "-c", code, GRUE_TAX, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    out = tmp_path_factory.mktemp("not there") / "yet"
+    done = start("--quick", "--out", out, without=["altair"])
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout, pl.read_csv(out / "grue_tax.csv")
+
+
+def episodes_to_adapt(runs, arm):
+    """n and the mean over seeds, where a rule is worth its price."""
+    means = runs.filter(pl.col("arm") == arm, pl.col("n") > 15).group_by("n").agg(pl.col("episodes_to_adapt").mean())
+    return means.sort("n").to_numpy().T
+
+
+def test_without_the_tax_adaptation_is_linear(quick):
+    n, episodes = episodes_to_adapt(quick[1], NO_TAX)
+    assert np.polyfit(np.log(n), np.log(episodes), 1)[0] == pytest.approx(1, abs=0.1)
+    np.testing.assert_allclose(episodes, n, rtol=0.25)
+
+
+@pytest.mark.parametrize(("arm", "logarithms"), ((IN_FULL, 2), (INVERSE, 1)))
+def test_with_the_tax_adaptation_is_logarithmic(quick, arm, logarithms):
+    n, episodes = episodes_to_adapt(quick[1], arm)
+    assert np.polyfit(np.log2(n), episodes, 1)[0] == pytest.approx(logarithms / KL, abs=0.7)
+    # the walk over 20 bits has a standard deviation of about 6 episodes, and there are 10 seeds
+    np.testing.assert_allclose(episodes, (10 + logarithms * np.log2(n)) / KL, atol=5)
+
+
+def test_the_rule_finds_the_switch(quick):
+    rules = quick[1].filter(pl.col("arm") == IN_FULL, pl.col("n") >= 100)
+    assert rules["rule_k"].null_count() == 0
+    assert ((rules["rule_k"] - rules["n"]).abs() <= 20).all()
+    assert (rules["rule_k"] - rules["n"]).abs().median() <= 5
+    k = rules["rule_k"].to_numpy()
+    np.testing.assert_allclose(rules["tax_bits"], 10 + np.log2(k * (k + 1.0)), atol=0.05)
+    for rule, found in rules.select("rule", "rule_k").iter_rows():
+        assert rule.startswith(f"0..{found - 1} A; {found}.. B (tax ")
+
+
+def test_it_prints_the_rules_beside_the_true_n(quick):
+    text, runs = quick
+    for n, rule in runs.filter(pl.col("arm") == IN_FULL).group_by("n").agg(pl.col("rule").first()).iter_rows():
+        assert any(f"true n = {n} " in line and rule in line for line in text.splitlines())
+
+
+def test_the_same_seed_gives_the_same_runs(quick, tmp_path):
+    assert start("--quick", "--out", tmp_path, without=["altair"]).returncode == 0
+    assert pl.read_csv(tmp_path / "grue_tax.csv").equals(quick[1])
+
+
+def test_a_seed_does_not_depend_on_the_others(quick, tmp_path):
+    start("--n", "100", "--seed", "3", "--seeds", "2", "--out", tmp_path, without=["altair"])
+    same = quick[1].filter(pl.col("n") == 100, pl.col("seed").is_in([3, 4]))
+    assert pl.read_csv(tmp_path / "grue_tax.csv").equals(same)
+
+
+@pytest.mark.parametrize("missing", ("altair", "vl_convert"))
+def test_without_the_extra_it_says_how_to_get_the_plot(tmp_path, missing):
+    done = start("--n", "10", "--seeds", "2", "--out", tmp_path, without=[missing])
+    assert done.returncode == 0
+    assert "pip install 'altair[save]" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["grue_tax.csv"]
+
+
+PLOT = all(importlib.util.find_spec(name) for name in ("altair", "vl_convert"))
+
+
+@pytest.mark.skipif(not PLOT, reason="needs the extra `plot`")
+def test_the_plot_needs_no_network(tmp_path):
+    done = start("--n", "10", "100", "--seeds", "2", "--out", tmp_path)
+    page = tmp_path / "grue_tax.html"
+    assert str(page) in done.stdout
+    text = page.read_text(encoding="utf-8")
+    assert "<script src" not in text
+    assert "<link" not in text
+    assert (tmp_path / "grue_tax.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_without_a_traceback(tmp_path):
+    (tmp_path / "file").touch()
+    done = start("--quick", "--out", tmp_path / "file" / "folder")
+    assert done.returncode == 1
+    assert "--out" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("wrong", (("--n", "0"), ("--n", "ten"), ("--seeds", "1"), ("--seed", "-1")))
+def test_wrong_numbers_are_refused(tmp_path, wrong):
+    done = start(*wrong, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert f"error: argument {wrong[0]}" in done.stderr
+    assert not (tmp_path / "out").exists()
