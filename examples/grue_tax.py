@@ -322,12 +322,12 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
 def main(given: Sequence[str] | None = None) -> int:
     """Runs the experiment, prints it and writes it."""
     args = arguments(given)
-    table = args.out / "grue_tax.csv"
+    table = args.out / "grue_tax.parquet"
     try:
         args.out.mkdir(parents=True, exist_ok=True)
         table.touch()  # whoever waits for the result shall not learn only then that it cannot be kept
         experiment = Experiment.play(args.n, range(args.seed, args.seed + args.seeds))
-        table.write_text(experiment.runs.write_csv(), encoding="utf-8")
+        experiment.runs.write_parquet(table)
         plot = draw(experiment, args.out)
     except OSError as error:
         print(f"cannot write to {args.out}: {error}; name another folder with --out", file=sys.stderr)

@@ -28,7 +28,7 @@ def quick(tmp_path_factory):
     out = tmp_path_factory.mktemp("not there") / "yet"
     done = start("--quick", "--out", out, without=["altair"])
     assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout, pl.read_csv(out / "grue_tax.csv")
+    return done.stdout, pl.read_parquet(out / "grue_tax.parquet")
 
 
 def episodes_to_adapt(runs, arm):
@@ -70,13 +70,13 @@ def test_it_prints_the_rules_beside_the_true_n(quick):
 
 def test_the_same_seed_gives_the_same_runs(quick, tmp_path):
     assert start("--quick", "--out", tmp_path, without=["altair"]).returncode == 0
-    assert pl.read_csv(tmp_path / "grue_tax.csv").equals(quick[1])
+    assert pl.read_parquet(tmp_path / "grue_tax.parquet").equals(quick[1])
 
 
 def test_a_seed_does_not_depend_on_the_others(quick, tmp_path):
     start("--n", "100", "--seed", "3", "--seeds", "2", "--out", tmp_path, without=["altair"])
     same = quick[1].filter(pl.col("n") == 100, pl.col("seed").is_in([3, 4]))
-    assert pl.read_csv(tmp_path / "grue_tax.csv").equals(same)
+    assert pl.read_parquet(tmp_path / "grue_tax.parquet").equals(same)
 
 
 @pytest.mark.parametrize("missing", ("altair", "vl_convert"))
@@ -84,7 +84,7 @@ def test_without_the_extra_it_says_how_to_get_the_plot(tmp_path, missing):
     done = start("--n", "10", "--seeds", "2", "--out", tmp_path, without=[missing])
     assert done.returncode == 0
     assert "pip install 'altair[save]" in done.stdout
-    assert [path.name for path in tmp_path.iterdir()] == ["grue_tax.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["grue_tax.parquet"]
 
 
 PLOT = all(importlib.util.find_spec(name) for name in ("altair", "vl_convert"))
