@@ -1,5 +1,6 @@
 //! The two floating-point types a book may be kept in, and the window of magnitudes each is kept within.
 
+use crate::lanes::vector::Vector;
 use std::fmt::Debug;
 use std::ops::{Add, AddAssign, Mul, MulAssign, Sub};
 
@@ -21,7 +22,7 @@ pub trait Real:
     + Mul<Output = Self>
     + AddAssign
     + MulAssign
-    + bytemuck::Pod
+    + Vector
     + 'static
 {
     /// The name users give: "f64" or "f32".
@@ -67,7 +68,7 @@ impl Real for f64 {
     const LOW: i64 = -768;
     const TOP: i64 = 0;
     const LIMIT: f64 = f64::from_bits((1023 - 1000) << 52);
-    const SUM_MIN: f64 = f64::from_bits((1023 - 64) << 52);
+    const SUM_MIN: f64 = f64::from_bits((1023 - 128) << 52);
     const CEILING: f64 = 4096.0;
     const SUM_TOLERANCE: f64 = 1e-6;
     const ZERO: Self = 0.0;
@@ -91,7 +92,7 @@ impl Real for f32 {
     const LOW: i64 = -64;
     const TOP: i64 = 96;
     const LIMIT: f64 = f64::from_bits((1023 - 120) << 52);
-    const SUM_MIN: f64 = f64::from_bits((1023 + 96 - 24) << 52);
+    const SUM_MIN: f64 = f64::from_bits((1023 + 96 - 32) << 52);
     const CEILING: f64 = f64::from_bits((1023 + 96 + 12) << 52);
     const SUM_TOLERANCE: f64 = 1e-4;
     const ZERO: Self = 0.0;

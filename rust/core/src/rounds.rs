@@ -24,6 +24,13 @@ pub enum Stakes<'a> {
     PerRound(&'a [f64]),
 }
 
+/// What will be read after a row: the same traders' next row, or the row's next traders.
+#[derive(Clone, Copy, Debug)]
+pub enum Next {
+    Row,
+    Tile,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub struct Rounds<'a, P> {
     pub values: &'a [P],
@@ -60,10 +67,34 @@ impl<P: Real> Rounds<'_, P> {
         self.layout == Layout::Binary && k == 0
     }
 
-    /// Reads the forecasts of outcome k by the traders of `range`.
-    pub fn load<F: Real>(&self, t: usize, k: usize, range: Range<usize>, row: &mut [F]) -> Extent {
+    /// The forecasts of outcome k by the traders of `range`, in the book's type: in place, or turned into `row`.
+    pub fn load<'r, F: Real>(
+        &'r self,
+        t: usize,
+        k: usize,
+        range: Range<usize>,
+        next: Next,
+        row: &'r mut [F],
+    ) -> (&'r [F], Extent) {
         let at = self.offset(t, k);
-        lanes::load(&self.values[at + range.start..at + range.end], row, self.complement(k))
+        let given = &self.values[at + range.start..at + range.end];
+        let ahead = match next {
+            Next::Row => at + self.traders + range.start,
+            Next::Tile => at + range.end,
+        };
+        let ahead = self.values.get(ahead..(ahead + given.len()).min(self.values.len())).unwrap_or(&[]);
+        if self.complement(k) {
+            let valid = lanes::extent(given, ahead).valid;
+            lanes::complement(given, row);
+            let turned = lanes::extent(row, &[]);
+            return (row, Extent { valid: valid && turned.valid, ..turned });
+        }
+        let extent = lanes::extent(given, ahead);
+        if size_of::<P>() == size_of::<F>() {
+            return (bytemuck::cast_slice(given), extent);
+        }
+        lanes::convert(given, row);
+        (row, extent)
     }
 
     /// One forecast, in full precision.

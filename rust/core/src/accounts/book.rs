@@ -227,24 +227,41 @@ impl<F: Real> TileMut<'_, F> {
     /// Brings the richest mantissa to [2^TOP, 2^(TOP+1)) and every other into its window. Only exponents change, so no
     /// value does.
     pub fn normalise(&mut self) {
-        if self.tile.drained.is_empty() {
-            let (most, least) = lanes::extremes(self.m);
-            if most == 0.0 {
-                *self.tile = Tile::EMPTY;
-                return;
-            }
-            let shift = F::TOP - Scaled::new(most, 0).exponent;
-            if least >= pow2(F::LOW - shift) {
-                // in two steps, since a float may not hold the whole shift
-                lanes::scale(self.m, F::from_f64(pow2(shift / 2)));
-                lanes::scale(self.m, F::from_f64(pow2(shift - shift / 2)));
-                self.tile.exponent -= shift;
-                self.tile.floor = least * pow2(shift);
-                self.tile.ceiling = most * pow2(shift);
-                return;
+        let (most, least) = lanes::extremes(self.m);
+        if most == 0.0 {
+            *self.tile = Tile::EMPTY;
+            return;
+        }
+        let window = pow2(F::LOW + F::BLOCK);
+        if most < window && !self.tile.drained.is_empty() {
+            // the richest may be one of the drained
+            return self.assign(|old, _| old);
+        }
+        let shift = F::TOP - Scaled::new(most, 0).exponent;
+        // in two steps, since a float may not hold the whole shift
+        lanes::scale(self.m, F::from_f64(pow2(shift / 2)));
+        lanes::scale(self.m, F::from_f64(pow2(shift - shift / 2)));
+        self.tile.exponent -= shift;
+        self.tile.floor = least * pow2(shift);
+        self.tile.ceiling = most * pow2(shift);
+        let (low, rise) = (F::from_f64(pow2(F::LOW)), F::from_f64(pow2(F::BLOCK)));
+        let (window, fall) = (F::from_f64(window), F::from_f64(pow2(-F::BLOCK)));
+        for (x, block) in self.m.iter_mut().zip(&mut self.tile.drained) {
+            while *block < 0 && *x >= window {
+                *x *= fall;
+                *block += 1;
             }
         }
-        self.assign(|old, _| old);
+        if self.tile.floor < pow2(F::LOW) {
+            self.tile.drained.resize(self.m.len(), 0);
+            for (x, block) in self.m.iter_mut().zip(&mut self.tile.drained) {
+                while *x > F::ZERO && *x < low {
+                    *x *= rise;
+                    *block -= 1;
+                }
+            }
+            self.tile.floor = pow2(F::LOW);
+        }
     }
 
     /// Replaces every account by `next(value, i)`, in exact scaled arithmetic.

@@ -400,7 +400,7 @@ impl<F: Real> Market<F> {
         let traders = Arc::clone(&self.traders);
         let game = self.game(rounds, first, interrupt);
         let Self { state, nodes, .. } = self;
-        let by_growth = game.everything && !traders.taxes_rounds() && !state.accounts.bankruptcies;
+        let by_growth = game.flows && !state.accounts.bankruptcies;
         let start = (regret && by_growth).then(|| Box::new(state.accounts.clone()));
         let mut track = (regret && !by_growth).then(|| Track::new(rounds.traders, !game.everything));
         let taxman = Taxman {
@@ -435,7 +435,8 @@ impl<F: Real> Market<F> {
     fn game<'a, P: Real>(&self, rounds: &'a Rounds<'a, P>, first: u64, interrupt: Interrupt<'a>) -> Game<'a, P> {
         let fraction = self.traders.fraction;
         let everything = fraction == 1.0 && matches!(rounds.stakes, Stakes::All);
-        Game { rounds, fraction, everything, first, interrupt }
+        let flows = everything && !self.traders.taxes_rounds();
+        Game { rounds, fraction, everything, flows, first, interrupt }
     }
 
     /// Plays E episodes in parallel from the same slow wealth; then everyone's slow wealth becomes the mean of what its
@@ -492,7 +493,7 @@ impl<F: Real> Market<F> {
             let Self { state, nodes, .. } = &mut *self;
             // histories do not move inside the episode: they move with the slow wealth
             let mut fast = Accounts { histories: None, ..slow.clone() };
-            let by_growth = game.everything && !traders.taxes_rounds() && !slow.bankruptcies;
+            let by_growth = game.flows && !slow.bankruptcies;
             let mut track = (regret && !by_growth).then(|| Track::new(rounds.traders, !game.everything));
             let taxman = Taxman {
                 traders: &traders,

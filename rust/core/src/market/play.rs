@@ -13,7 +13,7 @@ use crate::lanes;
 use crate::market::state::{Accounts, Roster};
 use crate::market::tax::Taxman;
 use crate::real::Real;
-use crate::rounds::{Layout, Rounds};
+use crate::rounds::{Layout, Next, Rounds};
 use crate::scaled::Scaled;
 use crate::threads;
 use std::ops::Range;
@@ -67,6 +67,7 @@ struct Task<'a, F> {
 /// Rows that a worker reads forecasts into.
 struct Scratch<F> {
     row: Vec<F>,
+    weighted: Vec<F>,
     sums: Vec<F>,
     ones: Vec<f64>,
 }
@@ -74,7 +75,7 @@ struct Scratch<F> {
 impl<F: Real> Scratch<F> {
     fn new(traders: usize) -> Self {
         let n = traders.min(TILE);
-        Self { row: vec![F::ZERO; n], sums: vec![F::ZERO; n], ones: vec![1.0; n] }
+        Self { row: vec![F::ZERO; n], weighted: vec![F::ZERO; n], sums: vec![F::ZERO; n], ones: vec![1.0; n] }
     }
 }
 
@@ -127,25 +128,27 @@ impl<F: Real> Task<'_, F> {
         let (rounds, range) = (game.rounds, self.range());
         let n = range.len();
         let stakes = if game.everything { None } else { Some(stakes_of(rounds, t, &range, &scratch.ones)) };
-        let (row, totals) = (&mut scratch.row[..n], &mut scratch.sums[..n]);
+        let (row, weighted, totals) = (&mut scratch.row[..n], &mut scratch.weighted[..n], &mut scratch.sums[..n]);
         totals.fill(F::ZERO);
         for k in 0..rounds.width() {
-            if !rounds.load(t, k, range.clone(), row).valid {
+            let (given, extent) = rounds.load(t, k, range.clone(), game.next(), row);
+            if !extent.valid {
                 return false;
             }
             if rounds.layout == Layout::Full {
-                lanes::add_row(totals, row);
+                lanes::add_row(totals, given);
             }
-            if let Some(stakes) = stakes {
-                lanes::weigh(row, stakes, game.fraction);
-            }
+            let given = match stakes {
+                None => given,
+                Some(stakes) => lanes::weigh(given, weighted, stakes, game.fraction),
+            };
             let exact = |i: usize| Scaled::new(rounds.at(t, k, range.start + i), 0) * game.stake(stakes, i);
-            sums.push(self.wealth.as_ref().dot(row, exact));
+            sums.push(self.wealth.as_ref().dot(given, exact));
         }
         if let Some(stakes) = stakes {
             row.fill(F::ONE);
-            lanes::weigh(row, stakes, game.fraction);
-            sums.push(self.wealth.as_ref().dot(row, |i| Scaled::new(game.stake(Some(stakes), i), 0)));
+            let staked = lanes::weigh(row, weighted, stakes, game.fraction);
+            sums.push(self.wealth.as_ref().dot(staked, |i| Scaled::new(game.stake(Some(stakes), i), 0)));
         }
         rounds.layout != Layout::Full || lanes::near_one(totals, P::SUM_TOLERANCE.max(F::SUM_TOLERANCE))
     }
@@ -154,8 +157,7 @@ impl<F: Real> Task<'_, F> {
     fn settle_all<P: Real>(&mut self, game: &Game<'_, P>, t: usize, scratch: &mut Scratch<F>) -> Option<(Scaled, bool)> {
         let (rounds, range) = (game.rounds, self.range());
         let x = rounds.outcome(t);
-        let row = &mut scratch.row[..range.len()];
-        let extent = rounds.load(t, x, range.clone(), row);
+        let (row, extent) = rounds.load(t, x, range.clone(), game.next(), &mut scratch.row[..range.len()]);
         if !extent.valid {
             return None;
         }
@@ -171,22 +173,24 @@ impl<F: Real> Task<'_, F> {
         let (rounds, range) = (game.rounds, self.range());
         let (x, n) = (rounds.outcome(t), range.len());
         let stakes = stakes_of(rounds, t, &range, &scratch.ones);
-        let row = &mut scratch.row[..n];
+        let (row, factors) = (&mut scratch.row[..n], &mut scratch.weighted[..n]);
         let at = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
         let plain = price.exponent > -900;
         let asleep = |i: usize| stakes[i] == 0.0;
         if let (Some(likelihoods), Some(prices)) = (&mut self.likelihoods, &mut self.prices) {
-            let extent = rounds.load(t, x, range.clone(), row);
-            row.iter_mut().enumerate().filter(|(i, _)| asleep(*i)).for_each(|(_, q)| *q = F::ONE);
-            likelihoods.multiply(row, extent.least, |i| if asleep(i) { Scaled::ONE } else { at(i) });
+            let (given, extent) = rounds.load(t, x, range.clone(), game.next(), row);
+            for (i, (factor, &q)) in factors.iter_mut().zip(given).enumerate() {
+                *factor = if asleep(i) { F::ONE } else { q };
+            }
+            likelihoods.multiply(factors, extent.least, |i| if asleep(i) { Scaled::ONE } else { at(i) });
             let paid = F::from_f64(price.to_f64());
-            row.iter_mut().enumerate().for_each(|(i, q)| *q = if asleep(i) { F::ONE } else { paid });
-            prices.multiply(row, price.to_f64(), |i| if asleep(i) { Scaled::ONE } else { price });
+            factors.iter_mut().enumerate().for_each(|(i, f)| *f = if asleep(i) { F::ONE } else { paid });
+            prices.multiply(factors, price.to_f64(), |i| if asleep(i) { Scaled::ONE } else { price });
         }
-        rounds.load(t, x, range.clone(), row);
-        lanes::settle(row, stakes, game.fraction, price.to_f64());
-        let least = if plain { lanes::extremes(row).1.min(1.0) } else { 0.0 };
-        self.multiply(row, least, |i| {
+        let (given, _) = rounds.load(t, x, range.clone(), game.next(), row);
+        lanes::settle(given, factors, stakes, game.fraction, price.to_f64());
+        let least = if plain { lanes::extremes(factors).1.min(1.0) } else { 0.0 };
+        self.multiply(factors, least, |i| {
             let b = stakes[i] * game.fraction;
             at(i) * b + price * (1.0 - b)
         })
@@ -211,12 +215,19 @@ pub struct Game<'a, P> {
     pub fraction: f64,
     /// Whether everybody stakes everything.
     pub everything: bool,
+    /// Whether a tile is led through many rounds before the next.
+    pub flows: bool,
     /// The index of the first round on the market's clock.
     pub first: u64,
     pub interrupt: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl<P: Real> Game<'_, P> {
+    /// What will be read after a row of forecasts.
+    fn next(&self) -> Next {
+        if self.flows { Next::Row } else { Next::Tile }
+    }
+
     fn stake(&self, stakes: Option<&[f64]>, i: usize) -> f64 {
         stakes.map_or(1.0, |b| b[i] * self.fraction)
     }
@@ -230,7 +241,7 @@ impl<P: Real> Game<'_, P> {
         mut track: Option<&mut Track<F>>,
     ) -> Result<Played> {
         let mut played = Played::default();
-        if self.everything && !taxman.by_round() && track.is_none() {
+        if self.flows && track.is_none() {
             self.flow(accounts, roster, &mut played)?;
             return Ok(played);
         }
@@ -246,6 +257,8 @@ impl<P: Real> Game<'_, P> {
     /// Untaxed rounds in which everybody stakes everything: tile after tile through many rounds.
     fn flow<F: Real>(&self, accounts: &mut Accounts<F>, roster: &Roster<F>, played: &mut Played) -> Result<()> {
         let (n, width) = (self.rounds.traders, self.rounds.width());
+        played.prices.reserve(self.rounds.rounds * width);
+        played.losses.reserve(self.rounds.rounds);
         let per_chunk = (CHUNK / (n * width)).clamp(1, 4096);
         // with one row a round its price is the ratio of the totals; with more, each outcome has a sum of its own
         let measured = if width == 1 { 0 } else { width };
@@ -254,7 +267,6 @@ impl<P: Real> Game<'_, P> {
                 return Err(MarketError::Interrupted { rounds: start as u64 });
             }
             let span = start..(start + per_chunk).min(self.rounds.rounds);
-            let before = if start == 0 { None } else { Some(accounts.clone()) };
             let parts = threads::map(
                 tasks(accounts, None, &roster.rho),
                 || Scratch::new(n),
@@ -272,7 +284,6 @@ impl<P: Real> Game<'_, P> {
                     Ok((sums, zero))
                 },
             );
-            drop(before);
             self.check(&parts, n)?;
             let parts: Vec<_> = parts.into_iter().flatten().collect();
             accounts.bankruptcies |= parts.iter().any(|p| p.1);

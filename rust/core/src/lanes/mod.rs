@@ -1,0 +1,391 @@
+//! The loops in which the time goes, one pass over a tile each, in the widest vectors that the processor has.
+//!
+//! Sums are added in a fixed shape: 32 interleaved lanes within a run of 512 traders, the lanes pairwise, the runs in
+//! order in f64. No fused multiply-add is used. So a sum has the same bits on every processor.
+//!
+//! Tried, and slower: leaving the sums and extremes to the compiler's own vectoriser, which breaks interleaved lanes up
+//! again (2 to 4 times the time).
+
+pub mod prefetch;
+pub mod vector;
+
+use crate::real::Real;
+use pulp::{Arch, Simd, WithSimd};
+use std::sync::LazyLock;
+use prefetch::prefetch;
+use vector::Vector;
+
+const LANES: usize = 32;
+const RUN: usize = 512;
+
+fn arch() -> Arch {
+    static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
+    *ARCH
+}
+
+/// Defines a kernel: a function whose body is compiled for every kind of vector, one of which is chosen at run time.
+macro_rules! kernel {
+    ($(#[$doc:meta])* fn $name:ident<$float:ident>($($arg:ident: $type:ty),*) $(-> $out:ty)?, $simd:ident $body:block) => {
+        $(#[$doc])*
+        pub fn $name<'a, $float: Real>($($arg: $type),*) $(-> $out)? {
+            struct Kernel<'a, $float> {
+                $($arg: $type,)*
+                of: std::marker::PhantomData<&'a $float>,
+            }
+            impl<'a, $float: Real> WithSimd for Kernel<'a, $float> {
+                type Output = kernel!(@out $($out)?);
+                #[inline(always)]
+                fn with_simd<S: Simd>(self, $simd: S) -> Self::Output {
+                    let Self { $($arg,)* .. } = self;
+                    $body
+                }
+            }
+            arch().dispatch(Kernel { $($arg,)* of: std::marker::PhantomData })
+        }
+    };
+    (@out) => { () };
+    (@out $out:ty) => { $out };
+}
+
+/// What a row of forecasts holds: the least positive entry, whether there is a 0, and whether all are numbers in [0, 1].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Extent {
+    pub least: f64,
+    pub zero: bool,
+    pub valid: bool,
+}
+
+/// How many vectors make up the 32 lanes.
+#[inline(always)]
+const fn vectors<F: Vector, S: Simd>() -> usize {
+    LANES * size_of::<F>() / size_of::<F::V<S>>()
+}
+
+/// The lanes of a run, added pairwise; `rest` are the terms past the last whole 32, lane by lane.
+#[inline(always)]
+fn add_lanes<F: Real, S: Simd>(sums: &[F::V<S>; LANES], rest: impl Iterator<Item = F>) -> f64 {
+    let mut lanes = [F::ZERO; LANES];
+    lanes.copy_from_slice(bytemuck::cast_slice(&sums[..vectors::<F, S>()]));
+    for (lane, term) in lanes.iter_mut().zip(rest) {
+        *lane += term;
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] += lanes[i + width];
+        }
+        width /= 2;
+    }
+    lanes[0].to_f64()
+}
+
+/// Adds `term(a, b)` over a tile in the fixed shape; the terms may change `a`.
+#[inline(always)]
+fn accumulate<F: Real, S: Simd>(
+    s: S,
+    a: &mut [F],
+    b: &[F],
+    vector_term: impl Fn(&mut F::V<S>, F::V<S>) -> F::V<S>,
+    term: impl Fn(&mut F, F) -> F,
+) -> f64 {
+    let per = vectors::<F, S>();
+    let mut total = 0.0;
+    for (run_a, run_b) in a.chunks_mut(RUN).zip(b.chunks(RUN)) {
+        let whole = run_a.len() / LANES * LANES;
+        let (head_a, rest_a) = run_a.split_at_mut(whole);
+        let (head_b, rest_b) = run_b.split_at(whole);
+        let mut sums = [F::splat(s, F::ZERO); LANES];
+        let (xs, ys) = (F::split_mut::<S>(head_a).0, F::split::<S>(head_b).0);
+        for (x, y) in xs.chunks_exact_mut(per).zip(ys.chunks_exact(per)) {
+            for i in 0..per {
+                sums[i] = F::vadd(s, sums[i], vector_term(&mut x[i], y[i]));
+            }
+        }
+        total += add_lanes::<F, S>(&sums, rest_a.iter_mut().zip(rest_b).map(|(x, &y)| term(x, y)));
+    }
+    total
+}
+
+/// The same over what is only read.
+#[inline(always)]
+fn accumulate_ref<F: Real, S: Simd>(
+    s: S,
+    a: &[F],
+    b: &[F],
+    vector_term: impl Fn(F::V<S>, F::V<S>) -> F::V<S>,
+    term: impl Fn(F, F) -> F,
+) -> f64 {
+    let per = vectors::<F, S>();
+    let mut total = 0.0;
+    for (run_a, run_b) in a.chunks(RUN).zip(b.chunks(RUN)) {
+        let whole = run_a.len() / LANES * LANES;
+        let (head_a, rest_a) = run_a.split_at(whole);
+        let (head_b, rest_b) = run_b.split_at(whole);
+        let mut sums = [F::splat(s, F::ZERO); LANES];
+        let (xs, ys) = (F::split::<S>(head_a).0, F::split::<S>(head_b).0);
+        for (x, y) in xs.chunks_exact(per).zip(ys.chunks_exact(per)) {
+            for i in 0..per {
+                sums[i] = F::vadd(s, sums[i], vector_term(x[i], y[i]));
+            }
+        }
+        total += add_lanes::<F, S>(&sums, rest_a.iter().zip(rest_b).map(|(&x, &y)| term(x, y)));
+    }
+    total
+}
+
+kernel! {
+    /// `sum m`
+    fn sum<F>(m: &'a [F]) -> f64, s { accumulate_ref(
+            s,
+            m,
+            m,
+            #[inline(always)]
+            |x, _| x,
+            #[inline(always)]
+            |x, _| x,
+        ) }
+}
+
+kernel! {
+    /// `sum m * row`
+    fn dot<F>(m: &'a [F], row: &'a [F]) -> f64, s {
+        accumulate_ref(
+            s,
+            m,
+            row,
+            #[inline(always)]
+            |x, y| F::vmul(s, x, y),
+            #[inline(always)]
+            |x, y| x * y,
+        )
+    }
+}
+
+kernel! {
+    /// `m *= row`, returning the new `sum m`: settlement and price in one pass. Equals [`dot`] bit for bit.
+    fn multiply<F>(m: &'a mut [F], row: &'a [F]) -> f64, s {
+        accumulate(
+            s,
+            m,
+            row,
+            #[inline(always)]
+            |x, y| {
+                *x = F::vmul(s, *x, y);
+                *x
+            },
+            #[inline(always)]
+            |x, y| {
+                *x *= y;
+                *x
+            },
+        )
+    }
+}
+
+kernel! {
+    /// `m = keep * m + inflow * rho`, returning `2^-TOP * sum rho * m` of before: a rank-one tax on a tile.
+    fn affine<F>(m: &'a mut [F], rho: &'a [F], keep: F, inflow: F) -> f64, s {
+        let (keeps, inflows, units) = (F::splat(s, keep), F::splat(s, inflow), F::splat(s, F::UNIT));
+        accumulate(
+            s,
+            m,
+            rho,
+            #[inline(always)]
+            |x, r| {
+                let given_back = F::vmul(s, F::vmul(s, units, r), *x);
+                *x = F::vadd(s, F::vmul(s, keeps, *x), F::vmul(s, inflows, r));
+                given_back
+            },
+            #[inline(always)]
+            |x, r| {
+                let given_back = F::UNIT * r * *x;
+                *x = keep * *x + inflow * r;
+                given_back
+            },
+        )
+    }
+}
+
+kernel! {
+    /// `m += factor * other`
+    fn add_scaled<F>(m: &'a mut [F], other: &'a [F], factor: F), _s {
+        m.iter_mut().zip(other).for_each(|(x, &y)| *x += factor * y);
+    }
+}
+
+kernel! {
+    /// `m *= factor`
+    fn scale<F>(m: &'a mut [F], factor: F), _s { m.iter_mut().for_each(|x| *x *= factor) }
+}
+
+/// Folds whole vectors two at a time with `step` and what is left with `last`; then both with `last`.
+#[inline(always)]
+fn fold<F: Real, S: Simd>(
+    s: S,
+    m: &[F],
+    start: F,
+    step: impl Fn(F::V<S>, F::V<S>) -> F::V<S>,
+    last: impl Fn(f64, f64) -> f64,
+) -> f64 {
+    let (whole, rest) = F::split::<S>(m);
+    let mut held = [F::splat(s, start); 2];
+    let pairs = whole.chunks_exact(2);
+    let odd = pairs.remainder();
+    for x in pairs {
+        held = [step(held[0], x[0]), step(held[1], x[1])];
+    }
+    for &x in odd {
+        held[0] = step(held[0], x);
+    }
+    let lanes: &[F] = bytemuck::cast_slice(&held);
+    lanes.iter().chain(rest).fold(start.to_f64(), |a, x| last(a, x.to_f64()))
+}
+
+#[inline(always)]
+fn least_positive<F: Real, S: Simd>(s: S, m: &[F]) -> f64 {
+    let (zero, most) = (F::splat(s, F::ZERO), F::splat(s, F::MAX));
+    fold(
+        s,
+        m,
+        F::MAX,
+        #[inline(always)]
+        |a, x| F::vmin(s, a, F::select(s, F::at_most(s, x, zero), most, x)),
+        |a, x| if x > 0.0 { a.min(x) } else { a },
+    )
+}
+
+kernel! {
+    /// The greatest and the least positive entry (0 and infinity where there is none).
+    fn extremes<F>(m: &'a [F]) -> (f64, f64), s {
+        let most = fold(
+            s,
+            m,
+            F::ZERO,
+            #[inline(always)]
+            |a, x| F::vmax(s, a, x),
+            f64::max,
+        );
+        (most, if most == 0.0 { f64::INFINITY } else { least_positive(s, m) })
+    }
+}
+
+kernel! {
+    /// The extent of a row of probabilities; `next` is what will be read after it, and is sent for meanwhile.
+    fn extent<F>(row: &'a [F], next: &'a [F]) -> Extent, s {
+        let most = F::from_f64(1.0 + F::SUM_TOLERANCE);
+        let (mosts, ones, zeros) = (F::splat(s, most), F::splat(s, F::ONE), F::splat(s, F::ZERO));
+        let (whole, rest) = F::split::<S>(row);
+        let mut least = [F::splat(s, F::MAX); 2];
+        let mut valid = [F::at_most(s, zeros, ones); 2];
+        let pairs = whole.chunks_exact(2);
+        let odd = pairs.remainder();
+        let entries = 2 * size_of::<F::V<S>>() / size_of::<F>();
+        for (n, x) in pairs.enumerate() {
+            prefetch(next, n * entries);
+            for i in 0..2 {
+                // false for what is not a number, for good
+                valid[i] = F::and(s, valid[i], F::at_most(s, x[i], mosts));
+                least[i] = F::vmin(s, least[i], x[i]);
+            }
+        }
+        for &x in odd {
+            valid[0] = F::and(s, valid[0], F::at_most(s, x, mosts));
+            least[0] = F::vmin(s, least[0], x);
+        }
+        let valid = [F::select(s, F::and(s, valid[0], valid[1]), ones, zeros)];
+        let lanes: &[F] = bytemuck::cast_slice(&least);
+        let smallest = lanes.iter().chain(rest).fold(1.0, |a: f64, x| a.min(x.to_f64()));
+        let lanes: &[F] = bytemuck::cast_slice(&valid);
+        let valid = lanes.iter().all(|x| *x == F::ONE) && rest.iter().all(|x| *x <= most) && smallest >= 0.0;
+        let least = if smallest > 0.0 { smallest } else { least_positive(s, row).min(1.0) };
+        Extent { least, zero: smallest == 0.0, valid }
+    }
+}
+
+/// Converts a row, entry by entry.
+pub fn convert<P: Real, F: Real>(source: &[P], row: &mut [F]) {
+    arch().dispatch(
+        #[inline(always)]
+        || source.iter().zip(row).for_each(|(&x, y)| *y = F::from_f64(x.to_f64())),
+    );
+}
+
+/// The complements to 1 of a row, in the given precision.
+pub fn complement<P: Real, F: Real>(source: &[P], row: &mut [F]) {
+    arch().dispatch(
+        #[inline(always)]
+        || source.iter().zip(row).for_each(|(&x, y)| *y = F::from_f64((P::ONE - x).to_f64())),
+    );
+}
+
+/// `row * stakes * fraction`, into `weighted`
+pub fn weigh<'w, F: Real>(row: &[F], weighted: &'w mut [F], stakes: &[f64], fraction: f64) -> &'w [F] {
+    arch().dispatch(
+        #[inline(always)]
+        || {
+            let entries = weighted.iter_mut().zip(row).zip(stakes);
+            entries.for_each(|((y, &x), &b)| *y = F::from_f64(x.to_f64() * (b * fraction)));
+        },
+    );
+    weighted
+}
+
+/// `b * row + price * (1 - b)` with `b = stakes * fraction`, into `factors`: what a settlement multiplies wealth by, times
+/// the price.
+pub fn settle<F: Real>(row: &[F], factors: &mut [F], stakes: &[f64], fraction: f64, price: f64) {
+    arch().dispatch(
+        #[inline(always)]
+        || {
+            factors.iter_mut().zip(row).zip(stakes).for_each(|((y, &x), &b)| {
+                let b = b * fraction;
+                *y = F::from_f64(b * x.to_f64() + price * (1.0 - b));
+            });
+        },
+    );
+}
+
+kernel! {
+    /// `row = keep + hazard * 2^-TOP * rho`: the share of its money that a rank-one tax leaves with its definition.
+    fn stay<F>(row: &'a mut [F], rho: &'a [F], keep: F, hazard: F), _s {
+        row.iter_mut().zip(rho).for_each(|(x, &r)| *x = keep + hazard * (F::UNIT * r));
+    }
+}
+
+/// `m = keep[g] * m + scale * inflow[g] * rho` with g each trader's group: a tax within groups on a tile.
+pub fn affine_grouped<F: Real>(m: &mut [F], rho: &[F], groups: &[u32], table: &[(f64, f64)], scale: f64) {
+    for ((x, r), &g) in m.iter_mut().zip(rho).zip(groups) {
+        let (keep, inflow) = table[g as usize];
+        *x = F::from_f64(keep * x.to_f64() + (inflow * scale) * r.to_f64());
+    }
+}
+
+/// `row = stay[g] + give_back[g] * scale * rho` with g each trader's group.
+pub fn stay_grouped<F: Real>(row: &mut [F], rho: &[F], groups: &[u32], table: &[(f64, f64)], scale: f64) {
+    for ((x, r), &g) in row.iter_mut().zip(rho).zip(groups) {
+        let (keep, give_back) = table[g as usize];
+        *x = F::from_f64(keep + (give_back * scale) * r.to_f64());
+    }
+}
+
+/// Adds each trader's `(m, rho * m)`, in units of `scale`, to its group's sums.
+pub fn add_groups<F: Real>(sums: &mut [[f64; 2]], m: &[F], rho: &[F], groups: &[u32], scale: [f64; 2]) {
+    for ((x, r), &g) in m.iter().zip(rho).zip(groups) {
+        let x = x.to_f64();
+        let sum = &mut sums[g as usize];
+        sum[0] += x * scale[0];
+        sum[1] += (x * scale[1]) * r.to_f64();
+    }
+}
+
+kernel! {
+    /// `sums += row`
+    fn add_row<F>(sums: &'a mut [F], row: &'a [F]), _s { sums.iter_mut().zip(row).for_each(|(x, &y)| *x += y) }
+}
+
+/// Whether every entry lies within `tolerance` of 1.
+pub fn near_one<F: Real>(sums: &[F], tolerance: f64) -> bool {
+    arch().dispatch(
+        #[inline(always)]
+        || sums.iter().fold(true, |ok, s| ok & ((s.to_f64() - 1.0).abs() <= tolerance)),
+    )
+}
