@@ -79,7 +79,7 @@ def test_threads_are_counted():
 
 def play_in_child(market, queue):
     witness.play(market, "full", seed=5)
-    queue.put(witness.seen(market)["log2_wealth"])
+    queue.put(market.log2_wealth.tobytes())  # no frame: Polars itself does not live through a fork
 
 
 @pytest.mark.skipif(CONTEXT != "fork", reason="this system has no fork")
@@ -90,7 +90,7 @@ def test_a_forked_child_has_threads_of_its_own():
     witness.play(market, "full", seed=4)  # the parent's workers are up
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
-    children = [context.Process(target=play_in_child, args=(market, queue)) for _ in range(3)]
+    children = [context.Process(target=play_in_child, args=(market, queue), daemon=True) for _ in range(3)]
     for child in children:
         child.start()
     answers = [queue.get(timeout=30) for _ in children]
@@ -98,7 +98,7 @@ def test_a_forked_child_has_threads_of_its_own():
         child.join(timeout=30)
         assert child.exitcode == 0
     witness.play(market, "full", seed=5)
-    assert answers == [witness.seen(market)["log2_wealth"]] * 3
+    assert answers == [market.log2_wealth.tobytes()] * 3
 
 
 # --- Ctrl-C
@@ -117,12 +117,13 @@ except KeyboardInterrupt:
 else:
     raise SystemExit("it was not stopped: make it longer")
 rounds = market.rounds
-assert abs(market.wealth.sum() + market.reserve - 1) < 1e-9
+close = 1e-9 if market._core.dtype == "f64" else 1e-3
+assert abs(market.wealth.sum() + market.reserve - 1) < close
 net = {{}}
 for source, target, amount in market.ledger().select("from", "to", "amount").iter_rows():
     net[source] = net.get(source, 0) - amount
     net[target] = net.get(target, 0) + amount
-assert abs(sum(net.values())) < 1e-9 and abs(net.get("market", 0)) < 1e-9 and abs(net.get("tax", 0)) < 1e-9
+assert all(abs(x) < close for x in (sum(net.values()), net.get("market", 0), net.get("tax", 0))), net
 if {whole}:
     assert witness.seen(market) == before
 else:
@@ -150,7 +151,7 @@ STORIES = {
     "taxed within groups, f32": (DENSE.format(kernel="within groups", definitions=True, dtype="f32"), False),
     "two traders, very many rounds": (
         """
-T, N = 100_000_000, 2
+T, N = 60_000_000, 2
 l = np.full((T, N), 0.5, dtype=np.float32)
 def start():
     return witness.market("untaxed", N)

@@ -46,7 +46,7 @@ def tax(kernel, traders, unit="round", schedule=None):
 
 def market(kernel="untaxed", traders=6, seed=0, unit="round", **given):
     """A market of two outcomes with groups, names and a reserve."""
-    draw = Random(seed)
+    draw = Random(seed)  # noqa: S311 # the same numbers in every version of Python
     prior = np.array([1 + draw.random() for _ in range(traders)])
     settings = {
         "prior": prior / prior.sum() * 0.9375,
@@ -110,17 +110,17 @@ def in_batch(market, one, outcomes, _seed, *, new_episode=True, **place):
 
 
 MODES = {
-    "full": lambda m, one, x, seed, **place: m.run(full(one), x, **place),
-    "binary": lambda m, one, x, seed, **place: m.run(one, x, **place),
-    "single precision": lambda m, one, x, seed, **place: m.run(one.astype(np.float32), x, **place),
-    "likelihoods": lambda m, one, x, seed, **place: m.run(likelihoods=paid(one, x), **place),
+    "full": lambda m, one, x, _, **place: m.run(full(one), x, **place),
+    "binary": lambda m, one, x, _, **place: m.run(one, x, **place),
+    "single precision": lambda m, one, x, _, **place: m.run(one.astype(np.float32), x, **place),
+    "likelihoods": lambda m, one, x, _, **place: m.run(likelihoods=paid(one, x), **place),
     "stakes": lambda m, one, x, seed, **place: m.run(one, x, stakes(one.shape, seed), **place),
     "stakes a trader": lambda m, one, x, seed, **place: m.run(one, x, stakes(len(m), seed), **place),
     "sparse": lambda m, one, x, seed, **place: m.run(sparse(one, x, seed), x, **place),
     "sparse likelihoods": lambda m, one, x, seed, **place: m.run(
         likelihoods=sparse(one, x, seed, likelihoods=True), **place
     ),
-    "blocks": lambda m, one, x, seed, **place: m.run_blocks([(one[:1], x[:1]), (one[1:], x[1:])], **place),
+    "blocks": lambda m, one, x, _, **place: m.run_blocks([(one[:1], x[:1]), (one[1:], x[1:])], **place),
     "settle": settled,
     "batch": in_batch,
 }
