@@ -64,8 +64,8 @@ pub fn pow2(k: i64) -> f64 {
 
 impl Real for f64 {
     const DTYPE: &'static str = "f64";
-    const BLOCK: i64 = 512;
-    const LOW: i64 = -768;
+    const BLOCK: i64 = 256;
+    const LOW: i64 = -512;
     const TOP: i64 = 0;
     const LIMIT: f64 = f64::from_bits((1023 - 1000) << 52);
     const SUM_MIN: f64 = f64::from_bits((1023 - 128) << 52);
@@ -88,11 +88,11 @@ impl Real for f64 {
 
 impl Real for f32 {
     const DTYPE: &'static str = "f32";
-    const BLOCK: i64 = 80;
-    const LOW: i64 = -64;
+    const BLOCK: i64 = 44;
+    const LOW: i64 = -44;
     const TOP: i64 = 96;
     const LIMIT: f64 = f64::from_bits((1023 - 120) << 52);
-    const SUM_MIN: f64 = f64::from_bits((1023 + 96 - 32) << 52);
+    const SUM_MIN: f64 = f64::from_bits((1023 + 96 - 40) << 52);
     const CEILING: f64 = f64::from_bits((1023 + 96 + 12) << 52);
     const SUM_TOLERANCE: f64 = 1e-4;
     const ZERO: Self = 0.0;

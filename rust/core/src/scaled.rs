@@ -69,6 +69,10 @@ impl Scaled {
     /// The sum in the order given, so that it has the same bits whoever computed the terms.
     #[must_use]
     pub fn sum(terms: impl Iterator<Item = Self> + Clone) -> Self {
+        let mut alone = terms.clone();
+        if let (Some(term), None) = (alone.next(), alone.next()) {
+            return term;
+        }
         let top = terms.clone().filter(|x| !x.is_zero()).map(|x| x.exponent).max();
         top.map_or(Self::ZERO, |top| Self::new(terms.map(|x| x.in_units_of(top)).sum(), top))
     }

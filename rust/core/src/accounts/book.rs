@@ -92,6 +92,12 @@ impl<F: Real> Book<F> {
         self.tile_mut(i / TILE).set(i % TILE, value);
     }
 
+    /// Takes another book's size; the accounts are to be copied tile by tile with [`TileMut::copy_from`].
+    pub fn fit(&mut self, traders: usize) {
+        self.mantissas.resize(traders, F::ZERO);
+        self.tiles.resize(traders.div_ceil(TILE), Tile::EMPTY);
+    }
+
     /// Bytes of state.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -142,6 +148,12 @@ impl<F: Real> TileMut<'_, F> {
     #[must_use]
     pub fn as_ref(&self) -> TileRef<'_, F> {
         TileRef { m: self.m, tile: self.tile }
+    }
+
+    /// Takes over another tile's accounts.
+    pub fn copy_from(&mut self, other: TileRef<'_, F>) {
+        self.m.copy_from_slice(other.m);
+        self.tile.clone_from(other.tile);
     }
 
     /// Multiplies every account by its entry of `row` (all in [0, 1], the least positive one `least`) and returns the new sum.
@@ -244,23 +256,16 @@ impl<F: Real> TileMut<'_, F> {
         self.tile.exponent -= shift;
         self.tile.floor = least * pow2(shift);
         self.tile.ceiling = most * pow2(shift);
-        let (low, rise) = (F::from_f64(pow2(F::LOW)), F::from_f64(pow2(F::BLOCK)));
-        let (window, fall) = (F::from_f64(window), F::from_f64(pow2(-F::BLOCK)));
-        for (x, block) in self.m.iter_mut().zip(&mut self.tile.drained) {
-            while *block < 0 && *x >= window {
-                *x *= fall;
-                *block += 1;
-            }
-        }
         if self.tile.floor < pow2(F::LOW) {
             self.tile.drained.resize(self.m.len(), 0);
-            for (x, block) in self.m.iter_mut().zip(&mut self.tile.drained) {
-                while *x > F::ZERO && *x < low {
-                    *x *= rise;
-                    *block -= 1;
-                }
-            }
             self.tile.floor = pow2(F::LOW);
+        }
+        if !self.tile.drained.is_empty() {
+            // a mantissa is out of its window by the shift at most, or by what it fell since the last time
+            let fallen = (F::LOW - Scaled::new(least, 0).exponent - shift).max(0);
+            for _ in 0..=shift.max(fallen) / F::BLOCK {
+                lanes::move_blocks(self.m, &mut self.tile.drained);
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The loops in which the time goes, one pass over a tile each, in the widest vectors that the processor has.
 //!
-//! Sums are added in a fixed shape: 32 interleaved lanes within a run of 512 traders, the lanes pairwise, the runs in
+//! Sums are added in a fixed shape: 32 interleaved lanes within a run of 2048 traders, the lanes pairwise, the runs in
 //! order in f64. No fused multiply-add is used. So a sum has the same bits on every processor.
 //!
 //! Tried, and slower: leaving the sums and extremes to the compiler's own vectoriser, which breaks interleaved lanes up
@@ -9,14 +9,14 @@
 pub mod prefetch;
 pub mod vector;
 
-use crate::real::Real;
+use crate::real::{Real, pow2};
 use pulp::{Arch, Simd, WithSimd};
 use std::sync::LazyLock;
 use prefetch::prefetch;
 use vector::Vector;
 
 const LANES: usize = 32;
-const RUN: usize = 512;
+const RUN: usize = 2048;
 
 fn arch() -> Arch {
     static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
@@ -61,22 +61,36 @@ const fn vectors<F: Vector, S: Simd>() -> usize {
     LANES * size_of::<F>() / size_of::<F::V<S>>()
 }
 
-/// The lanes of a run, added pairwise; `rest` are the terms past the last whole 32, lane by lane.
+/// The lanes of a run, added pairwise: the upper half to the lower, until one is left.
 #[inline(always)]
-fn add_lanes<F: Real, S: Simd>(sums: &[F::V<S>; LANES], rest: impl Iterator<Item = F>) -> f64 {
-    let mut lanes = [F::ZERO; LANES];
-    lanes.copy_from_slice(bytemuck::cast_slice(&sums[..vectors::<F, S>()]));
-    for (lane, term) in lanes.iter_mut().zip(rest) {
-        *lane += term;
-    }
-    let mut width = LANES / 2;
+fn add_lanes<F: Real, S: Simd>(s: S, sums: &mut [F::V<S>; LANES]) -> f64 {
+    let mut width = vectors::<F, S>() / 2;
     while width > 0 {
         for i in 0..width {
-            lanes[i] += lanes[i + width];
+            sums[i] = F::vadd(s, sums[i], sums[i + width]);
         }
         width /= 2;
     }
+    let mut lanes = [F::ZERO; LANES];
+    let mut width = size_of::<F::V<S>>() / size_of::<F>();
+    lanes[..width].copy_from_slice(bytemuck::cast_slice(&sums[..1]));
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            lanes[i] += lanes[i + width];
+        }
+    }
     lanes[0].to_f64()
+}
+
+/// Adds the terms past the last whole 32, lane by lane.
+#[inline(always)]
+fn add_rest<F: Real, S: Simd>(s: S, sums: &mut [F::V<S>; LANES], rest: impl Iterator<Item = F>) {
+    let mut lanes = [F::ZERO; LANES];
+    lanes.iter_mut().zip(rest).for_each(|(lane, term)| *lane = term);
+    for (sum, &terms) in sums.iter_mut().zip(F::split::<S>(&lanes).0) {
+        *sum = F::vadd(s, *sum, terms);
+    }
 }
 
 /// Adds `term(a, b)` over a tile in the fixed shape; the terms may change `a`.
@@ -101,7 +115,10 @@ fn accumulate<F: Real, S: Simd>(
                 sums[i] = F::vadd(s, sums[i], vector_term(&mut x[i], y[i]));
             }
         }
-        total += add_lanes::<F, S>(&sums, rest_a.iter_mut().zip(rest_b).map(|(x, &y)| term(x, y)));
+        if !rest_a.is_empty() {
+            add_rest::<F, S>(s, &mut sums, rest_a.iter_mut().zip(rest_b).map(|(x, &y)| term(x, y)));
+        }
+        total += add_lanes::<F, S>(s, &mut sums);
     }
     total
 }
@@ -128,7 +145,10 @@ fn accumulate_ref<F: Real, S: Simd>(
                 sums[i] = F::vadd(s, sums[i], vector_term(x[i], y[i]));
             }
         }
-        total += add_lanes::<F, S>(&sums, rest_a.iter().zip(rest_b).map(|(&x, &y)| term(x, y)));
+        if !rest_a.is_empty() {
+            add_rest::<F, S>(s, &mut sums, rest_a.iter().zip(rest_b).map(|(&x, &y)| term(x, y)));
+        }
+        total += add_lanes::<F, S>(s, &mut sums);
     }
     total
 }
@@ -218,6 +238,30 @@ kernel! {
     fn scale<F>(m: &'a mut [F], factor: F), _s { m.iter_mut().for_each(|x| *x *= factor) }
 }
 
+kernel! {
+    /// Brings drained mantissas nearer to their window by one block, up or down.
+    fn move_blocks<F>(m: &'a mut [F], blocks: &'a mut [i32]), _s {
+        let (low, high) = (F::from_f64(pow2(F::LOW)), F::from_f64(pow2(F::LOW + F::BLOCK)));
+        let (fall, rise) = (F::from_f64(pow2(-F::BLOCK)), F::from_f64(pow2(F::BLOCK)));
+        for (m, blocks) in m.chunks_mut(64).zip(blocks.chunks_mut(64)) {
+            // what each is multiplied by, worked out apart, so that the compiler makes vectors of it
+            let mut factors = [F::ONE; 64];
+            for ((factor, x), block) in factors.iter_mut().zip(&*m).zip(&*blocks) {
+                let above = if *x >= high { fall } else { F::ONE };
+                let drained = if *block < 0 { above } else { F::ONE };
+                let below = if *x < low { rise } else { drained };
+                *factor = if *x > F::ZERO { below } else { F::ONE };
+            }
+            for (factor, block) in factors.iter().zip(blocks) {
+                *block += i32::from(*factor < F::ONE) - i32::from(*factor > F::ONE);
+            }
+            for (factor, x) in factors.iter().zip(m) {
+                *x *= *factor;
+            }
+        }
+    }
+}
+
 /// Folds whole vectors two at a time with `step` and what is left with `last`; then both with `last`.
 #[inline(always)]
 fn fold<F: Real, S: Simd>(
@@ -237,6 +281,7 @@ fn fold<F: Real, S: Simd>(
     for &x in odd {
         held[0] = step(held[0], x);
     }
+    let held = [step(held[0], held[1])];
     let lanes: &[F] = bytemuck::cast_slice(&held);
     lanes.iter().chain(rest).fold(start.to_f64(), |a, x| last(a, x.to_f64()))
 }
@@ -293,6 +338,7 @@ kernel! {
             least[0] = F::vmin(s, least[0], x);
         }
         let valid = [F::select(s, F::and(s, valid[0], valid[1]), ones, zeros)];
+        let least = [F::vmin(s, least[0], least[1])];
         let lanes: &[F] = bytemuck::cast_slice(&least);
         let smallest = lanes.iter().chain(rest).fold(1.0, |a: f64, x| a.min(x.to_f64()));
         let lanes: &[F] = bytemuck::cast_slice(&valid);
@@ -318,30 +364,24 @@ pub fn complement<P: Real, F: Real>(source: &[P], row: &mut [F]) {
     );
 }
 
-/// `row * stakes * fraction`, into `weighted`
-pub fn weigh<'w, F: Real>(row: &[F], weighted: &'w mut [F], stakes: &[f64], fraction: f64) -> &'w [F] {
-    arch().dispatch(
-        #[inline(always)]
-        || {
-            let entries = weighted.iter_mut().zip(row).zip(stakes);
-            entries.for_each(|((y, &x), &b)| *y = F::from_f64(x.to_f64() * (b * fraction)));
-        },
-    );
-    weighted
+kernel! {
+    /// `row * stakes * fraction`, into `weighted`
+    fn weigh<F>(row: &'a [F], weighted: &'a mut [F], stakes: &'a [f64], fraction: f64) -> &'a [F], _s {
+        let entries = weighted.iter_mut().zip(row).zip(stakes);
+        entries.for_each(|((y, &x), &b)| *y = F::from_f64(x.to_f64() * (b * fraction)));
+        weighted
+    }
 }
 
-/// `b * row + price * (1 - b)` with `b = stakes * fraction`, into `factors`: what a settlement multiplies wealth by, times
-/// the price.
-pub fn settle<F: Real>(row: &[F], factors: &mut [F], stakes: &[f64], fraction: f64, price: f64) {
-    arch().dispatch(
-        #[inline(always)]
-        || {
-            factors.iter_mut().zip(row).zip(stakes).for_each(|((y, &x), &b)| {
-                let b = b * fraction;
-                *y = F::from_f64(b * x.to_f64() + price * (1.0 - b));
-            });
-        },
-    );
+kernel! {
+    /// `b * row + price * (1 - b)` with `b = stakes * fraction`, into `factors`: what a settlement multiplies wealth by,
+    /// times the price.
+    fn settle<F>(row: &'a [F], factors: &'a mut [F], stakes: &'a [f64], fraction: f64, price: f64), _s {
+        factors.iter_mut().zip(row).zip(stakes).for_each(|((y, &x), &b)| {
+            let b = b * fraction;
+            *y = F::from_f64(b * x.to_f64() + price * (1.0 - b));
+        });
+    }
 }
 
 kernel! {
@@ -382,10 +422,9 @@ kernel! {
     fn add_row<F>(sums: &'a mut [F], row: &'a [F]), _s { sums.iter_mut().zip(row).for_each(|(x, &y)| *x += y) }
 }
 
-/// Whether every entry lies within `tolerance` of 1.
-pub fn near_one<F: Real>(sums: &[F], tolerance: f64) -> bool {
-    arch().dispatch(
-        #[inline(always)]
-        || sums.iter().fold(true, |ok, s| ok & ((s.to_f64() - 1.0).abs() <= tolerance)),
-    )
+kernel! {
+    /// Whether every entry lies within `tolerance` of 1.
+    fn near_one<F>(sums: &'a [F], tolerance: f64) -> bool, _s {
+        sums.iter().fold(true, |ok, s| ok & ((s.to_f64() - 1.0).abs() <= tolerance))
+    }
 }

@@ -55,6 +55,25 @@ pub struct Market<F> {
     state: State<F>,
     entries: Vec<Entry>,
     nodes: Vec<Node>,
+    /// The book before the last call, whose memory the next may use.
+    spare: Spare<F>,
+}
+
+/// A book that is not part of the market's state.
+#[derive(Debug)]
+struct Spare<F>(Option<Arc<Book<F>>>);
+
+impl<F> Clone for Spare<F> {
+    fn clone(&self) -> Self {
+        Self(None)
+    }
+}
+
+impl<F> Spare<F> {
+    /// The book, if nobody else holds it.
+    fn take(&mut self) -> Option<Book<F>> {
+        self.0.take().and_then(Arc::into_inner)
+    }
 }
 
 /// The outcome of a call.
@@ -147,13 +166,13 @@ impl<F: Real> Market<F> {
             open: None,
             lazy: None,
         };
-        Self { traders, state, entries: Vec::new(), nodes: Vec::new() }
+        Self { traders, state, entries: Vec::new(), nodes: Vec::new(), spare: Spare(None) }
     }
 
     /// A market put together from its saved parts.
     #[must_use]
     pub fn from_parts(traders: Arc<Traders<F>>, state: State<F>, entries: Vec<Entry>, nodes: Vec<Node>) -> Self {
-        Self { traders, state, entries, nodes }
+        Self { traders, state, entries, nodes, spare: Spare(None) }
     }
 
     /// The same traders with their prior, before anything has happened.
@@ -182,7 +201,7 @@ impl<F: Real> Market<F> {
         let mut traders = (*self.traders).clone();
         traders.reserve = (reserve - waiting).max(0.0);
         reserve = reserve.max(waiting);
-        let mut market = Self { traders: Arc::new(traders), state: self.state.clone(), entries: Vec::new(), nodes: Vec::new() };
+        let mut market = Self::from_parts(Arc::new(traders), self.state.clone(), Vec::new(), Vec::new());
         let mut roster = market.state.roster.clone();
         roster.reserve = reserve;
         let mut accounts = Accounts::new(&roster, self.traders.definitions);
@@ -364,6 +383,8 @@ impl<F: Real> Market<F> {
             } else {
                 self.restore(saved);
             }
+        } else {
+            self.spare = Spare(Some(saved.0.accounts.wealth));
         }
         result
     }
@@ -399,7 +420,7 @@ impl<F: Real> Market<F> {
         let first = self.state.clock.rounds;
         let traders = Arc::clone(&self.traders);
         let game = self.game(rounds, first, interrupt);
-        let Self { state, nodes, .. } = self;
+        let Self { state, nodes, spare, .. } = self;
         let by_growth = game.flows && !state.accounts.bankruptcies;
         let start = (regret && by_growth).then(|| Box::new(state.accounts.clone()));
         let mut track = (regret && !by_growth).then(|| Track::new(rounds.traders, !game.everything));
@@ -410,7 +431,7 @@ impl<F: Real> Market<F> {
             weight: 1.0,
             landmark: &mut state.clock.landmark,
         };
-        let played = game.play(&mut state.accounts, &state.roster, taxman, track.as_mut())?;
+        let played = game.play(&mut state.accounts, &state.roster, taxman, track.as_mut(), spare.take())?;
         state.clock.rounds += rounds.rounds as u64;
         let regret = match (start, track) {
             (Some(start), _) => Regret::Growth { start, end: Box::new(state.accounts.clone()) },
@@ -502,7 +523,7 @@ impl<F: Real> Market<F> {
                 weight: 1.0 / count as f64,
                 landmark: &mut state.clock.landmark,
             };
-            let part = game.play(&mut fast, &state.roster, taxman, track.as_mut()).map_err(|err| err.in_episode(e))?;
+            let part = game.play(&mut fast, &state.roster, taxman, track.as_mut(), None).map_err(|err| err.in_episode(e))?;
             played.prices.extend(part.prices);
             played.losses.extend(part.losses);
             state.clock.rounds += rounds.rounds as u64;

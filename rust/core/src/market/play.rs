@@ -239,10 +239,11 @@ impl<P: Real> Game<'_, P> {
         roster: &Roster<F>,
         mut taxman: Taxman<'_, F>,
         mut track: Option<&mut Track<F>>,
+        spare: Option<Book<F>>,
     ) -> Result<Played> {
         let mut played = Played::default();
         if self.flows && track.is_none() {
-            self.flow(accounts, roster, &mut played)?;
+            self.flow(accounts, roster, spare, &mut played)?;
             return Ok(played);
         }
         for t in 0..self.rounds.rounds {
@@ -255,13 +256,21 @@ impl<P: Real> Game<'_, P> {
     }
 
     /// Untaxed rounds in which everybody stakes everything: tile after tile through many rounds.
-    fn flow<F: Real>(&self, accounts: &mut Accounts<F>, roster: &Roster<F>, played: &mut Played) -> Result<()> {
+    fn flow<F: Real>(
+        &self,
+        accounts: &mut Accounts<F>,
+        roster: &Roster<F>,
+        spare: Option<Book<F>>,
+        played: &mut Played,
+    ) -> Result<()> {
         let (n, width) = (self.rounds.traders, self.rounds.width());
         played.prices.reserve(self.rounds.rounds * width);
         played.losses.reserve(self.rounds.rounds);
         let per_chunk = (CHUNK / (n * width)).clamp(1, 4096);
         // with one row a round its price is the ratio of the totals; with more, each outcome has a sum of its own
         let measured = if width == 1 { 0 } else { width };
+        // the first rounds copy each tile on their way, from the book that is kept in case the call is refused
+        let mut before = (self.rounds.rounds > 0).then(|| accounts.replace_wealth(spare));
         for start in (0..self.rounds.rounds).step_by(per_chunk) {
             if (self.interrupt)() {
                 return Err(MarketError::Interrupted { rounds: start as u64 });
@@ -271,6 +280,9 @@ impl<P: Real> Game<'_, P> {
                 tasks(accounts, None, &roster.rho),
                 || Scratch::new(n),
                 |scratch, mut task| {
+                    if let Some(before) = &before {
+                        task.wealth.copy_from(before.tile(task.tile));
+                    }
                     let mut sums = Vec::with_capacity(span.len() * (measured + 1));
                     let mut zero = false;
                     for t in span.clone() {
@@ -284,15 +296,17 @@ impl<P: Real> Game<'_, P> {
                     Ok((sums, zero))
                 },
             );
+            before = None;
             self.check(&parts, n)?;
             let parts: Vec<_> = parts.into_iter().flatten().collect();
             accounts.bankruptcies |= parts.iter().any(|p| p.1);
+            let mut sums = vec![Scaled::ZERO; measured + 1];
             for (row, t) in span.enumerate() {
-                let sum = |k: usize| Scaled::sum(parts.iter().map(|p| p.0[row * (measured + 1) + k]));
-                let total = sum(measured);
-                let sums: Vec<_> = if width == 1 { vec![total] } else { (0..width).map(sum).collect() };
-                self.record(&sums, accounts.total, t, played)?;
-                accounts.total = total;
+                for (k, sum) in sums.iter_mut().enumerate() {
+                    *sum = Scaled::sum(parts.iter().map(|p| p.0[row * (measured + 1) + k]));
+                }
+                self.record(&sums[..width], accounts.total, t, played)?;
+                accounts.total = sums[measured];
             }
         }
         Ok(())

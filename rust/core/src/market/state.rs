@@ -185,6 +185,13 @@ impl<F: Real> Accounts<F> {
         Self { total: wealth.sum(), wealth, unredefined: None, histories, bankruptcies: false }
     }
 
+    /// Puts a book that is yet to be filled in the place of the wealth, which is returned.
+    pub fn replace_wealth(&mut self, spare: Option<Book<F>>) -> Arc<Book<F>> {
+        let mut fresh = spare.unwrap_or_else(|| Book::empty(0));
+        fresh.fit(self.wealth.len());
+        std::mem::replace(&mut self.wealth, Arc::new(fresh))
+    }
+
     /// A book unit in shares of all money.
     #[must_use]
     pub fn share_unit(&self, reserve: f64) -> Scaled {
