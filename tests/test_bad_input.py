@@ -34,7 +34,7 @@ def refused(market, words, error=gm.InputError):
 
 
 def fresh(kernel="anything", **given):
-    return witness.market(kernel, N, definitions=True, **given)
+    return witness.market(kernel, N, **given)
 
 
 def midway(kernel="anything", **given):
@@ -48,8 +48,8 @@ def midway(kernel="anything", **given):
 MARKETS = {
     "first call": fresh,
     "mid-episode": midway,
-    "untaxed": lambda: midway("untaxed"),
-    "csr": lambda: midway("csr"),
+    "untaxed": lambda: midway("untaxed", definitions=True),
+    "csr": lambda: midway("csr", unit="episode", definitions=True),
     "f32": lambda: midway("within groups", dtype="f32"),
 }
 
@@ -92,11 +92,16 @@ def test_values_that_are_no_probabilities(market, value, precision, new_episode)
         market.run(both, OUTCOMES, np.where(np.arange(N) == 4, 0.0, 1.0), **place)  # sleepers are checked too
     everybody = np.arange(0, N * T + 1, N), np.tile(np.arange(N), T)
     with refused(market, words):
-        market.run(gm.SparseRounds(*everybody, one.ravel()), OUTCOMES, **place)
-    with refused(market, words):
         market.run(gm.SparseRounds(*everybody, both.transpose(0, 2, 1).reshape(-1, 2)), OUTCOMES, **place)
     with refused(market, words):
         market.run(likelihoods=gm.SparseRounds(*everybody, likelihoods=paid.ravel()), **place)
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_sparse_probabilities_of_one_of_two_outcomes(market, value):
+    number, words = VALUES[value]
+    with refused(market, f"round 1, trader 4: .*({words})"):
+        market.run(gm.SparseRounds([0, 1, 3], [2, 3, 4], [0.5, 0.5, number]), [0, 1])
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -221,11 +226,17 @@ def test_an_error_in_the_last_round_of_a_long_call(market):
 
 def test_a_refused_block_leaves_the_blocks_before_it(market):
     twin = market.__copy__()
-    blocks = [(ONE[:3], OUTCOMES[:3]), {"likelihoods": PAID[3:5]}, (put(ONE[5:], np.nan, 1, 4), OUTCOMES[5:])]
+    blocks = [
+        (ONE[:3], OUTCOMES[:3]),
+        {"forecasts": FULL[3:5], "outcomes": OUTCOMES[3:5]},
+        (put(ONE[5:], np.nan, 1, 4), OUTCOMES[5:]),
+    ]
     with pytest.raises(gm.InputError, match="round 1, trader 4: NaN"):
         market.run_blocks(blocks, stage="other")
     twin.run_blocks(blocks[:2], stage="other")
     assert witness.seen(market) == witness.seen(twin)
+    with pytest.raises(gm.InputError, match="likelihoods after blocks or episodes of forecasts"):
+        market.run_blocks([(ONE[:0], []), PAID])
     with refused(market, "a block of 1 parts"):
         market.run_blocks([(ONE,)])
     with refused(market, "unknown keys \\['forecast'\\] in a block"):
@@ -264,7 +275,7 @@ def test_wrong_shapes(market):
         "outcomes: shape \\(\\); give one axis": lambda: market.run(ONE[:1], 1),
         f"stakes of shape \\({T},\\); give \\({N},\\) or \\({T}, {N}\\)": lambda: market.run(ONE, OUTCOMES, np.ones(T)),
         "stakes of shape \\(\\)": lambda: market.run(ONE, OUTCOMES, 1.0),
-        "not a rectangular array": lambda: market.run([[0.5] * N, [0.5]], [0, 1]),
+        "forecasts: not a rectangular array": lambda: market.run([[0.5] * N, [0.5]], [0, 1]),
         "4 names for 6 traders": lambda: gm.Market(np.full(6, 3.0), names="abcd"),
         "4 groups for 6 traders": lambda: gm.Market(np.full(6, 3.0), groups=[1, 2, 3, 4]),
         "enters_at": lambda: gm.Market(np.full(6, 3.0), enters_at=[0, 1]),
@@ -328,7 +339,7 @@ LAYOUTS = {
     "read-only": lambda x: np.frombuffer(x.tobytes(), x.dtype).reshape(x.shape),
     "unaligned": lambda x: np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(x.dtype).reshape(x.shape),
     "lists": lambda x: x.tolist(),
-    "a subclass": lambda x: np.ma.masked_array(x),
+    "a subclass": np.ma.masked_array,
     "double double": lambda x: x.astype(np.longdouble) if x.dtype.kind == "f" else x.astype(float),
 }
 
@@ -405,7 +416,7 @@ def test_what_is_not_numeric(market, kind):
     }.items():
         with refused(market, f"{what}: dtype .* is not numeric; give float64 or float32"):
             call()
-    with pytest.raises(gm.InputError, match="outcomes: (dtype|shape)"):
+    with pytest.raises(gm.InputError, match=r"outcomes: (dtype|shape)"):
         market.run(ONE, given)
 
 
@@ -431,7 +442,7 @@ def test_what_is_missing_or_too_much(market):
         "either forecasts": lambda: market.run(ONE, OUTCOMES, likelihoods=PAID),
         "forecasts need outcomes": lambda: market.run(ONE),
         "a batch of no episodes; give one or more": lambda: market.run_batch([]),
-        "a batch takes forecasts in all of its episodes, or likelihoods": lambda: market.run_batch(
+        "forecasts after blocks or episodes of likelihoods; give the same in all": lambda: market.run_batch(
             [PAID, (ONE, OUTCOMES)]
         ),
         "either bits or prior": gm.Market,
@@ -445,7 +456,9 @@ def test_what_is_missing_or_too_much(market):
             call()
 
 
-def test_no_rounds_are_fine(market):
+@pytest.mark.parametrize("kind", [kind for kind in MARKETS if kind != "csr"])  # which is taxed by episode
+def test_no_rounds_are_fine(kind):
+    market = MARKETS[kind]()
     before = market.log2_wealth
     rounds = market.rounds
     empty = np.empty((0, N))
@@ -462,7 +475,7 @@ def test_no_rounds_are_fine(market):
         run = call()
         assert (len(run.prices), len(run.loss_bits), run.total_loss_bits, len(run.frame())) == (0, 0, 0, 0)
         assert run.regret_bits.tolist() == [0] * N
-    np.testing.assert_array_equal(market.log2_wealth, before)
+    np.testing.assert_allclose(market.log2_wealth, before, rtol=1e-6 if kind == "f32" else 1e-14)
     assert market.rounds == rounds
 
 
@@ -592,7 +605,7 @@ def test_cash_that_cannot_be(market):
 
 
 def test_definitions_cannot_follow_rounds_of_parallel_episodes():
-    market = fresh()
+    market = fresh(definitions=True)
     with refused(market, "definitions=True with a tax by round cannot follow"):
         market.run_batch([PAID, PAID])
 

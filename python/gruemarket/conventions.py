@@ -1,6 +1,6 @@
 """What engine and reference agree on: how blocks are given, which names are taken, how a history is told."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gruemarket.errors import InputError
@@ -22,6 +22,18 @@ def keywords(block: Any) -> dict[str, Any]:
             raise InputError(f"a block of {len(block)} parts; give (forecasts, outcomes) or these and stakes")
         return dict(zip(BLOCK_KEYS, block, strict=False))
     return {"likelihoods": block}
+
+
+def blocks_of_one_kind(blocks: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """Blocks as keywords, one by one: forecasts in all of them, or likelihoods in all."""
+    first = None
+    for block in blocks:
+        given = keywords(block)
+        kind = "forecasts" if given.get("likelihoods") is None else "likelihoods"
+        first = kind if first is None else first
+        if kind != first:
+            raise InputError(f"{kind} after blocks or episodes of {first}; give the same in all")
+        yield given
 
 
 def stage_name(given: Any) -> str | None:

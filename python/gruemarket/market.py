@@ -15,7 +15,7 @@ import polars as pl
 from gruemarket import _core
 from gruemarket.arrays import floats, integers, vector
 from gruemarket.clearing import Kelly
-from gruemarket.conventions import check_groups, keywords, rule, stage_name
+from gruemarket.conventions import blocks_of_one_kind, check_groups, rule, stage_name
 from gruemarket.errors import CheckpointError, InputError, ShapeError
 from gruemarket.grue import GrueTax
 from gruemarket.run import Floats, Run, Span
@@ -190,8 +190,8 @@ class Market:
         """
         runs: list[Run] = []
         regret_bits = np.zeros(len(self) if regret else 0)
-        for block in blocks:
-            run = self.run(**keywords(block), stage=stage, new_episode=new_episode and not runs, regret=regret)
+        for block in blocks_of_one_kind(blocks):
+            run = self.run(**block, stage=stage, new_episode=new_episode and not runs, regret=regret)
             regret_bits += run.regret_bits
             # one sum for all blocks: no block's own regret is held on to
             runs.append(replace(run, find_regret=regret_bits.copy))
@@ -220,23 +220,20 @@ class Market:
         >>> market.wealth.tolist()
         [0.5, 0.5]
         """
-        items = [keywords(item) for item in episodes]
+        items = list(blocks_of_one_kind(episodes))
         if not items:
             raise InputError("a batch of no episodes; give one or more")
         # the mean over episodes concerns everybody, so sparse rounds are spread out
         parsed = [self._block(**({"stakes": stakes} | item), spread=True) for item in items]
         self._settle_pending()
         first_round, first_episode = self.rounds, self.episodes
-        layouts = {block.layout == "likelihood" for block in parsed}
-        if len(layouts) > 1:
-            raise InputError("a batch takes forecasts in all of its episodes, or likelihoods in all")
         dtype = np.result_type(*(block.packed[0] for block in parsed))
         packed = [(block.packed[0].astype(dtype, copy=False), *block.packed[1:]) for block in parsed]
         core = self._core.run_batch(packed, stage_name(stage), regret)
         outcomes = [block.outcomes for block in parsed if block.outcomes is not None]
         spans = [Span(block.rounds, first_episode + e, self.batches - 1, self.stage) for e, block in enumerate(parsed)]
         known = np.concatenate(outcomes) if len(outcomes) == len(parsed) else None
-        width = 1 if layouts == {True} else self._core.outcomes
+        width = 1 if parsed[0].layout == "likelihood" else self._core.outcomes
         return self._run(core, known, range(first_round, self.rounds), spans, width)
 
     def price(self, forecast: Any, stakes: Any = None) -> Floats:

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gruemarket.conventions import check_groups, keywords, rule, stage_name
+from gruemarket.conventions import blocks_of_one_kind, check_groups, rule, stage_name
 from gruemarket.errors import InputError
 from gruemarket.run import Floats, Run, Span
 from gruemarket.sparse import SparseRounds
@@ -366,14 +366,14 @@ class Market:
     def run_blocks(self, blocks: Iterable[Any], *, stage: str | None = None, new_episode: bool = True) -> Run:
         """One episode whose rounds come in blocks."""
         runs: list[Run] = []
-        for block in blocks:
-            runs.append(self.run(**keywords(block), stage=stage, new_episode=new_episode and not runs))
+        for block in blocks_of_one_kind(blocks):
+            runs.append(self.run(**block, stage=stage, new_episode=new_episode and not runs))
         no_rounds = np.empty((0, len(self.names)))
         return Run.joined(runs) if runs else self.run(likelihoods=no_rounds, stage=stage, new_episode=new_episode)
 
     def run_batch(self, episodes: Iterable[Any], *, stakes: Any = None, stage: str | None = None) -> Run:
         """Episodes that are resolved all at once."""
-        parsed = [self._parse(**{"stakes": stakes} | keywords(episode)) for episode in episodes]
+        parsed = [self._parse(**{"stakes": stakes} | episode) for episode in blocks_of_one_kind(episodes)]
         if not parsed:
             raise InputError("a batch of no episodes; allowed: one or more")
         if len(parsed) > 1 and self._unit == "round" and self._arguments["definitions"]:

@@ -76,13 +76,7 @@ impl<P: Real> Rounds<'_, P> {
         next: Next,
         row: &'r mut [F],
     ) -> (&'r [F], Extent) {
-        let at = self.offset(t, k);
-        let given = &self.values[at + range.start..at + range.end];
-        let ahead = match next {
-            Next::Row => at + self.traders + range.start,
-            Next::Tile => at + range.end,
-        };
-        let ahead = self.values.get(ahead..(ahead + given.len()).min(self.values.len())).unwrap_or(&[]);
+        let (given, ahead) = self.slices(t, k, range, next);
         if self.complement(k) {
             let valid = lanes::extent(given, ahead).valid;
             lanes::complement(given, row);
@@ -95,6 +89,26 @@ impl<P: Real> Rounds<'_, P> {
         }
         lanes::convert(given, row);
         (row, extent)
+    }
+
+    /// The forecasts of outcome k where they can be read in place, and what will be read after them.
+    #[must_use]
+    pub fn in_place<F: Real>(&self, t: usize, k: usize, range: Range<usize>, next: Next) -> Option<(&[F], &[F])> {
+        if self.complement(k) || size_of::<P>() != size_of::<F>() {
+            return None;
+        }
+        let (given, ahead) = self.slices(t, k, range, next);
+        Some((bytemuck::cast_slice(given), bytemuck::cast_slice(ahead)))
+    }
+
+    fn slices(&self, t: usize, k: usize, range: Range<usize>, next: Next) -> (&[P], &[P]) {
+        let at = self.offset(t, k);
+        let given = &self.values[at + range.start..at + range.end];
+        let ahead = match next {
+            Next::Row => at + self.traders + range.start,
+            Next::Tile => at + range.end,
+        };
+        (given, self.values.get(ahead..(ahead + given.len()).min(self.values.len())).unwrap_or(&[]))
     }
 
     /// One forecast, in full precision.

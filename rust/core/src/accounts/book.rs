@@ -1,6 +1,6 @@
 //! A book of accounts that never underflow: a mantissa a trader, an exponent for the drained, an exponent a tile.
 
-use crate::lanes;
+use crate::lanes::{self, Extent};
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
 
@@ -170,6 +170,39 @@ impl<F: Real> TileMut<'_, F> {
         }
         let sum = lanes::multiply(self.m, row);
         self.tile.floor *= least;
+        self.after_multiply(sum)
+    }
+
+    /// [`Self::multiply`] by a row that is yet to be checked, in one pass; `next` is what will be read after it.
+    pub fn check_and_multiply(
+        &mut self,
+        row: &[F],
+        next: &[F],
+        exact: impl Fn(usize) -> Scaled,
+    ) -> std::result::Result<(Scaled, Extent), Extent> {
+        if self.tile.floor.is_infinite() {
+            let extent = lanes::extent(row, next);
+            return if extent.valid { Ok((Scaled::ZERO, extent)) } else { Err(extent) };
+        }
+        // room for entries down to 2^-64 without a look at them first
+        if self.tile.floor * pow2(-64) < F::LIMIT {
+            self.normalise();
+        }
+        let done = lanes::check_and_multiply(self.m, row, next, F::LIMIT / self.tile.floor);
+        if done.done == row.len() {
+            self.tile.floor *= done.extent.least;
+            return Ok((self.after_multiply(done.sum), done.extent));
+        }
+        let extent = lanes::extent(row, &[]);
+        if !extent.valid {
+            return Err(extent);
+        }
+        self.assign(|old, i| if i < done.done { old } else { old * exact(i) });
+        Ok((self.as_ref().sum(), extent))
+    }
+
+    /// The sum as it is, or after normalising a tile that has shrunk.
+    fn after_multiply(&mut self, sum: f64) -> Scaled {
         self.tile.ceiling *= 1.0 + f32::SUM_TOLERANCE;
         if sum < F::SUM_MIN || self.tile.ceiling > F::CEILING {
             self.normalise();

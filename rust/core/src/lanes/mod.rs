@@ -1,6 +1,6 @@
 //! The loops in which the time goes, one pass over a tile each, in the widest vectors that the processor has.
 //!
-//! Sums are added in a fixed shape: 32 interleaved lanes within a run of 2048 traders, the lanes pairwise, the runs in
+//! Sums are added in a fixed shape: 32 interleaved lanes within a run of 1024 traders, the lanes pairwise, the runs in
 //! order in f64. No fused multiply-add is used. So a sum has the same bits on every processor.
 //!
 //! Tried, and slower: leaving the sums and extremes to the compiler's own vectoriser, which breaks interleaved lanes up
@@ -16,7 +16,7 @@ use prefetch::prefetch;
 use vector::Vector;
 
 const LANES: usize = 32;
-const RUN: usize = 2048;
+const RUN: usize = 1024;
 
 fn arch() -> Arch {
     static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
@@ -53,6 +53,15 @@ pub struct Extent {
     pub least: f64,
     pub zero: bool,
     pub valid: bool,
+}
+
+impl Extent {
+    const ONES: Self = Self { least: 1.0, zero: false, valid: true };
+
+    fn and(self, other: Self) -> Self {
+        let Self { least, zero, valid } = other;
+        Self { least: self.least.min(least), zero: self.zero | zero, valid: self.valid & valid }
+    }
 }
 
 /// How many vectors make up the 32 lanes.
@@ -93,7 +102,33 @@ fn add_rest<F: Real, S: Simd>(s: S, sums: &mut [F::V<S>; LANES], rest: impl Iter
     }
 }
 
-/// Adds `term(a, b)` over a tile in the fixed shape; the terms may change `a`.
+/// Adds `term(a, b)` over a run in the fixed shape; the terms may change `a`.
+#[inline(always)]
+fn accumulate_run<F: Real, S: Simd>(
+    s: S,
+    a: &mut [F],
+    b: &[F],
+    vector_term: impl Fn(&mut F::V<S>, F::V<S>) -> F::V<S>,
+    term: impl Fn(&mut F, F) -> F,
+) -> f64 {
+    let per = vectors::<F, S>();
+    let whole = a.len() / LANES * LANES;
+    let (head_a, rest_a) = a.split_at_mut(whole);
+    let (head_b, rest_b) = b.split_at(whole);
+    let mut sums = [F::splat(s, F::ZERO); LANES];
+    let (xs, ys) = (F::split_mut::<S>(head_a).0, F::split::<S>(head_b).0);
+    for (x, y) in xs.chunks_exact_mut(per).zip(ys.chunks_exact(per)) {
+        for i in 0..per {
+            sums[i] = F::vadd(s, sums[i], vector_term(&mut x[i], y[i]));
+        }
+    }
+    if !rest_a.is_empty() {
+        add_rest::<F, S>(s, &mut sums, rest_a.iter_mut().zip(rest_b).map(|(x, &y)| term(x, y)));
+    }
+    add_lanes::<F, S>(s, &mut sums)
+}
+
+/// Adds up the runs of a tile.
 #[inline(always)]
 fn accumulate<F: Real, S: Simd>(
     s: S,
@@ -102,25 +137,8 @@ fn accumulate<F: Real, S: Simd>(
     vector_term: impl Fn(&mut F::V<S>, F::V<S>) -> F::V<S>,
     term: impl Fn(&mut F, F) -> F,
 ) -> f64 {
-    let per = vectors::<F, S>();
-    let mut total = 0.0;
-    for (run_a, run_b) in a.chunks_mut(RUN).zip(b.chunks(RUN)) {
-        let whole = run_a.len() / LANES * LANES;
-        let (head_a, rest_a) = run_a.split_at_mut(whole);
-        let (head_b, rest_b) = run_b.split_at(whole);
-        let mut sums = [F::splat(s, F::ZERO); LANES];
-        let (xs, ys) = (F::split_mut::<S>(head_a).0, F::split::<S>(head_b).0);
-        for (x, y) in xs.chunks_exact_mut(per).zip(ys.chunks_exact(per)) {
-            for i in 0..per {
-                sums[i] = F::vadd(s, sums[i], vector_term(&mut x[i], y[i]));
-            }
-        }
-        if !rest_a.is_empty() {
-            add_rest::<F, S>(s, &mut sums, rest_a.iter_mut().zip(rest_b).map(|(x, &y)| term(x, y)));
-        }
-        total += add_lanes::<F, S>(s, &mut sums);
-    }
-    total
+    let runs = a.chunks_mut(RUN).zip(b.chunks(RUN));
+    runs.map(|(a, b)| accumulate_run(s, a, b, &vector_term, &term)).fold(0.0, |total, sum| total + sum)
 }
 
 /// The same over what is only read.
@@ -181,24 +199,54 @@ kernel! {
     }
 }
 
+#[inline(always)]
+fn multiply_run<F: Real, S: Simd>(s: S, m: &mut [F], row: &[F]) -> f64 {
+    accumulate_run(
+        s,
+        m,
+        row,
+        #[inline(always)]
+        |x, y| {
+            *x = F::vmul(s, *x, y);
+            *x
+        },
+        #[inline(always)]
+        |x, y| {
+            *x *= y;
+            *x
+        },
+    )
+}
+
 kernel! {
     /// `m *= row`, returning the new `sum m`: settlement and price in one pass. Equals [`dot`] bit for bit.
     fn multiply<F>(m: &'a mut [F], row: &'a [F]) -> f64, s {
-        accumulate(
-            s,
-            m,
-            row,
-            #[inline(always)]
-            |x, y| {
-                *x = F::vmul(s, *x, y);
-                *x
-            },
-            #[inline(always)]
-            |x, y| {
-                *x *= y;
-                *x
-            },
-        )
+        m.chunks_mut(RUN).zip(row.chunks(RUN)).fold(0.0, |sum, (m, row)| sum + multiply_run(s, m, row))
+    }
+}
+
+/// What [`check_and_multiply`] has done: up to which entry, the sum of it, and what it found in the row.
+pub struct Multiplied {
+    pub done: usize,
+    pub sum: f64,
+    pub extent: Extent,
+}
+
+kernel! {
+    /// [`extent`] and [`multiply`] in one, run by run, so that the row is multiplied while more of it is on its way. Stops
+    /// before a run with an invalid entry, or a positive one below `least`.
+    fn check_and_multiply<F>(m: &'a mut [F], row: &'a [F], next: &'a [F], least: f64) -> Multiplied, s {
+        let mut all = Multiplied { done: 0, sum: 0.0, extent: Extent::ONES };
+        for (run, (m, row)) in m.chunks_mut(RUN).zip(row.chunks(RUN)).enumerate() {
+            let found = extent_run(s, row, next.get(run * RUN..).unwrap_or(&[]));
+            all.extent = all.extent.and(found);
+            if !found.valid || found.least < least {
+                return all;
+            }
+            all.sum += multiply_run(s, m, row);
+            all.done += row.len();
+        }
+        all
     }
 }
 
@@ -314,38 +362,41 @@ kernel! {
     }
 }
 
+#[inline(always)]
+fn extent_run<F: Real, S: Simd>(s: S, row: &[F], next: &[F]) -> Extent {
+    let most = F::from_f64(1.0 + F::SUM_TOLERANCE);
+    let (mosts, ones, zeros) = (F::splat(s, most), F::splat(s, F::ONE), F::splat(s, F::ZERO));
+    let (whole, rest) = F::split::<S>(row);
+    let mut least = [F::splat(s, F::MAX); 2];
+    let mut valid = [F::at_most(s, zeros, ones); 2];
+    let pairs = whole.chunks_exact(2);
+    let odd = pairs.remainder();
+    let entries = 2 * size_of::<F::V<S>>() / size_of::<F>();
+    for (n, x) in pairs.enumerate() {
+        prefetch(next, n * entries);
+        for i in 0..2 {
+            // false for what is not a number, for good
+            valid[i] = F::and(s, valid[i], F::at_most(s, x[i], mosts));
+            least[i] = F::vmin(s, least[i], x[i]);
+        }
+    }
+    for &x in odd {
+        valid[0] = F::and(s, valid[0], F::at_most(s, x, mosts));
+        least[0] = F::vmin(s, least[0], x);
+    }
+    let valid = [F::select(s, F::and(s, valid[0], valid[1]), ones, zeros)];
+    let least = [F::vmin(s, least[0], least[1])];
+    let lanes: &[F] = bytemuck::cast_slice(&least);
+    let smallest = lanes.iter().chain(rest).fold(1.0, |a: f64, x| a.min(x.to_f64()));
+    let lanes: &[F] = bytemuck::cast_slice(&valid);
+    let valid = lanes.iter().all(|x| *x == F::ONE) && rest.iter().all(|x| *x <= most) && smallest >= 0.0;
+    let least = if smallest > 0.0 { smallest } else { least_positive(s, row).min(1.0) };
+    Extent { least, zero: smallest == 0.0, valid }
+}
+
 kernel! {
     /// The extent of a row of probabilities; `next` is what will be read after it, and is sent for meanwhile.
-    fn extent<F>(row: &'a [F], next: &'a [F]) -> Extent, s {
-        let most = F::from_f64(1.0 + F::SUM_TOLERANCE);
-        let (mosts, ones, zeros) = (F::splat(s, most), F::splat(s, F::ONE), F::splat(s, F::ZERO));
-        let (whole, rest) = F::split::<S>(row);
-        let mut least = [F::splat(s, F::MAX); 2];
-        let mut valid = [F::at_most(s, zeros, ones); 2];
-        let pairs = whole.chunks_exact(2);
-        let odd = pairs.remainder();
-        let entries = 2 * size_of::<F::V<S>>() / size_of::<F>();
-        for (n, x) in pairs.enumerate() {
-            prefetch(next, n * entries);
-            for i in 0..2 {
-                // false for what is not a number, for good
-                valid[i] = F::and(s, valid[i], F::at_most(s, x[i], mosts));
-                least[i] = F::vmin(s, least[i], x[i]);
-            }
-        }
-        for &x in odd {
-            valid[0] = F::and(s, valid[0], F::at_most(s, x, mosts));
-            least[0] = F::vmin(s, least[0], x);
-        }
-        let valid = [F::select(s, F::and(s, valid[0], valid[1]), ones, zeros)];
-        let least = [F::vmin(s, least[0], least[1])];
-        let lanes: &[F] = bytemuck::cast_slice(&least);
-        let smallest = lanes.iter().chain(rest).fold(1.0, |a: f64, x| a.min(x.to_f64()));
-        let lanes: &[F] = bytemuck::cast_slice(&valid);
-        let valid = lanes.iter().all(|x| *x == F::ONE) && rest.iter().all(|x| *x <= most) && smallest >= 0.0;
-        let least = if smallest > 0.0 { smallest } else { least_positive(s, row).min(1.0) };
-        Extent { least, zero: smallest == 0.0, valid }
-    }
+    fn extent<F>(row: &'a [F], next: &'a [F]) -> Extent, s { extent_run(s, row, next) }
 }
 
 /// Converts a row, entry by entry.

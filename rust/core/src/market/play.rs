@@ -157,6 +157,12 @@ impl<F: Real> Task<'_, F> {
     fn settle_all<P: Real>(&mut self, game: &Game<'_, P>, t: usize, scratch: &mut Scratch<F>) -> Option<(Scaled, bool)> {
         let (rounds, range) = (game.rounds, self.range());
         let x = rounds.outcome(t);
+        let alone = self.unredefined.is_none() && self.scores.is_none() && self.likelihoods.is_none();
+        let in_place = if alone { rounds.in_place(t, x, range.clone(), game.next()) } else { None };
+        if let Some((row, next)) = in_place {
+            let exact = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
+            return self.wealth.check_and_multiply(row, next, exact).ok().map(|(sum, extent)| (sum, extent.zero));
+        }
         let (row, extent) = rounds.load(t, x, range.clone(), game.next(), &mut scratch.row[..range.len()]);
         if !extent.valid {
             return None;
