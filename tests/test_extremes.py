@@ -1,5 +1,7 @@
 """Numbers at their ends, engine against reference: money at 2^-100000, certainties, tiny likelihoods, tile edges."""
 
+from itertools import pairwise
+
 import gruemarket as gm
 import numpy as np
 import pytest
@@ -69,7 +71,8 @@ def test_a_group_whose_whole_wealth_is_next_to_nothing(bits, dtype):
             grue=tax,
             groups=GROUPS,
             dtype=dtype,
-            rtol=1e-10 if dtype == "f64" else 1e-4,
+            # a log2 of 3e6 has an ulp of 5e-10
+            rtol=max(1e-10, 2e-15 * bits) if dtype == "f64" else 1e-4,
         )
 
 
@@ -132,7 +135,7 @@ TINY = (1e-300, 2.2250738585072014e-308, 1e-310, 5e-324)
 
 
 @pytest.mark.parametrize("dtype", ("f64", "f32"))
-@pytest.mark.parametrize("tiny", (1e-30, 1e-39, 1e-41, 1e-45, *TINY))
+@pytest.mark.parametrize("tiny", (1e-30, 1e-39, 1e-41, *TINY))
 def test_tiny_likelihoods(tiny, dtype):
     some, all_of_them = np.array([tiny, 0.5, 2 * tiny, 1.0]), tiny * np.array([1.0, 2, 3, 4])
     stories = {
@@ -348,7 +351,7 @@ def test_many_rounds_cut_at_odd_places(kernel, kind, dtype):
     whole, cut = start.virgin(), start.virgin()
     prices = play(whole, slice(0, count)).prices
     edges = [0, 1, 2, 7, 63, 64, 65, 1000, 1023, 1025, 3333, 4999, count]
-    parts = [play(cut, slice(*edge), new_episode=edge[0] == 0).prices for edge in zip(edges, edges[1:], strict=False)]
+    parts = [play(cut, slice(*edge), new_episode=edge[0] == 0).prices for edge in pairwise(edges)]
     assert np.concatenate(parts).tobytes() == prices.tobytes()
     assert witness.seen(cut) == witness.seen(whole)
 
