@@ -515,6 +515,15 @@ def test_markets_that_cannot_be(words):
         gm.Market(**BAD_MARKETS[words])
 
 
+@pytest.mark.parametrize("bits", (1e9, 1e11, 1e12, 2.0**63, 1e300))
+def test_descriptions_too_long_to_keep_are_refused(bits):
+    """Where a market can keep such an account it is right, where it cannot it says so."""
+    with contextlib.suppress(gm.InputError):
+        market = gm.Market([1, bits])
+        market.run(likelihoods=[[0.5, 0.25]] * 3)
+        assert market.log2_wealth[1] == pytest.approx(-bits, rel=1e-6)
+
+
 @pytest.mark.parametrize("excess", (-9e-10, 0, 9e-10))
 def test_a_sum_within_a_billionth_of_one_counts_as_one(excess):
     market = gm.Market(prior=[0.5, 0.5 + excess])

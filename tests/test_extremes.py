@@ -95,6 +95,17 @@ def test_traders_that_were_drained_by_the_rounds(tax):
         assert market.log2_wealth[1] < -90_000
 
 
+@pytest.mark.parametrize("hazard", (0.5, 2.0**-60, 2.0**-900))
+def test_a_drained_group_keeps_to_itself(hazard):
+    """Taxes within a poor group are of its own money: no rounding of the rich group's."""
+    compared(
+        [rounds(np.tile([1.0, 2.0**-500, 2.0**-499], (30, 1)))],
+        prior=[0.5, 0.25, 0.25],
+        groups=["rich", "poor", "poor"],
+        grue=gm.GrueTax(gm.schedules.constant(hazard), "within groups"),
+    )
+
+
 def test_the_leader_is_bankrupt_in_one_round():
     for low in (300.0, 2000.0, 100_000.0):
         market = compared(
