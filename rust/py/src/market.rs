@@ -110,7 +110,10 @@ impl Run {
     /// Whether the regret still holds on to the accounts it is to be worked out from.
     fn regret_is_pending(&self) -> bool {
         let held = self.regret.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        matches!(&*held, Pending::F64(Regret::Growth { .. }) | Pending::F32(Regret::Growth { .. }))
+        match &*held {
+            Pending::F64(regret) => matches!(regret, Regret::Growth { .. } | Regret::Unredefined(_)),
+            Pending::F32(regret) => matches!(regret, Regret::Growth { .. } | Regret::Unredefined(_)),
+        }
     }
 }
 

@@ -201,6 +201,30 @@ impl<F: Real> TileMut<'_, F> {
         Ok((self.as_ref().sum(), extent))
     }
 
+    /// Multiplies every account by `keep + give_back * rho` and by its entry of `row`.
+    pub fn stay_and_multiply(
+        &mut self,
+        rho: TileRef<'_, F>,
+        (keep, give_back): (f64, f64),
+        row: &[F],
+        least: f64,
+        exact: impl Fn(usize) -> Scaled,
+    ) {
+        if self.tile.floor.is_infinite() {
+            return;
+        }
+        let least = least * keep;
+        if self.tile.floor * least < F::LIMIT {
+            self.normalise();
+        }
+        if self.tile.floor * least < F::LIMIT || F::from_f64(least).to_f64() < F::LIMIT || keep < pow2(-20) {
+            return self.assign(|old, i| old * (Scaled::new(keep, 0) + rho.value(i) * give_back) * exact(i));
+        }
+        let hazard = F::from_f64(give_back * pow2(rho.tile.exponent + F::TOP));
+        lanes::stay_and_multiply(self.m, rho.m, row, F::from_f64(keep), hazard);
+        self.tile.floor *= least;
+    }
+
     /// The sum as it is, or after normalising a tile that has shrunk.
     fn after_multiply(&mut self, sum: f64) -> Scaled {
         self.tile.ceiling *= 1.0 + f32::SUM_TOLERANCE;

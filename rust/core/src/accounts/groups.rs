@@ -1,6 +1,6 @@
 //! Groups: a label a trader, for the ledger and for taxes that stay within a group.
 
-use crate::accounts::book::{Book, TILE};
+use crate::accounts::book::{Book, TILE, TileRef};
 use crate::lanes;
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
@@ -43,44 +43,66 @@ impl Groups {
         &self.ids[t * TILE..((t + 1) * TILE).min(self.ids.len())]
     }
 
+    /// Whether sums by group are few enough to be taken tile by tile.
+    #[must_use]
+    pub fn by_tile(&self) -> bool {
+        self.count > 1 && self.count <= TILE / 2
+    }
+
+    /// One tile's sums by group, in the tile's own scale.
+    pub fn tile_money<F: Real>(&self, t: usize, wealth: TileRef<'_, F>, rho: TileRef<'_, F>) -> Vec<[f64; 2]> {
+        let mut sums = vec![[0.0; 2]; self.count];
+        lanes::add_groups(&mut sums, wealth.m, rho.m, self.tile(t), [1.0; 2]);
+        sums
+    }
+
     /// The money of every group. `unit` is the exponent of the book's total.
     pub fn money<F: Real>(&self, wealth: &Book<F>, rho: &Book<F>, unit: i64) -> Vec<GroupMoney> {
         if self.count == 1 {
             return vec![self.exact_money(0, wealth, rho)];
         }
-        let tiles = wealth.tiles.len();
-        // partial sums by runs of tiles: enough runs for the threads, few enough that adding them up stays cheap
-        let runs = ((1 << 20) / self.count.max(1)).clamp(1, tiles.div_ceil(4));
-        let starts: Vec<usize> = (0..tiles).step_by(tiles.div_ceil(runs)).collect();
-        let partial = threads::map(
-            starts,
-            || (),
-            |(), start| {
-                let mut sums = vec![[0.0; 2]; self.count];
-                for t in start..(start + tiles.div_ceil(runs)).min(tiles) {
-                    let (w, r) = (wealth.tile(t), rho.tile(t));
-                    let scale = pow2(w.tile.exponent - unit);
-                    lanes::add_groups(&mut sums, w.m, r.m, self.tile(t), [scale, scale * pow2(r.tile.exponent)]);
-                }
-                sums
-            },
-        );
-        let mut doubtful = vec![false; self.count];
-        let mut money: Vec<GroupMoney> = (0..self.count)
-            .map(|g| {
-                let [wealth, own] = [0, 1].map(|part| partial.iter().map(|sums| sums[g][part]).sum::<f64>());
-                doubtful[g] = wealth < pow2(SAFE) || own < pow2(2 * SAFE);
-                GroupMoney { wealth: Scaled::new(wealth, unit), own: Scaled::new(own, unit) }
-            })
-            .collect();
-        let drained = wealth.tiles.iter().chain(&rho.tiles).any(|t| !t.drained.is_empty());
-        let poor = wealth.tiles.iter().any(|t| t.floor.is_finite() && t.exponent - unit < SAFE - F::TOP);
-        if (drained || poor) && doubtful.contains(&true) {
-            for (g, sum) in money.iter_mut().enumerate().filter(|(g, _)| doubtful[*g]) {
-                *sum = self.exact_money(g, wealth, rho);
+        if self.by_tile() {
+            let tiles = (0..wealth.tiles.len()).collect();
+            let sums = |(): &mut (), t: usize| self.tile_money(t, wealth.tile(t), rho.tile(t));
+            return self.gather(&threads::map(tiles, || (), sums), wealth, rho, unit);
+        }
+        let mut sums = vec![[0.0; 2]; self.count];
+        for t in 0..wealth.tiles.len() {
+            let (w, r) = (wealth.tile(t), rho.tile(t));
+            let scale = pow2(w.tile.exponent - unit);
+            lanes::add_groups(&mut sums, w.m, r.m, self.tile(t), [scale, scale * pow2(r.tile.exponent)]);
+        }
+        self.checked(&sums, wealth, rho, unit)
+    }
+
+    /// The money of every group from the tiles' own sums.
+    pub fn gather<F: Real>(
+        &self,
+        parts: &[Vec<[f64; 2]>],
+        wealth: &Book<F>,
+        rho: &Book<F>,
+        unit: i64,
+    ) -> Vec<GroupMoney> {
+        let mut sums = vec![[0.0; 2]; self.count];
+        for (t, part) in parts.iter().enumerate() {
+            let scale = pow2(wealth.tiles[t].exponent - unit);
+            let scale = [scale, scale * pow2(rho.tiles[t].exponent)];
+            for (sum, own) in sums.iter_mut().zip(part) {
+                sum[0] += own[0] * scale[0];
+                sum[1] += own[1] * scale[1];
             }
         }
-        money
+        self.checked(&sums, wealth, rho, unit)
+    }
+
+    /// Sums in units of `2^unit`; those that may have lost parts to underflow are taken again.
+    fn checked<F: Real>(&self, sums: &[[f64; 2]], wealth: &Book<F>, rho: &Book<F>, unit: i64) -> Vec<GroupMoney> {
+        let doubtful = |[wealth, own]: [f64; 2]| wealth < pow2(SAFE) || own < pow2(2 * SAFE);
+        let drained = wealth.tiles.iter().chain(&rho.tiles).any(|t| !t.drained.is_empty());
+        let poor = wealth.tiles.iter().any(|t| t.floor.is_finite() && t.exponent - unit < SAFE - F::TOP);
+        let exact = |g: usize| (drained || poor) && doubtful(sums[g]);
+        let plain = |[wealth, own]: [f64; 2]| GroupMoney { wealth: Scaled::new(wealth, unit), own: Scaled::new(own, unit) };
+        (0..self.count).map(|g| if exact(g) { self.exact_money(g, wealth, rho) } else { plain(sums[g]) }).collect()
     }
 
     fn exact_money<F: Real>(&self, group: usize, wealth: &Book<F>, rho: &Book<F>) -> GroupMoney {

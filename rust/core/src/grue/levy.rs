@@ -84,6 +84,15 @@ impl<'a> Levy<'a> {
         Self::WithinGroups(Grouped { groups, keep, inflow, give_back, tax, stay })
     }
 
+    /// `(keep, give_back)` where the levy is one map for all.
+    #[must_use]
+    pub fn as_one_map(&self) -> Option<(f64, f64)> {
+        match self {
+            Self::Anything { keep, give_back, .. } => Some((*keep, *give_back)),
+            Self::WithinGroups(_) => None,
+        }
+    }
+
     /// Taxes tile t; returns `sum rho w` of before where the kernel is `Anything`.
     pub fn apply<F: Real>(&self, t: usize, wealth: &mut TileMut<'_, F>, rho: TileRef<'_, F>) -> Scaled {
         match self {

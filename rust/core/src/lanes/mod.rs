@@ -442,6 +442,14 @@ kernel! {
     }
 }
 
+kernel! {
+    /// `m *= (keep + hazard * 2^-TOP * rho) * row`: a levy's stay and a settlement in one.
+    fn stay_and_multiply<F>(m: &'a mut [F], rho: &'a [F], row: &'a [F], keep: F, hazard: F), _s {
+        let entries = m.iter_mut().zip(rho).zip(row);
+        entries.for_each(|((x, &r), &y)| *x = *x * (keep + hazard * (F::UNIT * r)) * y);
+    }
+}
+
 /// `m = keep[g] * m + scale * inflow[g] * rho` with g each trader's group: a tax within groups on a tile.
 pub fn affine_grouped<F: Real>(m: &mut [F], rho: &[F], groups: &[u32], table: &[(f64, f64)], scale: f64) {
     for ((x, r), &g) in m.iter_mut().zip(rho).zip(groups) {

@@ -12,6 +12,7 @@ use crate::accounts::prior::{self, Given};
 use crate::error::{MarketError, Result};
 use crate::grue::definitions::Node;
 use crate::grue::provenance::Provenance;
+use crate::grue::stays::Stays;
 use crate::grue::{Tax, Unit};
 use crate::ledger::{Entry, Open};
 use crate::real::Real;
@@ -19,7 +20,7 @@ use crate::rounds::{Rounds, Stakes};
 use crate::scaled::Scaled;
 use crate::accounts::groups::Groups;
 use play::{Game, Played, Track};
-use state::{Accounts, Clock, State, Traders};
+use state::{Accounts, Clock, Roster, State, Traders};
 use std::sync::Arc;
 use tax::{Due, Taxman};
 
@@ -89,8 +90,19 @@ pub enum Regret<F> {
     Known(Vec<f64>),
     /// Log wealth ratio: exact where everybody staked everything and no tax was levied.
     Growth { start: Box<Accounts<F>>, end: Box<Accounts<F>> },
+    /// The same of the money that no levy redefined, less what the levies took.
+    Unredefined(Box<Unredefined<F>>),
     /// (trader, bits) of those that were ever awake.
     Awake(Vec<(u32, f64)>),
+}
+
+/// What regret is worked out from where a rank-one tax is levied every round.
+pub struct Unredefined<F> {
+    start: Accounts<F>,
+    end: Accounts<F>,
+    traders: Arc<Traders<F>>,
+    roster: Roster<F>,
+    stays: Stays,
 }
 
 impl<F: Real> Regret<F> {
@@ -107,19 +119,29 @@ impl<F: Real> Regret<F> {
             }
             Self::Growth { start, end } => {
                 let mut bits = vec![0.0; traders];
-                growth(start, end, &mut bits);
+                growth(start, end, &start.wealth, &end.wealth, &mut bits);
+                bits
+            }
+            Self::Unredefined(held) => {
+                let Unredefined { start, end, traders: all, roster, stays } = &**held;
+                let (before, after) = (start.standing(), end.standing());
+                let mut bits = vec![0.0; traders];
+                growth(start, end, before, after, &mut bits);
+                for (j, sum) in bits.iter_mut().enumerate().filter(|(j, _)| !before.value(*j).is_zero()) {
+                    *sum -= stays.stayed(0, all.rank_one_share(roster, j)).log2();
+                }
                 bits
             }
         }
     }
 }
 
-/// Adds log2 of each trader's growth in shares to `bits`; who had nothing at the start has not played.
-fn growth<F: Real>(start: &Accounts<F>, end: &Accounts<F>, bits: &mut [f64]) {
+/// Adds log2 of each trader's growth from `before` to `after`, in shares; who had nothing then has not played.
+fn growth<F: Real>(start: &Accounts<F>, end: &Accounts<F>, before: &Book<F>, after: &Book<F>, bits: &mut [f64]) {
     let unit = (start.total / end.total).log2();
     let tiles = bits.chunks_mut(TILE).enumerate().collect();
     crate::threads::map(tiles, || (), |(), (t, bits): (usize, &mut [f64])| {
-        let (a, b) = (start.wealth.tile(t), end.wealth.tile(t));
+        let (a, b) = (before.tile(t), after.tile(t));
         for (i, sum) in bits.iter_mut().enumerate() {
             let before = a.value(i);
             if !before.is_zero() {
@@ -362,6 +384,7 @@ impl<F: Real> Market<F> {
             nodes,
             weight: 1.0,
             landmark: &mut state.clock.landmark,
+            money: None,
         };
         taxman.levy(&mut state.accounts, &state.roster, due);
     }
@@ -421,27 +444,38 @@ impl<F: Real> Market<F> {
         let traders = Arc::clone(&self.traders);
         let game = self.game(rounds, first, interrupt);
         let Self { state, nodes, spare, .. } = self;
-        let by_growth = game.flows && !state.accounts.bankruptcies;
-        let start = (regret && by_growth).then(|| Box::new(state.accounts.clone()));
-        let mut track = (regret && !by_growth).then(|| Track::new(rounds.traders, !game.everything));
+        let solvent = regret && game.everything && !state.accounts.bankruptcies;
+        let stays = if solvent && traders.taxes_rounds() {
+            traders.stays(&state.roster, state.clock.landmark, first, rounds.rounds)?
+        } else {
+            None
+        };
+        let start = (solvent && (game.flows || stays.is_some())).then(|| state.accounts.clone());
+        let mut track = (regret && start.is_none()).then(|| Track::new(rounds.traders, !game.everything));
         let taxman = Taxman {
             traders: &traders,
             open: Arc::make_mut(state.open.as_mut().expect("begun")),
             nodes,
             weight: 1.0,
             landmark: &mut state.clock.landmark,
+            money: None,
         };
         let played = game.play(&mut state.accounts, &state.roster, taxman, track.as_mut(), spare.take())?;
         state.clock.rounds += rounds.rounds as u64;
-        let regret = match (start, track) {
-            (Some(start), _) => Regret::Growth { start, end: Box::new(state.accounts.clone()) },
-            (None, Some(track)) => {
+        let end = state.accounts.clone();
+        let regret = match (start, stays, track) {
+            (Some(start), None, _) => Regret::Growth { start: Box::new(start), end: Box::new(end) },
+            (Some(start), Some(stays), _) => {
+                let roster = state.roster.clone();
+                Regret::Unredefined(Box::new(Unredefined { start, end, traders, roster, stays }))
+            }
+            (None, _, Some(track)) => {
                 let mut bits = vec![0.0; rounds.traders];
                 track.add_to(&mut bits);
                 self.forget_absent(&mut bits);
                 Regret::Known(bits)
             }
-            (None, None) => Regret::Known(Vec::new()),
+            (None, _, None) => Regret::Known(Vec::new()),
         };
         Ok(Run { played, first, regret })
     }
@@ -522,6 +556,7 @@ impl<F: Real> Market<F> {
                 nodes,
                 weight: 1.0 / count as f64,
                 landmark: &mut state.clock.landmark,
+                money: None,
             };
             let part = game.play(&mut fast, &state.roster, taxman, track.as_mut(), None).map_err(|err| err.in_episode(e))?;
             played.prices.extend(part.prices);
@@ -529,7 +564,7 @@ impl<F: Real> Market<F> {
             state.clock.rounds += rounds.rounds as u64;
             match track {
                 Some(track) => track.add_to(&mut bits),
-                None if regret => growth(&slow, &fast, &mut bits),
+                None if regret => growth(&slow, &fast, &slow.wealth, &fast.wealth, &mut bits),
                 None => {}
             }
             mean.add(&fast);
@@ -556,6 +591,7 @@ impl<F: Real> Market<F> {
             nodes,
             weight: 1.0,
             landmark: &mut state.clock.landmark,
+            money: None,
         };
         if let Some(due) = taxman.due(first)? {
             taxman.levy(&mut state.accounts, &state.roster, due);

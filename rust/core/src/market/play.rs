@@ -107,8 +107,10 @@ impl<F: Real> Task<'_, F> {
         self.tile * TILE..self.tile * TILE + self.wealth.m.len()
     }
 
-    fn tax(&mut self, levy: &Levy<'_>, scratch: &mut Scratch<F>) -> Scaled {
-        if let Some(old) = &mut self.unredefined {
+    /// Levies the tax; the stay of the unredefined money is left to `settle_all` where `settles`.
+    fn tax(&mut self, levy: &Levy<'_>, settles: bool, scratch: &mut Scratch<F>) -> Scaled {
+        let later = settles && levy.as_one_map().is_some();
+        if let (Some(old), false) = (&mut self.unredefined, later) {
             levy.apply_stay(self.tile, old, self.rho, &mut scratch.row[..self.wealth.m.len()]);
         }
         levy.apply(self.tile, &mut self.wealth, self.rho)
@@ -153,25 +155,41 @@ impl<F: Real> Task<'_, F> {
         rounds.layout != Layout::Full || lanes::near_one(totals, P::SUM_TOLERANCE.max(F::SUM_TOLERANCE))
     }
 
-    /// Settles round t for traders who stake everything; returns the new sum of wealth, or None for an invalid forecast.
-    fn settle_all<P: Real>(&mut self, game: &Game<'_, P>, t: usize, scratch: &mut Scratch<F>) -> Option<(Scaled, bool)> {
+    /// Settles round t for traders who stake everything, carrying out the stay of `levy` for the unredefined money on the
+    /// way; returns the new sum of wealth, or None for an invalid forecast.
+    fn settle_all<P: Real>(
+        &mut self,
+        game: &Game<'_, P>,
+        levy: Option<&Levy<'_>>,
+        t: usize,
+        scratch: &mut Scratch<F>,
+    ) -> Option<(Scaled, bool)> {
         let (rounds, range) = (game.rounds, self.range());
         let x = rounds.outcome(t);
-        let alone = self.unredefined.is_none() && self.scores.is_none() && self.likelihoods.is_none();
-        let in_place = if alone { rounds.in_place(t, x, range.clone(), game.next()) } else { None };
-        if let Some((row, next)) = in_place {
-            let exact = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
-            return self.wealth.check_and_multiply(row, next, exact).ok().map(|(sum, extent)| (sum, extent.zero));
-        }
-        let (row, extent) = rounds.load(t, x, range.clone(), game.next(), &mut scratch.row[..range.len()]);
-        if !extent.valid {
-            return None;
-        }
         let exact = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
-        if let Some(likelihoods) = &mut self.likelihoods {
-            likelihoods.multiply(row, extent.least, exact);
+        let (row, extent, sum) = match rounds.in_place(t, x, range.clone(), game.next()) {
+            Some((row, next)) => {
+                let (sum, extent) = self.wealth.check_and_multiply(row, next, exact).ok()?;
+                (row, extent, sum)
+            }
+            None => {
+                let (row, extent) = rounds.load(t, x, range.clone(), game.next(), &mut scratch.row[..range.len()]);
+                if !extent.valid {
+                    return None;
+                }
+                (row, extent, self.wealth.multiply(row, extent.least, exact))
+            }
+        };
+        if let Some(old) = &mut self.unredefined {
+            match levy.and_then(Levy::as_one_map) {
+                Some(stay) => old.stay_and_multiply(self.rho, stay, row, extent.least, exact),
+                None => drop(old.multiply(row, extent.least, exact)),
+            }
         }
-        Some((self.multiply(row, extent.least, exact), extent.zero))
+        for companion in [&mut self.scores, &mut self.likelihoods].into_iter().flatten() {
+            companion.multiply(row, extent.least, exact);
+        }
+        Some((sum, extent.zero))
     }
 
     /// Settles round t at `price` for traders who stake fractions; returns the new sum of wealth.
@@ -207,10 +225,18 @@ fn stakes_of<'a, P: Real>(rounds: &'a Rounds<'_, P>, t: usize, range: &Range<usi
     rounds.stakes(t).map_or(&ones[..range.len()], |b| &b[range.clone()])
 }
 
+/// What a round has given in one tile.
+struct Part {
+    sums: Vec<Scaled>,
+    zero: bool,
+    given_back: Scaled,
+    money: Option<Vec<[f64; 2]>>,
+}
+
 /// Applies a levy to whole books; returns `sum rho w` of before where the kernel is `Anything`.
 pub fn levy<F: Real>(accounts: &mut Accounts<F>, roster: &Roster<F>, levy: &Levy<'_>) -> Scaled {
     let n = accounts.wealth.len();
-    let work = |scratch: &mut Scratch<F>, mut task: Task<'_, F>| task.tax(levy, scratch);
+    let work = |scratch: &mut Scratch<F>, mut task: Task<'_, F>| task.tax(levy, false, scratch);
     let parts = threads::map(tasks(accounts, None, &roster.rho), || Scratch::new(n), work);
     Scaled::sum(parts.iter().copied())
 }
@@ -295,7 +321,7 @@ impl<P: Real> Game<'_, P> {
                         if measured > 0 && !task.measure(self, t, scratch, &mut sums) {
                             return Err(t);
                         }
-                        let (sum, zeros) = task.settle_all(self, t, scratch).ok_or(t)?;
+                        let (sum, zeros) = task.settle_all(self, None, t, scratch).ok_or(t)?;
                         zero |= zeros;
                         sums.push(sum);
                     }
@@ -351,34 +377,40 @@ impl<P: Real> Game<'_, P> {
         let due = taxman.due(self.first + t as u64)?;
         let levy = taxman.prepare(accounts, roster, due);
         let measured = if self.everything && self.rounds.width() == 1 { 0 } else { self.rounds.width() };
+        let by_tile = if self.everything { taxman.groups_by_tile() } else { None };
         let parts = threads::map(
             tasks(accounts, track.as_deref_mut(), &roster.rho),
             || Scratch::new(n),
             |scratch, mut task| {
-                let given_back = levy.as_ref().map_or(Scaled::ZERO, |levy| task.tax(levy, scratch));
+                let given_back = levy.as_ref().map_or(Scaled::ZERO, |l| task.tax(l, self.everything, scratch));
                 let mut sums = Vec::with_capacity(measured + 1);
                 if measured > 0 && !task.measure(self, t, scratch, &mut sums) {
                     return Err(t);
                 }
                 let mut zero = false;
                 if self.everything {
-                    let (sum, zeros) = task.settle_all(self, t, scratch).ok_or(t)?;
+                    let (sum, zeros) = task.settle_all(self, levy.as_ref(), t, scratch).ok_or(t)?;
                     sums.push(sum);
                     zero = zeros;
                 }
-                Ok((sums, zero, given_back))
+                let money = by_tile.map(|g| g.tile_money(task.tile, task.wealth.as_ref(), task.rho));
+                Ok(Part { sums, zero, given_back, money })
             },
         );
         self.check(&parts, n)?;
         let parts: Vec<_> = parts.into_iter().flatten().collect();
-        taxman.collect(levy.as_ref(), accounts, roster, Scaled::sum(parts.iter().map(|p| p.2)));
-        let sums: Vec<_> = (0..=measured).map(|k| Scaled::sum(parts.iter().map(|p| p.0[k]))).collect();
+        taxman.collect(levy.as_ref(), accounts, roster, Scaled::sum(parts.iter().map(|p| p.given_back)));
+        let sums: Vec<_> = (0..=measured).map(|k| Scaled::sum(parts.iter().map(|p| p.sums[k]))).collect();
         let log2_price = if self.everything {
-            accounts.bankruptcies |= parts.iter().any(|p| p.1);
+            accounts.bankruptcies |= parts.iter().any(|p| p.zero);
             let total = sums[measured];
             let prices = if measured == 0 { &sums[..] } else { &sums[..measured] };
             let price = self.record(prices, accounts.total, t, played)?;
             accounts.total = total;
+            if let Some(groups) = by_tile {
+                let money: Vec<_> = parts.into_iter().filter_map(|p| p.money).collect();
+                taxman.money = Some(groups.gather(&money, &accounts.wealth, &roster.rho, total.exponent));
+            }
             price.log2()
         } else if sums[measured].is_zero() {
             // nobody awake has money

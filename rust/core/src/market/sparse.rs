@@ -248,6 +248,7 @@ impl<F: Real> Market<F> {
             nodes,
             weight: 1.0,
             landmark: &mut state.clock.landmark,
+            money: None,
         };
         let Some(Due { clock, hazard }) = taxman.due(at)? else { return Ok(()) };
         if !traders.taxes_lazily() {

@@ -5,7 +5,9 @@ use crate::accounts::groups::Groups;
 use crate::grue::{Tax, Unit};
 use crate::grue::definitions::Histories;
 use crate::grue::kernel::Kernel;
+use crate::error::Result;
 use crate::grue::levy::Weights;
+use crate::grue::stays::{Levied, Stays};
 use crate::grue::provenance::Provenance;
 use crate::ledger::Open;
 use crate::market::lazy::Lazy;
@@ -118,6 +120,34 @@ impl<F: Real> Traders<F> {
         self.taxes_rounds() && !self.definitions && matches!(&self.tax, Some(Tax { kernel: Kernel::Anything, .. }))
     }
 
+    /// Trader j's share of what a rank-one kernel redefines.
+    #[must_use]
+    pub fn rank_one_share(&self, roster: &Roster<F>, j: usize) -> f64 {
+        let within = matches!(&self.tax, Some(Tax { kernel: Kernel::WithinGroups, .. }));
+        let over = if within { roster.weights.prior[self.groups.of(j)] } else { Scaled::ONE };
+        if over.is_zero() { 0.0 } else { (roster.rho.value(j) / over).to_f64() }
+    }
+
+    /// The levies before `rounds` rounds from index `first` on, where they leave something of everybody's definition and are
+    /// of rank one with the same sum for all.
+    pub fn stays(&self, roster: &Roster<F>, landmark: Option<f64>, first: u64, rounds: usize) -> Result<Option<Stays>> {
+        let Some(tax) = self.tax.as_ref().filter(|_| self.provenance) else { return Ok(None) };
+        let total = match tax.kernel {
+            Kernel::Anything => roster.weights.total,
+            Kernel::WithinGroups if self.entrants.is_empty() => 1.0,
+            _ => return Ok(None),
+        };
+        let mut stays = Stays::default();
+        for t in 0..rounds as u64 {
+            let hazard = tax.hazard(first + t, landmark.filter(|_| t == 0))?;
+            if 1.0 - hazard * total < 1e-6 {
+                return Ok(None);
+            }
+            stays.push(Levied { hazard, total });
+        }
+        Ok(Some(stays))
+    }
+
     /// The kernel's sums over those whose share in `rho` is not 0.
     #[must_use]
     pub fn weights(&self, rho: &Book<F>) -> Weights {
@@ -190,6 +220,12 @@ impl<F: Real> Accounts<F> {
         let mut fresh = spare.unwrap_or_else(|| Book::empty(0));
         fresh.fit(self.wealth.len());
         std::mem::replace(&mut self.wealth, Arc::new(fresh))
+    }
+
+    /// The money that stands unredefined since the present stage began.
+    #[must_use]
+    pub fn standing(&self) -> &Book<F> {
+        self.unredefined.as_ref().unwrap_or(&self.wealth)
     }
 
     /// A book unit in shares of all money.

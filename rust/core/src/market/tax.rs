@@ -1,7 +1,7 @@
 //! Who levies the tax: asks the schedule, prepares the levy, enters it into the ledger.
 
 use crate::accounts::book::TILE;
-use crate::accounts::groups::GroupMoney;
+use crate::accounts::groups::{GroupMoney, Groups};
 use crate::error::Result;
 use crate::grue::definitions::{Node, Steps};
 use crate::grue::kernel::{Kernel, Rows};
@@ -29,6 +29,8 @@ pub struct Taxman<'a, F> {
     pub weight: f64,
     /// Bits of the present stage's landmark, until its first levy.
     pub landmark: &'a mut Option<f64>,
+    /// The groups' money, where the last round has already summed it up.
+    pub money: Option<Vec<GroupMoney>>,
 }
 
 impl<'a, F: Real> Taxman<'a, F> {
@@ -38,6 +40,19 @@ impl<'a, F: Real> Taxman<'a, F> {
 
     pub fn by_round(&self) -> bool {
         self.tax().is_some_and(|tax| tax.unit == Unit::Round)
+    }
+
+    /// The groups whose money each round is to sum up tile by tile for the next levy.
+    pub fn groups_by_tile(&self) -> Option<&'a Groups> {
+        let groups = &self.traders.groups;
+        let wanted = self.by_round() && groups.by_tile();
+        (wanted && !matches!(self.tax()?.kernel, Kernel::Rows(_))).then_some(groups)
+    }
+
+    fn group_money(&mut self, accounts: &Accounts<F>, roster: &Roster<F>) -> Vec<GroupMoney> {
+        let groups = &self.traders.groups;
+        let known = self.money.take();
+        known.unwrap_or_else(|| groups.money(&accounts.wealth, &roster.rho, accounts.total.exponent))
     }
 
     /// What is due before the round of index `clock`.
@@ -71,7 +86,7 @@ impl<'a, F: Real> Taxman<'a, F> {
         match kernel {
             Kernel::Anything => {
                 if !alone {
-                    let money = groups.money(&accounts.wealth, &roster.rho, accounts.total.exponent);
+                    let money = self.group_money(accounts, roster);
                     self.enter_anything(&money, accounts, roster, hazard);
                 }
                 Some(Levy::anything(hazard, weights.total, Scaled::ONE, accounts.total))
@@ -82,7 +97,7 @@ impl<'a, F: Real> Taxman<'a, F> {
             }
             Kernel::WithinGroups => {
                 let unit = accounts.total.exponent;
-                let money = groups.money(&accounts.wealth, &roster.rho, unit);
+                let money = self.group_money(accounts, roster);
                 self.enter_within(&money, accounts, roster, hazard);
                 Some(Levy::within_groups(hazard, weights, groups, &money, unit))
             }
