@@ -20,8 +20,10 @@ use crate::scaled::Scaled;
 use bytemuck::Pod;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,18 +58,19 @@ struct Header {
 
 /// Tensors by name, as little-endian bytes.
 #[derive(Default)]
-struct Tensors(BTreeMap<String, (Dtype, Vec<u8>)>);
+struct Tensors<'a>(BTreeMap<String, (Dtype, Cow<'a, [u8]>)>);
 
-impl Tensors {
-    fn put<T: Pod>(&mut self, name: &str, dtype: Dtype, values: &[T]) {
-        self.0.insert(name.to_owned(), (dtype, bytemuck::cast_slice(values).to_vec()));
+impl<'a> Tensors<'a> {
+    fn put<T: Pod>(&mut self, name: &str, dtype: Dtype, values: &'a [T]) {
+        self.0.insert(name.to_owned(), (dtype, Cow::Borrowed(bytemuck::cast_slice(values))));
     }
 
     fn put_all<T: Pod>(&mut self, name: &str, dtype: Dtype, values: impl Iterator<Item = T>) {
-        self.put(name, dtype, &values.collect::<Vec<_>>());
+        let values: Vec<_> = values.collect();
+        self.0.insert(name.to_owned(), (dtype, Cow::Owned(bytemuck::cast_slice(&values).to_vec())));
     }
 
-    fn put_book<F: Real>(&mut self, name: &str, book: &Book<F>) {
+    fn put_book<F: Real>(&mut self, name: &str, book: &'a Book<F>) {
         let dtype = if F::DTYPE == "f32" { Dtype::F32 } else { Dtype::F64 };
         self.put(&format!("{name}.mantissas"), dtype, &book.mantissas);
         self.put_all(&format!("{name}.exponents"), Dtype::I64, book.tiles.iter().map(|t| t.exponent));
@@ -79,7 +82,7 @@ impl Tensors {
     }
 
     fn hash(&self, header: &str) -> String {
-        let views = self.0.iter().map(|(name, (_, bytes))| (name.as_str(), bytes.as_slice()));
+        let views = self.0.iter().map(|(name, (_, bytes))| (name.as_str(), &**bytes));
         hash(header, views)
     }
 }
@@ -110,8 +113,9 @@ impl<F: Real> Market<F> {
             TensorView::new(*dtype, vec![length], bytes).map(|view| (name.as_str(), view))
         });
         let views = views.collect::<std::result::Result<Vec<_>, _>>().map_err(|e| fault(std::io::Error::other(e)))?;
+        let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| fault(std::io::Error::other(e)))?;
         let temporary = temporary_name(path);
-        let written = write(views, metadata, &temporary, path);
+        let written = write(&bytes, &temporary, path);
         if written.is_err() {
             // the fault that is reported matters more than one in clearing up after it
             let _ = std::fs::remove_file(&temporary);
@@ -119,7 +123,7 @@ impl<F: Real> Market<F> {
         written.map_err(fault)
     }
 
-    fn freeze(&self, note: &str) -> (Header, Tensors) {
+    fn freeze<'a>(&'a self, note: &'a str) -> (Header, Tensors<'a>) {
         let (traders, state) = (self.traders(), self.state());
         let mut tensors = Tensors::default();
         tensors.put("note", Dtype::U8, note.as_bytes());
@@ -195,22 +199,16 @@ impl<F: Real> Market<F> {
     }
 }
 
+/// One name a target, so that what a killed process left is overwritten by the next.
 fn temporary_name(path: &Path) -> PathBuf {
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+    path.with_file_name(format!(".{name}.tmp"))
 }
 
-fn write(
-    views: Vec<(&str, TensorView<'_>)>,
-    metadata: HashMap<String, String>,
-    temporary: &Path,
-    path: &Path,
-) -> std::io::Result<()> {
-    safetensors::serialize_to_file(views, Some(metadata), temporary).map_err(|error| match error {
-        safetensors::SafeTensorError::IoError(source) => source,
-        other => std::io::Error::other(other),
-    })?;
-    File::open(temporary)?.sync_all()?;
+fn write(bytes: &[u8], temporary: &Path, path: &Path) -> std::io::Result<()> {
+    let mut file = File::create(temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
     std::fs::rename(temporary, path)?;
     // the rename itself is safe only once the folder is; where a folder cannot be opened it need not be
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));

@@ -164,7 +164,7 @@ impl<P: Real> Rounds<'_, P> {
 
     /// What is wrong with the forecasts of round t by the traders of `range`, in words.
     #[must_use]
-    pub fn fault(&self, t: usize, range: Range<usize>) -> MarketError {
+    pub fn fault(&self, t: usize, range: Range<usize>) -> Option<MarketError> {
         let width = self.width();
         for i in range {
             let mut sum = 0.0;
@@ -173,18 +173,18 @@ impl<P: Real> Rounds<'_, P> {
                 sum += p;
                 if !(p >= 0.0 && p <= 1.0 + P::SUM_TOLERANCE) {
                     let given = self.values[self.offset(t, k) + i].to_f64();
-                    return MarketError::input(format!(
+                    return Some(MarketError::input(format!(
                         "round {t}, trader {i}: {given} is not a probability; give finite numbers in [0, 1]"
-                    ));
+                    )));
                 }
             }
             if self.layout == Layout::Full && (sum - 1.0).abs() > P::SUM_TOLERANCE {
-                return MarketError::input(format!(
+                return Some(MarketError::input(format!(
                     "round {t}, trader {i}: the forecast sums to {sum}, not to 1 within {:e}; normalise it",
                     P::SUM_TOLERANCE
-                ));
+                )));
             }
         }
-        MarketError::input(format!("round {t}: a forecast is not a probability distribution"))
+        None
     }
 }

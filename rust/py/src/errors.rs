@@ -2,7 +2,7 @@
 
 use gruemarket_core::MarketError;
 use pyo3::PyErr;
-use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError};
 use pyo3::import_exception;
 
 import_exception!(gruemarket.errors, InputError);
@@ -22,8 +22,9 @@ pub fn exception(error: MarketError) -> PyErr {
         MarketError::Interrupted { .. } => PyKeyboardInterrupt::new_err(message),
         MarketError::Checkpoint { .. } => CheckpointError::new_err(message),
         // the operating system's own class: FileNotFoundError, PermissionError, ...
-        MarketError::Io { source, path } => {
-            std::io::Error::new(source.kind(), format!("{path}: {source}")).into()
-        }
+        MarketError::Io { source, path } => match source.raw_os_error() {
+            Some(number) => PyOSError::new_err((number, source.to_string(), path)),
+            None => PyOSError::new_err(format!("{path}: {source}")),
+        },
     }
 }

@@ -357,9 +357,13 @@ impl<F: Real> TileMut<'_, F> {
     }
 
     fn place(&mut self, i: usize, value: Scaled) {
+        if value.is_zero() {
+            self.m[i] = F::ZERO;
+            return;
+        }
         let mut exponent = value.exponent - self.tile.exponent;
         let mut block = 0;
-        if !value.is_zero() && exponent < F::LOW {
+        if exponent < F::LOW {
             block = (exponent - F::LOW).div_euclid(F::BLOCK);
             exponent -= block * F::BLOCK;
         }
@@ -367,14 +371,13 @@ impl<F: Real> TileMut<'_, F> {
             self.tile.drained = vec![0; self.m.len()];
         }
         if !self.tile.drained.is_empty() {
-            self.tile.drained[i] = i32::try_from(block).expect("wealth above 2^-10^11");
+            // 2^31 blocks are 10^11 bits, which no run reaches
+            self.tile.drained[i] = i32::try_from(block).unwrap_or(i32::MIN);
         }
         let mantissa = value.mantissa * pow2(exponent);
         self.m[i] = F::from_f64(mantissa);
-        if mantissa > 0.0 {
-            // a little slack for the rounding to f32
-            self.tile.floor = self.tile.floor.min(mantissa * 0.999_999);
-            self.tile.ceiling = self.tile.ceiling.max(mantissa * 1.000_001);
-        }
+        // a little slack for the rounding to f32
+        self.tile.floor = self.tile.floor.min(mantissa * 0.999_999);
+        self.tile.ceiling = self.tile.ceiling.max(mantissa * 1.000_001);
     }
 }

@@ -25,6 +25,8 @@ pub struct GroupMoney {
 
 /// Sums below `2^-300` of the total may have lost parts to underflow and are taken again in scaled arithmetic.
 const SAFE: i64 = -300;
+/// So are those within this many bits of what the raw mantissas of drained traders may add: 2^27 traders, 53 bits.
+const MARGIN: i64 = 80;
 
 impl Groups {
     #[must_use]
@@ -59,7 +61,8 @@ impl Groups {
     /// The money of every group. `unit` is the exponent of the book's total.
     pub fn money<F: Real>(&self, wealth: &Book<F>, rho: &Book<F>, unit: i64) -> Vec<GroupMoney> {
         if self.count == 1 {
-            return vec![self.exact_money(0, wealth, rho)];
+            let own = (0..wealth.len()).map(|i| wealth.value(i) * rho.value(i));
+            return vec![GroupMoney { wealth: wealth.sum(), own: Scaled::sum(own) }];
         }
         if self.by_tile() {
             let tiles = (0..wealth.tiles.len()).collect();
@@ -95,21 +98,28 @@ impl Groups {
         self.checked(&sums, wealth, rho, unit)
     }
 
-    /// Sums in units of `2^unit`; those that may have lost parts to underflow are taken again.
+    /// Sums in units of `2^unit`; those that may hold little but raw mantissas of the drained are taken again.
     fn checked<F: Real>(&self, sums: &[[f64; 2]], wealth: &Book<F>, rho: &Book<F>, unit: i64) -> Vec<GroupMoney> {
-        let doubtful = |[wealth, own]: [f64; 2]| wealth < pow2(SAFE) || own < pow2(2 * SAFE);
+        let plain = |[wealth, own]: [f64; 2]| GroupMoney { wealth: Scaled::new(wealth, unit), own: Scaled::new(own, unit) };
+        let mut money: Vec<_> = sums.iter().map(|&s| plain(s)).collect();
         let drained = wealth.tiles.iter().chain(&rho.tiles).any(|t| !t.drained.is_empty());
         let poor = wealth.tiles.iter().any(|t| t.floor.is_finite() && t.exponent - unit < SAFE - F::TOP);
-        let exact = |g: usize| (drained || poor) && doubtful(sums[g]);
-        let plain = |[wealth, own]: [f64; 2]| GroupMoney { wealth: Scaled::new(wealth, unit), own: Scaled::new(own, unit) };
-        (0..self.count).map(|g| if exact(g) { self.exact_money(g, wealth, rho) } else { plain(sums[g]) }).collect()
-    }
-
-    fn exact_money<F: Real>(&self, group: usize, wealth: &Book<F>, rho: &Book<F>) -> GroupMoney {
-        let members = (0..wealth.len()).filter(|&i| self.of(i) == group);
-        members.fold(GroupMoney::default(), |sum, i| GroupMoney {
-            wealth: sum.wealth + wealth.value(i),
-            own: sum.own + wealth.value(i) * rho.value(i),
-        })
+        if !(drained || poor) {
+            return money;
+        }
+        let noise = pow2((F::LOW + F::BLOCK - F::TOP + MARGIN).max(SAFE));
+        let doubtful: Vec<_> = sums.iter().map(|[wealth, own]| *wealth < noise || *own < *wealth * noise).collect();
+        for (sum, _) in money.iter_mut().zip(&doubtful).filter(|(_, doubtful)| **doubtful) {
+            *sum = GroupMoney::default();
+        }
+        for i in 0..wealth.len() {
+            let group = self.of(i);
+            if doubtful[group] {
+                let value = wealth.value(i);
+                let sum = &mut money[group];
+                *sum = GroupMoney { wealth: sum.wealth + value, own: sum.own + value * rho.value(i) };
+            }
+        }
+        money
     }
 }

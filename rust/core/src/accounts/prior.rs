@@ -7,6 +7,8 @@ use crate::scaled::Scaled;
 
 /// A sum of shares within this of 1 counts as 1.
 const KRAFT_TOLERANCE: f64 = 1e-9;
+/// The longest description, in bits: leaves wealth room to fall 90 times as far.
+const LONGEST: f64 = 1e9;
 
 /// How a user states the prior.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +48,17 @@ impl Given<'_> {
             Some(i) => {
                 Err(MarketError::input(format!("trader {i}: {} is not {what}; give finite numbers >= 0", x[i])))
             }
+            None => self.check_length(),
+        }
+    }
+
+    fn check_length(&self) -> Result<()> {
+        let Self::Bits(bits) = self else { return Ok(()) };
+        match bits.iter().position(|b| *b > LONGEST) {
+            Some(i) => Err(MarketError::input(format!(
+                "trader {i}: a description of {} bits; give at most {LONGEST:e}",
+                bits[i]
+            ))),
             None => Ok(()),
         }
     }

@@ -110,7 +110,10 @@ impl<P: Real> SparseRounds<'_, P> {
             let p = self.at(e, k);
             sum += p;
             if !(p >= 0.0 && p <= 1.0 + P::SUM_TOLERANCE) {
-                return Err(MarketError::input(format!("round {t}, trader {j}: {p} is not a probability in [0, 1]")));
+                let given = if self.layout == Layout::Binary { self.at(e, 1) } else { p };
+                return Err(MarketError::input(format!(
+                    "round {t}, trader {j}: {given} is not a probability; give finite numbers in [0, 1]"
+                )));
             }
         }
         if self.layout == Layout::Full && (sum - 1.0).abs() > P::SUM_TOLERANCE {
