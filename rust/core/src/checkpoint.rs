@@ -127,13 +127,15 @@ impl<F: Real> Market<F> {
         let (traders, state) = (self.traders(), self.state());
         let mut tensors = Tensors::default();
         tensors.put("note", Dtype::U8, note.as_bytes());
-        tensors.put_book("prior", &traders.prior);
+        tensors.put_book("rho", &traders.rho);
+        tensors.put_all("over.mantissas", Dtype::F64, traders.over.iter().map(|x| x.mantissa));
+        tensors.put_all("over.exponents", Dtype::I64, traders.over.iter().map(|x| x.exponent));
         tensors.put_all("entrants.episodes", Dtype::I64, traders.entrants.iter().map(|e| e.0 as i64));
         tensors.put_all("entrants.traders", Dtype::U32, traders.entrants.iter().map(|e| e.1));
         tensors.put("groups", Dtype::U32, &traders.groups.ids);
         tensors.put_book("wealth", &state.accounts.wealth);
         if !traders.entrants.is_empty() {
-            tensors.put_book("rho", &state.roster.rho);
+            tensors.put_book("entered", &state.roster.rho);
         }
         if let Some(book) = &state.accounts.unredefined {
             tensors.put_book("unredefined", book);
@@ -265,7 +267,8 @@ impl Checkpoint {
         let n = header.traders;
         let entrants = reader.all::<i64>("entrants.episodes")?.into_iter().map(|e| e as u64);
         let traders = Traders::<F> {
-            prior: Arc::new(reader.book("prior", n)?),
+            rho: Arc::new(reader.book("rho", n)?),
+            over: reader.over()?,
             reserve: header.reserve_at_start,
             entrants: entrants.zip(reader.all("entrants.traders")?).collect(),
             groups: Groups { ids: reader.all("groups")?, count: header.group_count },
@@ -275,7 +278,11 @@ impl Checkpoint {
             provenance: header.provenance,
             definitions: header.definitions,
         };
-        let rho = if reader.has("rho.mantissas") { Arc::new(reader.book("rho", n)?) } else { Arc::clone(&traders.prior) };
+        let rho = if reader.has("entered.mantissas") {
+            Arc::new(reader.book("entered", n)?)
+        } else {
+            Arc::clone(&traders.rho)
+        };
         let histories = if traders.definitions {
             let scores = reader.book("scores", n)?;
             Some(Arc::new(Histories { scores, last: reader.all("last")?, tax_bits: reader.all("tax_bits")? }))
@@ -363,6 +370,12 @@ impl Reader<'_> {
             tiles.push(Tile { exponent, floor: floors[t], ceiling: ceilings[t], drained: own.to_vec() });
         }
         Ok(Book { mantissas, tiles })
+    }
+
+    fn over(&self) -> Result<Vec<Scaled>> {
+        let (mantissas, exponents) = (self.all("over.mantissas")?, self.all("over.exponents")?);
+        let both = mantissas.into_iter().zip(exponents);
+        Ok(both.map(|(mantissa, exponent)| Scaled { mantissa, exponent }).collect())
     }
 
     /// The tax, its kernel's rows put back.

@@ -39,6 +39,8 @@ pub trait Real:
     const SUM_MIN: f64;
     /// A tile with a mantissa that may be above this is normalised, so that its sum stays finite.
     const CEILING: f64;
+    /// The most that one pass may multiply a mantissa near 2^TOP by without a sum overflowing.
+    const ROOM: f64;
     /// How far a forecast given in this type may sum from 1.
     const SUM_TOLERANCE: f64;
     const ZERO: Self;
@@ -70,6 +72,7 @@ impl Real for f64 {
     const LIMIT: f64 = f64::from_bits((1023 - 1000) << 52);
     const SUM_MIN: f64 = f64::from_bits((1023 - 128) << 52);
     const CEILING: f64 = 4096.0;
+    const ROOM: f64 = f64::from_bits((1023 + 200) << 52);
     const SUM_TOLERANCE: f64 = 1e-6;
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;
@@ -94,6 +97,7 @@ impl Real for f32 {
     const LIMIT: f64 = f64::from_bits((1023 - 120) << 52);
     const SUM_MIN: f64 = f64::from_bits((1023 + 96 - 40) << 52);
     const CEILING: f64 = f64::from_bits((1023 + 96 + 12) << 52);
+    const ROOM: f64 = 256.0;
     const SUM_TOLERANCE: f64 = 1e-4;
     const ZERO: Self = 0.0;
     const ONE: Self = 1.0;

@@ -240,29 +240,56 @@ impl<F: Real> TileMut<'_, F> {
         if self.tile.floor.is_infinite() && (inflow.is_zero() || rho.tile.floor.is_infinite()) {
             return Scaled::ZERO;
         }
-        let given_back_exponent = self.tile.exponent + rho.tile.exponent + F::TOP;
         let raw = inflow.in_units_of(self.tile.exponent - rho.tile.exponent);
-        let least_inflow = raw * rho.tile.floor;
-        // the richest mantissas are near 2^TOP in both books, so `raw` is a plain factor unless this tile is far poorer
-        let plain = self.tile.drained.is_empty()
-            && rho.tile.drained.is_empty()
-            && self.tile.floor.is_finite()
-            && rho.tile.floor.is_finite()
-            && raw <= pow2(8)
-            && least_inflow >= F::LIMIT
-            && (keep == 0.0 || keep * self.tile.floor >= F::LIMIT);
-        if plain {
+        if self.takes(rho, keep, (raw, raw)) {
+            let given_back_exponent = self.tile.exponent + rho.tile.exponent + F::TOP;
             let given_back = lanes::affine(self.m, rho.m, F::from_f64(keep), F::from_f64(raw));
-            self.tile.floor = if keep == 0.0 { least_inflow } else { (keep * self.tile.floor).min(least_inflow) };
-            self.tile.ceiling = keep * self.tile.ceiling + raw * rho.tile.ceiling;
-            if self.tile.ceiling > F::CEILING {
-                self.normalise();
-            }
+            self.taken(rho, keep, (raw, raw));
             return Scaled::new(given_back, given_back_exponent);
         }
         let given_back = Scaled::sum((0..self.m.len()).map(|i| self.as_ref().value(i) * rho.value(i)));
         self.assign(|old, i| old * keep + rho.value(i) * inflow);
         given_back
+    }
+
+    /// `value = keep * value + row * rho` with raw inflows, between `bounds`, that `fill` puts into the row. False, and
+    /// nothing done, where floats would not hold it.
+    pub fn affine_by_row(
+        &mut self,
+        rho: TileRef<'_, F>,
+        keep: f64,
+        bounds: (f64, f64),
+        fill: impl FnOnce(&mut [F]),
+        row: &mut [F],
+    ) -> bool {
+        let takes = self.takes(rho, keep, bounds);
+        if takes {
+            fill(row);
+            lanes::affine_by_row(self.m, rho.m, F::from_f64(keep), row);
+            self.taken(rho, keep, bounds);
+        }
+        takes
+    }
+
+    /// Whether a plain pass may add raw inflows between `least` and `most`. The richest mantissas are near 2^TOP in both
+    /// books, so these are plain factors unless this tile is far poorer than what flows in.
+    fn takes(&self, rho: TileRef<'_, F>, keep: f64, (least, most): (f64, f64)) -> bool {
+        self.tile.drained.is_empty()
+            && rho.tile.drained.is_empty()
+            && self.tile.floor.is_finite()
+            && rho.tile.floor.is_finite()
+            && most <= F::ROOM
+            && least * rho.tile.floor >= F::LIMIT
+            && (keep == 0.0 || keep * self.tile.floor >= F::LIMIT)
+    }
+
+    fn taken(&mut self, rho: TileRef<'_, F>, keep: f64, (least, most): (f64, f64)) {
+        let inflow = least * rho.tile.floor;
+        self.tile.floor = if keep == 0.0 { inflow } else { (keep * self.tile.floor).min(inflow) };
+        self.tile.ceiling = keep * self.tile.ceiling + most * rho.tile.ceiling;
+        if self.tile.ceiling > F::CEILING {
+            self.normalise();
+        }
     }
 
     /// Adds `factor * other`.
@@ -281,7 +308,7 @@ impl<F: Real> TileMut<'_, F> {
         }
         let raw = factor.in_units_of(self.tile.exponent - other.tile.exponent);
         let plain = self.tile.drained.is_empty() && other.tile.drained.is_empty();
-        if plain && raw <= pow2(8) && raw * other.tile.floor >= F::LIMIT {
+        if plain && raw <= F::ROOM && raw * other.tile.floor >= F::LIMIT {
             lanes::add_scaled(self.m, other.m, F::from_f64(raw));
             self.tile.floor = self.tile.floor.min(raw * other.tile.floor);
             self.tile.ceiling += raw * other.tile.ceiling;

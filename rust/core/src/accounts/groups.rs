@@ -51,10 +51,10 @@ impl Groups {
         self.count > 1 && self.count <= TILE / 2
     }
 
-    /// One tile's sums by group, in the tile's own scale.
+    /// One tile's sums by group, in the tile's own scale, padded to a power of two.
     pub fn tile_money<F: Real>(&self, t: usize, wealth: TileRef<'_, F>, rho: TileRef<'_, F>) -> Vec<[f64; 2]> {
-        let mut sums = vec![[0.0; 2]; self.count];
-        lanes::add_groups(&mut sums, wealth.m, rho.m, self.tile(t), [1.0; 2]);
+        let mut sums = vec![[0.0; 2]; self.count.next_power_of_two()];
+        lanes::add_groups(&mut sums, wealth.m, rho.m, self.tile(t));
         sums
     }
 
@@ -73,7 +73,12 @@ impl Groups {
         for t in 0..wealth.tiles.len() {
             let (w, r) = (wealth.tile(t), rho.tile(t));
             let scale = pow2(w.tile.exponent - unit);
-            lanes::add_groups(&mut sums, w.m, r.m, self.tile(t), [scale, scale * pow2(r.tile.exponent)]);
+            let own_scale = scale * pow2(r.tile.exponent);
+            for ((x, r), &g) in w.m.iter().zip(r.m).zip(self.tile(t)) {
+                let (x, sum) = (x.to_f64(), &mut sums[g as usize]);
+                sum[0] += x * scale;
+                sum[1] += (x * own_scale) * r.to_f64();
+            }
         }
         self.checked(&sums, wealth, rho, unit)
     }

@@ -59,15 +59,8 @@ impl<F: Real> Histories<F> {
             }
             Steps::WithinGroups(weights, groups) => {
                 let best = two_best(&scores, groups.count, |j| groups.of(j));
-                let share = |j: usize| {
-                    let prior = weights.prior[groups.of(j)];
-                    if prior.is_zero() { Scaled::ZERO } else { rho.value(j) * hazard / prior }
-                };
-                let keep = |j: usize| {
-                    let g = groups.of(j);
-                    let entered = if weights.prior[g].is_zero() { 0.0 } else { (weights.entered[g] / weights.prior[g]).to_f64() };
-                    (1.0 - hazard * entered).max(0.0)
-                };
+                let share = |j: usize| rho.value(j) * hazard;
+                let keep = |j: usize| (1.0 - hazard * weights.entered[groups.of(j)]).max(0.0);
                 let stay = (0..n).map(|j| Scaled::new(keep(j), 0) + share(j)).collect::<Vec<_>>();
                 let switch = (0..n).map(|j| (other(best[groups.of(j)], j), share(j))).collect::<Vec<_>>();
                 (stay, switch)

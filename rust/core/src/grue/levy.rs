@@ -3,7 +3,7 @@
 use crate::accounts::book::{Book, TileMut, TileRef};
 use crate::accounts::groups::{GroupMoney, Groups};
 use crate::grue::kernel::Rows;
-use crate::lanes;
+use crate::lanes::{self, ByGroup};
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
 use std::collections::HashSet;
@@ -13,9 +13,8 @@ use std::collections::HashSet;
 pub struct Weights {
     /// The sum of rho over all who have entered.
     pub total: f64,
-    /// The same by group, and each group's sum over all its members, entered or not.
-    pub entered: Vec<Scaled>,
-    pub prior: Vec<Scaled>,
+    /// The same by group.
+    pub entered: Vec<f64>,
 }
 
 /// A rank-one levy, ready to be applied tile by tile.
@@ -25,63 +24,47 @@ pub enum Levy<'a> {
     WithinGroups(Grouped<'a>),
 }
 
-/// A levy within groups: each group's own affine map.
+/// A levy within groups: `w <- keep_g w + inflow_g rho`, of which `hazard rho w` never changed hands.
 pub struct Grouped<'a> {
     groups: &'a Groups,
+    hazard: f64,
     keep: Vec<f64>,
-    /// `h W_g / G_g`, with G_g the group's prior.
+    /// The same for all groups, where it is.
+    one_keep: Option<f64>,
+    /// `h W_g`; and in units of `2^unit`, where floats hold them all.
     inflow: Vec<Scaled>,
-    /// `h / G_g`
-    give_back: Vec<Scaled>,
-    tax: Table,
-    stay: Table,
-}
-
-/// (factor, addend in units of `2^unit`) by group, and the least and greatest of them.
-struct Table {
-    rows: Vec<(f64, f64)>,
-    unit: i64,
-    keep_least: f64,
+    plain: Option<ByGroup<f64>>,
     least: f64,
     most: f64,
-    plain: bool,
-}
-
-impl Table {
-    fn new(keep: &[f64], addend: &[Scaled], unit: i64) -> Self {
-        let rows: Vec<_> = keep.iter().zip(addend).map(|(&k, a)| (k, a.in_units_of(unit))).collect();
-        let positive = || addend.iter().filter(|a| !a.is_zero()).map(|a| a.exponent - unit);
-        Self {
-            keep_least: keep.iter().copied().filter(|&k| k > 0.0).fold(1.0, f64::min),
-            least: rows.iter().map(|r| r.1).filter(|&a| a > 0.0).fold(f64::INFINITY, f64::min),
-            most: rows.iter().map(|r| r.1).fold(0.0, f64::max),
-            plain: positive().all(|e| e.abs() < 400),
-            rows,
-            unit,
-        }
-    }
+    unit: i64,
 }
 
 impl<'a> Levy<'a> {
-    /// A levy on the `money` of all who have entered, by a kernel `rho / over` that sums to `total` over them.
-    pub fn anything(hazard: f64, total: f64, over: Scaled, money: Scaled) -> Self {
-        let give_back = Scaled::new(hazard, 0) / over;
-        Self::Anything {
-            keep: (1.0 - hazard * total).max(0.0),
-            inflow: money * give_back,
-            give_back: give_back.to_f64(),
-            moved: hazard * total,
-        }
+    /// A levy on the `money` of all who have entered, by a kernel that sums to `total` over them.
+    pub fn anything(hazard: f64, total: f64, money: Scaled) -> Self {
+        let keep = (1.0 - hazard * total).max(0.0);
+        Self::Anything { keep, inflow: money * hazard, give_back: hazard, moved: hazard * total }
     }
 
     pub fn within_groups(hazard: f64, weights: &Weights, groups: &'a Groups, money: &[GroupMoney], unit: i64) -> Self {
-        let share = |g: usize| if weights.prior[g].is_zero() { 0.0 } else { (weights.entered[g] / weights.prior[g]).to_f64() };
-        let over_prior = |x: Scaled, g: usize| if weights.prior[g].is_zero() { Scaled::ZERO } else { x / weights.prior[g] };
-        let keep: Vec<_> = (0..groups.count).map(|g| (1.0 - hazard * share(g)).max(0.0)).collect();
-        let give_back: Vec<_> = (0..groups.count).map(|g| over_prior(Scaled::new(hazard, 0), g)).collect();
-        let inflow: Vec<_> = (0..groups.count).map(|g| give_back[g] * money[g].wealth).collect();
-        let (tax, stay) = (Table::new(&keep, &inflow, unit), Table::new(&keep, &give_back, 0));
-        Self::WithinGroups(Grouped { groups, keep, inflow, give_back, tax, stay })
+        // a group without weights has nowhere to go, and no money to move
+        let keep: Vec<_> = weights.entered.iter().map(|sum| (1.0 - hazard * sum).max(0.0)).collect();
+        let weighty = || keep.iter().zip(&weights.entered).filter(|(_, sum)| **sum > 0.0).map(|(keep, _)| *keep);
+        let first = weighty().next().unwrap_or(1.0);
+        let inflow: Vec<_> = money.iter().map(|m| m.wealth * hazard).collect();
+        let plain = inflow.iter().filter(|x| !x.is_zero()).all(|x| (x.exponent - unit).abs() < 400);
+        let raw: Vec<_> = inflow.iter().map(|x| x.in_units_of(unit)).collect();
+        Self::WithinGroups(Grouped {
+            groups,
+            hazard,
+            one_keep: weighty().all(|keep| keep == first).then_some(first),
+            least: raw.iter().copied().filter(|&x| x > 0.0).fold(f64::INFINITY, f64::min),
+            most: raw.iter().copied().fold(0.0, f64::max),
+            plain: plain.then(|| ByGroup::new(raw)),
+            keep,
+            inflow,
+            unit,
+        })
     }
 
     /// `(keep, give_back)` where the levy is one map for all.
@@ -89,16 +72,16 @@ impl<'a> Levy<'a> {
     pub fn as_one_map(&self) -> Option<(f64, f64)> {
         match self {
             Self::Anything { keep, give_back, .. } => Some((*keep, *give_back)),
-            Self::WithinGroups(_) => None,
+            Self::WithinGroups(grouped) => grouped.one_keep.map(|keep| (keep, grouped.hazard)),
         }
     }
 
     /// Taxes tile t; returns `sum rho w` of before where the kernel is `Anything`.
-    pub fn apply<F: Real>(&self, t: usize, wealth: &mut TileMut<'_, F>, rho: TileRef<'_, F>) -> Scaled {
+    pub fn apply<F: Real>(&self, t: usize, wealth: &mut TileMut<'_, F>, rho: TileRef<'_, F>, row: &mut [F]) -> Scaled {
         match self {
             Self::Anything { keep, inflow, .. } => wealth.affine(rho, *keep, *inflow),
             Self::WithinGroups(grouped) => {
-                grouped.apply(t, wealth, rho);
+                grouped.apply(t, wealth, rho, row);
                 Scaled::ZERO
             }
         }
@@ -106,59 +89,37 @@ impl<'a> Levy<'a> {
 
     /// Takes from the unredefined money of tile t what the tax redefines.
     pub fn apply_stay<F: Real>(&self, t: usize, old: &mut TileMut<'_, F>, rho: TileRef<'_, F>, row: &mut [F]) {
-        let least = match self {
-            Self::Anything { give_back, keep, .. } => {
-                let scaled = give_back * pow2(rho.tile.exponent + F::TOP);
-                lanes::stay(row, rho.m, F::from_f64(*keep), F::from_f64(scaled));
-                *keep
-            }
-            Self::WithinGroups(g) if g.stay.plain => {
-                let scale = pow2(rho.tile.exponent);
-                lanes::stay_grouped(row, rho.m, g.groups.tile(t), &g.stay.rows, scale);
-                if g.keep.contains(&0.0) { 0.0 } else { g.stay.keep_least }
-            }
-            Self::WithinGroups(_) => 0.0,
-        };
         // a least entry of 0 sends the tile through the exact path, where no share is too small for a float
+        let mut least = 0.0;
+        if let Some((keep, give_back)) = self.as_one_map() {
+            let scaled = give_back * pow2(rho.tile.exponent + F::TOP);
+            lanes::stay(row, rho.m, F::from_f64(keep), F::from_f64(scaled));
+            least = keep;
+        }
         old.multiply(row, least, |i| self.stay(t, i, rho.value(i)));
     }
 
     fn stay(&self, t: usize, i: usize, rho: Scaled) -> Scaled {
         match self {
             Self::Anything { give_back, keep, .. } => Scaled::new(*keep, 0) + rho * *give_back,
-            Self::WithinGroups(g) => {
-                let group = g.groups.tile(t)[i] as usize;
-                Scaled::new(g.keep[group], 0) + rho * g.give_back[group]
-            }
+            Self::WithinGroups(g) => Scaled::new(g.keep[g.groups.tile(t)[i] as usize], 0) + rho * g.hazard,
         }
     }
 }
 
 impl Grouped<'_> {
-    fn apply<F: Real>(&self, t: usize, wealth: &mut TileMut<'_, F>, rho: TileRef<'_, F>) {
+    fn apply<F: Real>(&self, t: usize, wealth: &mut TileMut<'_, F>, rho: TileRef<'_, F>, row: &mut [F]) {
         let ids = self.groups.tile(t);
-        let scale = pow2(self.tax.unit + rho.tile.exponent - wealth.tile.exponent);
-        let (least, most) = (self.tax.least * scale * rho.tile.floor, self.tax.most * scale);
-        let ceiling = wealth.tile.ceiling + most * rho.tile.ceiling;
-        let plain = self.tax.plain
-            && wealth.tile.drained.is_empty()
-            && rho.tile.drained.is_empty()
-            && wealth.tile.floor.is_finite()
-            && rho.tile.floor.is_finite()
-            && scale > 0.0
-            && ceiling <= F::CEILING * pow2(8)
-            && least >= F::LIMIT
-            && self.tax.keep_least * wealth.tile.floor >= F::LIMIT;
-        if plain {
-            lanes::affine_grouped(wealth.m, rho.m, ids, &self.tax.rows, scale);
-            wealth.tile.floor = (self.tax.keep_least * wealth.tile.floor).min(least);
-            wealth.tile.ceiling = ceiling;
-            if ceiling > F::CEILING {
-                wealth.normalise();
+        let plain = self.plain.as_ref().zip(self.one_keep);
+        if let Some((inflow, keep)) = plain {
+            let scale = pow2(self.unit + rho.tile.exponent - wealth.tile.exponent);
+            if wealth.affine_by_row(rho, keep, (self.least * scale, self.most * scale), |row: &mut [F]| {
+                lanes::gather(row, ids, inflow, scale);
+            }, row) {
+                return;
             }
-        } else {
-            wealth.assign(|old, i| old * self.keep[ids[i] as usize] + rho.value(i) * self.inflow[ids[i] as usize]);
         }
+        wealth.assign(|old, i| old * self.keep[ids[i] as usize] + rho.value(i) * self.inflow[ids[i] as usize]);
     }
 }
 

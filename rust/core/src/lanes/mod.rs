@@ -450,29 +450,45 @@ kernel! {
     }
 }
 
-/// `m = keep[g] * m + scale * inflow[g] * rho` with g each trader's group: a tax within groups on a tile.
-pub fn affine_grouped<F: Real>(m: &mut [F], rho: &[F], groups: &[u32], table: &[(f64, f64)], scale: f64) {
-    for ((x, r), &g) in m.iter_mut().zip(rho).zip(groups) {
-        let (keep, inflow) = table[g as usize];
-        *x = F::from_f64(keep * x.to_f64() + (inflow * scale) * r.to_f64());
+/// A number for every group. Padded to a power of two, so that a masked index needs no check.
+#[derive(Clone, Debug)]
+pub struct ByGroup<T>(Vec<T>);
+
+impl<T: Copy + Default> ByGroup<T> {
+    pub fn new(values: impl IntoIterator<Item = T>) -> Self {
+        let mut values: Vec<_> = values.into_iter().collect();
+        values.resize(values.len().next_power_of_two(), T::default());
+        Self(values)
+    }
+
+    #[inline(always)]
+    fn of(&self, group: u32) -> T {
+        self.0[group as usize & (self.0.len() - 1)]
     }
 }
 
-/// `row = stay[g] + give_back[g] * scale * rho` with g each trader's group.
-pub fn stay_grouped<F: Real>(row: &mut [F], rho: &[F], groups: &[u32], table: &[(f64, f64)], scale: f64) {
-    for ((x, r), &g) in row.iter_mut().zip(rho).zip(groups) {
-        let (keep, give_back) = table[g as usize];
-        *x = F::from_f64(keep + (give_back * scale) * r.to_f64());
+/// `row = scale * table[g]` with g each trader's group.
+pub fn gather<F: Real>(row: &mut [F], groups: &[u32], table: &ByGroup<f64>, scale: f64) {
+    for (x, &g) in row.iter_mut().zip(groups) {
+        *x = F::from_f64(table.of(g) * scale);
     }
 }
 
-/// Adds each trader's `(m, rho * m)`, in units of `scale`, to its group's sums.
-pub fn add_groups<F: Real>(sums: &mut [[f64; 2]], m: &[F], rho: &[F], groups: &[u32], scale: [f64; 2]) {
+kernel! {
+    /// `m = keep * m + row * rho`: a tax within groups on a tile.
+    fn affine_by_row<F>(m: &'a mut [F], rho: &'a [F], keep: F, row: &'a [F]), _s {
+        m.iter_mut().zip(rho).zip(row).for_each(|((x, &r), &inflow)| *x = keep * *x + inflow * r);
+    }
+}
+
+/// Adds each trader's `(m, rho * m)` to its group's sums, whose number is a power of two.
+pub fn add_groups<F: Real>(sums: &mut [[f64; 2]], m: &[F], rho: &[F], groups: &[u32]) {
+    let mask = sums.len() - 1;
     for ((x, r), &g) in m.iter().zip(rho).zip(groups) {
         let x = x.to_f64();
-        let sum = &mut sums[g as usize];
-        sum[0] += x * scale[0];
-        sum[1] += (x * scale[1]) * r.to_f64();
+        let sum = &mut sums[g as usize & mask];
+        let [wealth, own] = *sum;
+        *sum = [wealth + x, own + x * r.to_f64()];
     }
 }
 

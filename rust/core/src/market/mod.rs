@@ -11,6 +11,7 @@ use crate::accounts::book::{Book, TILE};
 use crate::accounts::prior::{self, Given};
 use crate::error::{MarketError, Result};
 use crate::grue::definitions::Node;
+use crate::grue::kernel::Kernel;
 use crate::grue::provenance::Provenance;
 use crate::grue::stays::Stays;
 use crate::grue::{Tax, Unit};
@@ -100,7 +101,6 @@ pub enum Regret<F> {
 pub struct Unredefined<F> {
     start: Accounts<F>,
     end: Accounts<F>,
-    traders: Arc<Traders<F>>,
     roster: Roster<F>,
     stays: Stays,
 }
@@ -123,12 +123,12 @@ impl<F: Real> Regret<F> {
                 bits
             }
             Self::Unredefined(held) => {
-                let Unredefined { start, end, traders: all, roster, stays } = &**held;
+                let Unredefined { start, end, roster, stays } = &**held;
                 let (before, after) = (start.standing(), end.standing());
                 let mut bits = vec![0.0; traders];
                 growth(start, end, before, after, &mut bits);
                 for (j, sum) in bits.iter_mut().enumerate().filter(|(j, _)| !before.value(*j).is_zero()) {
-                    *sum -= stays.stayed(0, all.rank_one_share(roster, j)).log2();
+                    *sum -= stays.stayed(0, roster.rho.value(j).to_f64()).log2();
                 }
                 bits
             }
@@ -164,8 +164,13 @@ impl<F: Real> Market<F> {
         if !(config.fraction > 0.0 && config.fraction <= 1.0) {
             return Err(MarketError::input(format!("Kelly fraction {} is not in (0, 1]", config.fraction)));
         }
+        let (rho, over) = match &config.tax {
+            Some(Tax { kernel: Kernel::WithinGroups, .. }) => divide_by_group(&book, &config.groups),
+            _ => (book, Vec::new()),
+        };
         let traders = Traders {
-            prior: Arc::new(book),
+            rho: Arc::new(rho),
+            over,
             reserve,
             entrants: entrants(config.enters_at, n)?,
             groups: config.groups,
@@ -181,7 +186,7 @@ impl<F: Real> Market<F> {
     fn of(traders: Arc<Traders<F>>) -> Self {
         let roster = traders.roster();
         let state = State {
-            accounts: Accounts::new(&roster, traders.definitions),
+            accounts: Accounts::new(&traders, &roster),
             roster,
             clock: Clock::default(),
             provenance: Provenance::default(),
@@ -214,7 +219,7 @@ impl<F: Real> Market<F> {
             return Err(MarketError::input(format!("trader {j} has not entered yet; its share must be 0")));
         }
         let (book, mut reserve) = prior::prior::<F>(Given::Shares(shares), false)?;
-        let waiting: f64 = late.iter().map(|&(_, j)| self.traders.prior.value(j as usize).to_f64()).sum();
+        let waiting: f64 = late.iter().map(|&(_, j)| self.traders.share(j as usize).to_f64()).sum();
         if waiting > 0.0 && reserve < waiting * (1.0 - 1e-9) {
             return Err(MarketError::input(format!(
                 "the shares leave {reserve} in reserve, but traders that are yet to enter are owed {waiting}"
@@ -226,7 +231,7 @@ impl<F: Real> Market<F> {
         let mut market = Self::from_parts(Arc::new(traders), self.state.clone(), Vec::new(), Vec::new());
         let mut roster = market.state.roster.clone();
         roster.reserve = reserve;
-        let mut accounts = Accounts::new(&roster, self.traders.definitions);
+        let mut accounts = Accounts::new(&self.traders, &roster);
         accounts.total = book.sum();
         if let Some(histories) = &mut accounts.histories {
             Arc::make_mut(histories).scores = book.clone();
@@ -251,7 +256,7 @@ impl<F: Real> Market<F> {
 
     #[must_use]
     pub fn len(&self) -> usize {
-        self.traders.prior.len()
+        self.traders.rho.len()
     }
 
     #[must_use]
@@ -467,7 +472,7 @@ impl<F: Real> Market<F> {
             (Some(start), None, _) => Regret::Growth { start: Box::new(start), end: Box::new(end) },
             (Some(start), Some(stays), _) => {
                 let roster = state.roster.clone();
-                Regret::Unredefined(Box::new(Unredefined { start, end, traders, roster, stays }))
+                Regret::Unredefined(Box::new(Unredefined { start, end, roster, stays }))
             }
             (None, _, Some(track)) => {
                 let mut bits = vec![0.0; rounds.traders];
@@ -598,6 +603,20 @@ impl<F: Real> Market<F> {
         }
         self.game(rounds, first, &|| false).price(&mut state.accounts, &state.roster)
     }
+}
+
+/// The weights within each group, and what they were divided by.
+fn divide_by_group<F: Real>(prior: &Book<F>, groups: &Groups) -> (Book<F>, Vec<Scaled>) {
+    let mut over = vec![Scaled::ZERO; groups.count];
+    for j in 0..prior.len() {
+        let sum = &mut over[groups.of(j)];
+        *sum = *sum + prior.value(j);
+    }
+    let weight = |j: usize| {
+        let over = over[groups.of(j)];
+        if over.is_zero() { Scaled::ZERO } else { prior.value(j) / over }
+    };
+    (Book::from_values(prior.len(), weight), over)
 }
 
 fn entrants(enters_at: &[i64], traders: usize) -> Result<Vec<(u64, u32)>> {

@@ -12,7 +12,7 @@ use crate::grue::levy::Levy;
 use crate::lanes;
 use crate::market::state::{Accounts, Roster};
 use crate::market::tax::Taxman;
-use crate::real::Real;
+use crate::real::{Real, pow2};
 use crate::rounds::{Layout, Next, Rounds};
 use crate::scaled::Scaled;
 use crate::threads;
@@ -113,7 +113,8 @@ impl<F: Real> Task<'_, F> {
         if let (Some(old), false) = (&mut self.unredefined, later) {
             levy.apply_stay(self.tile, old, self.rho, &mut scratch.row[..self.wealth.m.len()]);
         }
-        levy.apply(self.tile, &mut self.wealth, self.rho)
+        let n = self.wealth.m.len();
+        levy.apply(self.tile, &mut self.wealth, self.rho, &mut scratch.row[..n])
     }
 
     /// Multiplies everything that moves with wealth by `row`; returns the new sum of wealth.
@@ -213,9 +214,11 @@ impl<F: Real> Task<'_, F> {
             factors.iter_mut().enumerate().for_each(|(i, f)| *f = if asleep(i) { F::ONE } else { paid });
             prices.multiply(factors, price.to_f64(), |i| if asleep(i) { Scaled::ONE } else { price });
         }
-        let (given, _) = rounds.load(t, x, range.clone(), game.next(), row);
+        let (given, extent) = rounds.load(t, x, range.clone(), game.next(), row);
         lanes::settle(given, factors, stakes, game.fraction, price.to_f64());
-        let least = if plain { lanes::extremes(factors).1.min(1.0) } else { 0.0 };
+        // who stakes all is left its likelihood, who does not at least 2^-53 of the price
+        let held = extent.least.min(price.to_f64() * pow2(-53)) >= F::LIMIT;
+        let least = if plain && held { lanes::extremes(factors).1.min(1.0) } else { 0.0 };
         self.multiply(factors, least, |i| {
             let b = stakes[i] * game.fraction;
             at(i) * b + price * (1.0 - b)

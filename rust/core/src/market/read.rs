@@ -102,7 +102,7 @@ impl<F: Real> Market<F> {
     /// Every trader's prior in bits.
     #[must_use]
     pub fn bits(&self) -> Vec<f64> {
-        (0..self.len()).map(|j| 0.0 - self.traders.prior.value(j).log2()).collect()
+        (0..self.len()).map(|j| 0.0 - self.traders.share(j).log2()).collect()
     }
 
     /// The ledger up to now, the open batch included.
@@ -157,8 +157,8 @@ impl<F: Real> Market<F> {
         }
         let Accounts { wealth, unredefined, histories, .. } = &self.state.accounts;
         let Roster { rho, .. } = &self.state.roster;
-        let mut bytes = book(wealth) + book(&self.traders.prior);
-        if !Arc::ptr_eq(rho, &self.traders.prior) {
+        let mut bytes = book(wealth) + book(&self.traders.rho);
+        if !Arc::ptr_eq(rho, &self.traders.rho) {
             bytes += book(rho);
         }
         bytes += unredefined.as_ref().map_or(0, book);

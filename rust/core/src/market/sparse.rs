@@ -270,12 +270,12 @@ impl<F: Real> Market<F> {
         for ((money, rho), squares) in lazy.money.iter_mut().zip(&weights.entered).zip(&lazy.squares) {
             let [wealth, own] = *money;
             paid.push(hazard * (weights.total * wealth - own));
-            received.push(hazard * (rho.to_f64() * all - own));
+            received.push(hazard * (rho * all - own));
             let keep = (1.0 - hazard * weights.total).max(0.0);
-            *money = [keep * wealth + hazard * rho.to_f64() * all, keep * own + hazard * all * squares];
+            *money = [keep * wealth + hazard * rho * all, keep * own + hazard * all * squares];
         }
         taxman.enter(&paid, &received);
-        lazy.push(Levied { hazard, total: weights.total }, traders.prior.len());
+        lazy.push(Levied { hazard, total: weights.total }, traders.rho.len());
         Ok(())
     }
 }

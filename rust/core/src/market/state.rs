@@ -20,7 +20,10 @@ use std::sync::Arc;
 /// The traders and the rules they play by.
 #[derive(Clone, Debug)]
 pub struct Traders<F> {
-    pub prior: Arc<Book<F>>,
+    /// The kernel's weights: the prior shares, within groups divided by their group's sum.
+    pub rho: Arc<Book<F>>,
+    /// The groups' prior sums that `rho` was divided by; empty where it was not.
+    pub over: Vec<Scaled>,
     /// What the prior leaves to nobody.
     pub reserve: f64,
     /// (episode, trader) of those that enter late, in order.
@@ -88,12 +91,12 @@ impl<F: Real> Traders<F> {
     /// The roster before anything has happened: everybody but the late.
     #[must_use]
     pub fn roster(&self) -> Roster<F> {
-        let mut rho = Arc::clone(&self.prior);
+        let mut rho = Arc::clone(&self.rho);
         let mut reserve = self.reserve;
         if !self.entrants.is_empty() {
             let book = Arc::make_mut(&mut rho);
             for &(_, j) in &self.entrants {
-                reserve += book.value(j as usize).to_f64();
+                reserve += self.share(j as usize).to_f64();
                 book.set(j as usize, Scaled::ZERO);
             }
             book.tiles_mut().for_each(|mut tile| tile.normalise());
@@ -120,12 +123,11 @@ impl<F: Real> Traders<F> {
         self.taxes_rounds() && !self.definitions && matches!(&self.tax, Some(Tax { kernel: Kernel::Anything, .. }))
     }
 
-    /// Trader j's share of what a rank-one kernel redefines.
+    /// Trader j's prior share of all money.
     #[must_use]
-    pub fn rank_one_share(&self, roster: &Roster<F>, j: usize) -> f64 {
-        let within = matches!(&self.tax, Some(Tax { kernel: Kernel::WithinGroups, .. }));
-        let over = if within { roster.weights.prior[self.groups.of(j)] } else { Scaled::ONE };
-        if over.is_zero() { 0.0 } else { (roster.rho.value(j) / over).to_f64() }
+    pub fn share(&self, j: usize) -> Scaled {
+        let rho = self.rho.value(j);
+        if self.over.is_empty() { rho } else { rho * self.over[self.groups.of(j)] }
     }
 
     /// The levies before `rounds` rounds from index `first` on, where they leave something of everybody's definition and are
@@ -162,15 +164,18 @@ impl<F: Real> Traders<F> {
             }
             sums
         };
-        let entered = by_group(rho);
-        let prior = if self.entrants.is_empty() { entered.clone() } else { by_group(&self.prior) };
-        Weights { total: rho.sum().to_f64(), entered, prior }
+        let mut entered: Vec<_> = by_group(rho).into_iter().map(Scaled::to_f64).collect();
+        if !self.over.is_empty() && self.entrants.is_empty() {
+            // each group's weights were divided by their sum; where it has any they sum to 1, but for rounding
+            entered.iter_mut().filter(|sum| **sum > 0.0).for_each(|sum| *sum = 1.0);
+        }
+        Weights { total: rho.sum().to_f64(), entered }
     }
 
     /// Lets in everyone due at `episode`: their prior mass moves from the reserve to them. Returns who, with their shares.
     pub fn enter(&self, accounts: &mut Accounts<F>, roster: &mut Roster<F>, episode: u64) -> Vec<(usize, f64)> {
         let due = self.entrants[roster.entered..].iter().take_while(|(e, _)| *e <= episode);
-        let due: Vec<_> = due.map(|&(_, j)| (j as usize, self.prior.value(j as usize))).collect();
+        let due: Vec<_> = due.map(|&(_, j)| (j as usize, self.share(j as usize))).collect();
         if due.is_empty() {
             return Vec::new();
         }
@@ -185,7 +190,7 @@ impl<F: Real> Traders<F> {
         let mut old = accounts.unredefined.as_mut().map(Arc::make_mut);
         let mut histories = accounts.histories.as_mut().map(Arc::make_mut);
         for &(j, share) in &due {
-            rho.set(j, share);
+            rho.set(j, self.rho.value(j));
             wealth.set(j, share * unit);
             if let Some(old) = &mut old {
                 old.set(j, share * unit);
@@ -207,10 +212,16 @@ impl<F: Real> Traders<F> {
 }
 
 impl<F: Real> Accounts<F> {
-    /// Accounts that hold what `roster` says has entered.
+    /// Accounts that hold the prior shares of those who `roster` says have entered.
     #[must_use]
-    pub fn new(roster: &Roster<F>, definitions: bool) -> Self {
-        let wealth = Arc::clone(&roster.rho);
+    pub fn new(traders: &Traders<F>, roster: &Roster<F>) -> Self {
+        let definitions = traders.definitions;
+        let wealth = if traders.over.is_empty() {
+            Arc::clone(&roster.rho)
+        } else {
+            let share = |j: usize| roster.rho.value(j) * traders.over[traders.groups.of(j)];
+            Arc::new(Book::from_values(roster.rho.len(), share))
+        };
         let histories = definitions.then(|| Arc::new(Histories::new((*wealth).clone())));
         Self { total: wealth.sum(), wealth, unredefined: None, histories, bankruptcies: false }
     }

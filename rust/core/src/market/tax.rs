@@ -89,11 +89,10 @@ impl<'a, F: Real> Taxman<'a, F> {
                     let money = self.group_money(accounts, roster);
                     self.enter_anything(&money, accounts, roster, hazard);
                 }
-                Some(Levy::anything(hazard, weights.total, Scaled::ONE, accounts.total))
+                Some(Levy::anything(hazard, weights.total, accounts.total))
             }
             Kernel::WithinGroups if alone => {
-                let prior = weights.prior[0];
-                Some(Levy::anything(hazard, (weights.entered[0] / prior).to_f64(), prior, accounts.total))
+                Some(Levy::anything(hazard, weights.entered[0], accounts.total))
             }
             Kernel::WithinGroups => {
                 let unit = accounts.total.exponent;
@@ -144,7 +143,7 @@ impl<'a, F: Real> Taxman<'a, F> {
         let flows = money.iter().zip(&weights.entered).map(|(m, rho)| {
             let own = (m.own * unit).to_f64();
             let paid = hazard * (weights.total * (m.wealth * unit).to_f64() - own);
-            (paid, hazard * (rho.to_f64() * all - own))
+            (paid, hazard * (rho * all - own))
         });
         let (paid, received): (Vec<_>, Vec<_>) = flows.unzip();
         self.enter(&paid, &received);
@@ -153,16 +152,9 @@ impl<'a, F: Real> Taxman<'a, F> {
     fn enter_within(&mut self, money: &[GroupMoney], accounts: &Accounts<F>, roster: &Roster<F>, hazard: f64) {
         let unit = accounts.share_unit(roster.reserve);
         let weights = &roster.weights;
-        let moved: Vec<_> = (0..money.len())
-            .map(|g| {
-                let prior = weights.prior[g];
-                if prior.is_zero() {
-                    return 0.0;
-                }
-                let paid = (money[g].wealth * unit).to_f64() * (weights.entered[g] / prior).to_f64();
-                hazard * (paid - (money[g].own / prior * unit).to_f64())
-            })
-            .collect();
+        let flows = money.iter().zip(&weights.entered);
+        let moved = |(m, entered): (&GroupMoney, &f64)| hazard * ((m.wealth * unit).to_f64() * entered - (m.own * unit).to_f64());
+        let moved: Vec<_> = flows.map(moved).collect();
         self.enter(&moved, &moved);
     }
 

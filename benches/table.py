@@ -1,0 +1,115 @@
+"""Prints what the benches measured as a Markdown table: `table.py target/bench.json [--write README.md]`.
+
+A ratio is that of two medians of one run; a row that misses its target says so.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+BEGIN, END = "<!-- bench table -->", "<!-- /bench table -->"
+HEAD = ["case | against | must | measured | medians", "---|---|---|---|---"]
+
+
+def duration(seconds: float) -> str:
+    """Three digits and a unit.
+
+    >>> duration(0.01234), duration(2), duration(98.76e-6)
+    ('12.3 ms', '2.00 s', '98.8 µs')
+    """
+    unit, scale = next((u, s) for u, s in (("s", 1), ("ms", 1e3), ("µs", 1e6)) if seconds * s >= 1 or u == "µs")
+    value = seconds * scale
+    return f"{value:.{max(0, 3 - len(str(int(value))))}f} {unit}"
+
+
+def verdict(*, good: bool | None, measured: str) -> str:
+    """The measured value, marked if a target was missed."""
+    return measured if good is not False else f"**{measured}, missed**"
+
+
+def ratio_row(case: str, own: float, goal: dict[str, Any], theirs: float) -> str:
+    """One comparison.
+
+    >>> ratio_row("known rounds", 0.1, {"rival": "numpy loop", "must": 2.8, "faster": True}, 0.3)
+    'known rounds | numpy loop | ≥ 2.8 x faster | 3.00 x faster | 100 ms : 300 ms'
+    >>> ratio_row("known rounds", 0.3, {"rival": "one read", "must": 2.0, "faster": False}, 0.1)
+    'known rounds | one read | ≤ 2 x the time | **3.00 x the time, missed** | 300 ms : 100 ms'
+    """
+    must, faster = goal["must"], goal["faster"]
+    ratio = theirs / own if faster else own / theirs
+    words = "x faster" if faster else "x the time"
+    good = None if must is None else (ratio >= must if faster else ratio <= must)
+    target = "" if must is None else f"{'≥' if faster else '≤'} {must:g} {words}"
+    measured = verdict(good=good, measured=f"{ratio:.{2 if ratio < 100 else 0}f} {words}")
+    return f"{case} | {goal['rival']} | {target} | {measured} | {duration(own)} : {duration(theirs)}"
+
+
+def memory_row(info: dict[str, Any]) -> str:
+    """How much memory the books took."""
+    state, must = info["state_gb"], info["must_state_gb"]
+    measured = verdict(good=state <= must, measured=f"{state:.2f} GB of state")
+    beside = f"{info['input_gb']:.1f} GB of input; peak of the process {info['peak_gb']:.1f} GB"
+    return f"{info['case']} | | ≤ {must:g} GB of state | {measured} | {beside}"
+
+
+def rows(bench: dict[str, Any]) -> list[str]:
+    """All rows of one bench."""
+    info = bench["extra_info"]
+    if "case" not in info:
+        return []
+    own, rivals = bench["stats"]["median"], info["rivals"]
+    found = [ratio_row(info["case"], own, goal, median(rivals[goal["rival"]])) for goal in info["goals"]]
+    return [*([memory_row(info)] if "state_gb" in info else []), *found]
+
+
+def machine(report: dict[str, Any]) -> str:
+    """What it was measured on."""
+    info = report["machine_info"]
+    bandwidth = [
+        f"one core reads {b['extra_info']['read_bytes'] / b['stats']['median'] / 1e9:.1f} GB/s "
+        f"from {b['extra_info']['read_bytes'] / 2**30:.1f} GiB ({b['extra_info']['read']})"
+        for b in report["benchmarks"]
+        if "read_bytes" in b["extra_info"]
+    ]
+    cpu = info["cpu"]
+    caches = f"{cpu.get('l3_cache_size', 0) / 2**20:.0f} MiB of last-level cache, shared"
+    parts = [
+        f"{cpu.get('brand_raw', info['processor'])}, {cpu.get('count')} cores, {caches}",
+        *bandwidth,
+        f"numpy {info['numpy']} ({', '.join(info['blas'])}, {info['blas_threads']} thread)",
+        f"load before the run {info['load_before']:.1f}",
+    ]
+    return "; ".join(parts)
+
+
+def table(report: dict[str, Any]) -> str:
+    """The whole of it in Markdown."""
+    lines = [*HEAD, *(row for bench in report["benchmarks"] for row in rows(bench))]
+    missed = sum("missed**" in line for line in lines)
+    told = [f"Measured on: {machine(report)}.", "Medians are the engine's and the other's, side by side in one run."]
+    if missed:
+        told.append(f"{missed} of the targets {'was' if missed == 1 else 'were'} missed in this run.")
+    return "\n".join(f"| {line} |" for line in lines) + "\n\n" + "\n".join(told)
+
+
+def main() -> None:
+    """Reads the report, prints the table, and writes it between the markers of a file if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("report", type=Path, help="what pytest wrote with --benchmark-json")
+    parser.add_argument("--write", type=Path, help=f"a file that holds the lines {BEGIN} and {END}")
+    given = parser.parse_args()
+    text = table(json.loads(given.report.read_text()))
+    print(text)
+    if given.write:
+        page = given.write.read_text()
+        before, found, rest = page.partition(BEGIN)
+        _, closed, after = rest.partition(END)
+        if not (found and closed):
+            parser.error(f"{given.write} has no lines {BEGIN} and {END}")
+        given.write.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()
