@@ -62,21 +62,41 @@ struct Tensors<'a>(BTreeMap<String, (Dtype, Cow<'a, [u8]>)>);
 
 impl<'a> Tensors<'a> {
     fn put<T: Pod>(&mut self, name: &str, dtype: Dtype, values: &'a [T]) {
-        self.0.insert(name.to_owned(), (dtype, Cow::Borrowed(bytemuck::cast_slice(values))));
+        self.0
+            .insert(name.to_owned(), (dtype, Cow::Borrowed(bytemuck::cast_slice(values))));
     }
 
     fn put_all<T: Pod>(&mut self, name: &str, dtype: Dtype, values: impl Iterator<Item = T>) {
         let values: Vec<_> = values.collect();
-        self.0.insert(name.to_owned(), (dtype, Cow::Owned(bytemuck::cast_slice(&values).to_vec())));
+        self.0.insert(
+            name.to_owned(),
+            (dtype, Cow::Owned(bytemuck::cast_slice(&values).to_vec())),
+        );
     }
 
     fn put_book<F: Real>(&mut self, name: &str, book: &'a Book<F>) {
         let dtype = if F::DTYPE == "f32" { Dtype::F32 } else { Dtype::F64 };
         self.put(&format!("{name}.mantissas"), dtype, &book.mantissas);
-        self.put_all(&format!("{name}.exponents"), Dtype::I64, book.tiles.iter().map(|t| t.exponent));
-        self.put_all(&format!("{name}.floors"), Dtype::F64, book.tiles.iter().map(|t| t.floor));
-        self.put_all(&format!("{name}.ceilings"), Dtype::F64, book.tiles.iter().map(|t| t.ceiling));
-        self.put_all(&format!("{name}.drained"), Dtype::I64, book.tiles.iter().map(|t| t.drained.len() as i64));
+        self.put_all(
+            &format!("{name}.exponents"),
+            Dtype::I64,
+            book.tiles.iter().map(|t| t.exponent),
+        );
+        self.put_all(
+            &format!("{name}.floors"),
+            Dtype::F64,
+            book.tiles.iter().map(|t| t.floor),
+        );
+        self.put_all(
+            &format!("{name}.ceilings"),
+            Dtype::F64,
+            book.tiles.iter().map(|t| t.ceiling),
+        );
+        self.put_all(
+            &format!("{name}.drained"),
+            Dtype::I64,
+            book.tiles.iter().map(|t| t.drained.len() as i64),
+        );
         let blocks = book.tiles.iter().flat_map(|t| t.drained.iter().copied());
         self.put_all(&format!("{name}.blocks"), Dtype::I32, blocks);
     }
@@ -101,18 +121,20 @@ fn hash<'a>(header: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) ->
 impl<F: Real> Market<F> {
     /// Saves the market to `path`; `note` is kept with it.
     pub fn save(&self, path: &Path, note: &str) -> Result<()> {
-        let fault = |source: std::io::Error| MarketError::Io { path: path.display().to_string(), source };
+        let fault = |source: std::io::Error| MarketError::Io {
+            path: path.display().to_string(),
+            source,
+        };
         let (header, tensors) = self.freeze(note);
         let header = serde_json::to_string(&header).map_err(|e| fault(std::io::Error::other(e)))?;
-        let metadata = HashMap::from([
-            (HASH.to_owned(), tensors.hash(&header)),
-            (HEADER.to_owned(), header),
-        ]);
+        let metadata = HashMap::from([(HASH.to_owned(), tensors.hash(&header)), (HEADER.to_owned(), header)]);
         let views = tensors.0.iter().map(|(name, (dtype, bytes))| {
             let length = bytes.len() * 8 / dtype.bitsize();
             TensorView::new(*dtype, vec![length], bytes).map(|view| (name.as_str(), view))
         });
-        let views = views.collect::<std::result::Result<Vec<_>, _>>().map_err(|e| fault(std::io::Error::other(e)))?;
+        let views = views
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(|e| fault(std::io::Error::other(e)))?;
         let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| fault(std::io::Error::other(e)))?;
         let temporary = temporary_name(path);
         let written = write(&bytes, &temporary, path);
@@ -130,7 +152,11 @@ impl<F: Real> Market<F> {
         tensors.put_book("rho", &traders.rho);
         tensors.put_all("over.mantissas", Dtype::F64, traders.over.iter().map(|x| x.mantissa));
         tensors.put_all("over.exponents", Dtype::I64, traders.over.iter().map(|x| x.exponent));
-        tensors.put_all("entrants.episodes", Dtype::I64, traders.entrants.iter().map(|e| e.0 as i64));
+        tensors.put_all(
+            "entrants.episodes",
+            Dtype::I64,
+            traders.entrants.iter().map(|e| e.0 as i64),
+        );
         tensors.put_all("entrants.traders", Dtype::U32, traders.entrants.iter().map(|e| e.1));
         tensors.put("groups", Dtype::U32, &traders.groups.ids);
         tensors.put_book("wealth", &state.accounts.wealth);
@@ -145,7 +171,11 @@ impl<F: Real> Market<F> {
             tensors.put("last", Dtype::U32, &histories.last);
             tensors.put("tax_bits", Dtype::F64, &histories.tax_bits);
         }
-        if let Some(Tax { kernel: Kernel::Rows(rows), .. }) = &traders.tax {
+        if let Some(Tax {
+            kernel: Kernel::Rows(rows),
+            ..
+        }) = &traders.tax
+        {
             tensors.put_all("kernel.starts", Dtype::I64, rows.starts().iter().map(|&s| s as i64));
             tensors.put("kernel.targets", Dtype::U32, rows.targets());
             tensors.put("kernel.shares", Dtype::F64, rows.shares());
@@ -203,7 +233,9 @@ impl<F: Real> Market<F> {
 
 /// One name a target, so that what a killed process left is overwritten by the next.
 fn temporary_name(path: &Path) -> PathBuf {
-    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     path.with_file_name(format!(".{name}.tmp"))
 }
 
@@ -213,7 +245,10 @@ fn write(bytes: &[u8], temporary: &Path, path: &Path) -> std::io::Result<()> {
     file.sync_all()?;
     std::fs::rename(temporary, path)?;
     // the rename itself is safe only once the folder is; where a folder cannot be opened it need not be
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."));
     File::open(folder).map_or(Ok(()), |folder| folder.sync_all())
 }
 
@@ -227,12 +262,20 @@ pub struct Checkpoint {
 impl Checkpoint {
     pub fn read(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|source| MarketError::Io { path: name.clone(), source })?;
-        let fault = |why: &str| MarketError::Checkpoint { path: name.clone(), why: why.to_owned() };
+        let bytes = std::fs::read(path).map_err(|source| MarketError::Io {
+            path: name.clone(),
+            source,
+        })?;
+        let fault = |why: &str| MarketError::Checkpoint {
+            path: name.clone(),
+            why: why.to_owned(),
+        };
         let damaged = || fault("not a whole gruemarket checkpoint (truncated or damaged); use an older copy");
         let (_, info) = SafeTensors::read_metadata(&bytes).map_err(|_| damaged())?;
         let metadata = info.metadata().as_ref().ok_or_else(damaged)?;
-        let text = metadata.get(HEADER).ok_or_else(|| fault("a safetensors file, but not a gruemarket checkpoint"))?;
+        let text = metadata
+            .get(HEADER)
+            .ok_or_else(|| fault("a safetensors file, but not a gruemarket checkpoint"))?;
         let version: Version = serde_json::from_str(text).map_err(|_| damaged())?;
         if version.format > FORMAT {
             return Err(fault(&format!(
@@ -241,13 +284,20 @@ impl Checkpoint {
             )));
         }
         let tensors = SafeTensors::deserialize(&bytes).map_err(|_| damaged())?;
-        let views: BTreeMap<_, _> = tensors.iter().map(|(name, view)| (name.to_owned(), view.data())).collect();
+        let views: BTreeMap<_, _> = tensors
+            .iter()
+            .map(|(name, view)| (name.to_owned(), view.data()))
+            .collect();
         let found = hash(text, views.iter().map(|(name, data)| (name.as_str(), *data)));
         if metadata.get(HASH) != Some(&found) {
             return Err(damaged());
         }
         let header = serde_json::from_str(text).map_err(|_| damaged())?;
-        Ok(Self { path: name, header, bytes })
+        Ok(Self {
+            path: name,
+            header,
+            bytes,
+        })
     }
 
     #[must_use]
@@ -256,13 +306,19 @@ impl Checkpoint {
     }
 
     fn fault(&self, why: &str) -> MarketError {
-        MarketError::Checkpoint { path: self.path.clone(), why: why.to_owned() }
+        MarketError::Checkpoint {
+            path: self.path.clone(),
+            why: why.to_owned(),
+        }
     }
 
     /// The market and the note kept with it.
     pub fn market<F: Real>(self) -> Result<(Market<F>, String)> {
         let tensors = SafeTensors::deserialize(&self.bytes).map_err(|_| self.fault("damaged"))?;
-        let reader = Reader { file: &self, tensors: &tensors };
+        let reader = Reader {
+            file: &self,
+            tensors: &tensors,
+        };
         let header = &self.header;
         let n = header.traders;
         let entrants = reader.all::<i64>("entrants.episodes")?.into_iter().map(|e| e as u64);
@@ -271,7 +327,10 @@ impl Checkpoint {
             over: reader.over()?,
             reserve: header.reserve_at_start,
             entrants: entrants.zip(reader.all("entrants.traders")?).collect(),
-            groups: Groups { ids: reader.all("groups")?, count: header.group_count },
+            groups: Groups {
+                ids: reader.all("groups")?,
+                count: header.group_count,
+            },
             outcomes: header.outcomes,
             fraction: header.fraction,
             tax: reader.tax(n)?,
@@ -285,21 +344,35 @@ impl Checkpoint {
         };
         let histories = if traders.definitions {
             let scores = reader.book("scores", n)?;
-            Some(Arc::new(Histories { scores, last: reader.all("last")?, tax_bits: reader.all("tax_bits")? }))
+            Some(Arc::new(Histories {
+                scores,
+                last: reader.all("last")?,
+                tax_bits: reader.all("tax_bits")?,
+            }))
         } else {
             None
         };
-        let unredefined =
-            if reader.has("unredefined.mantissas") { Some(Arc::new(reader.book("unredefined", n)?)) } else { None };
+        let unredefined = if reader.has("unredefined.mantissas") {
+            Some(Arc::new(reader.book("unredefined", n)?))
+        } else {
+            None
+        };
         let mut columns = Vec::new();
         for (i, &stage) in header.columns.iter().enumerate() {
-            columns.push(Column { stage, shares: Arc::new(reader.all(&format!("provenance.{i}"))?) });
+            columns.push(Column {
+                stage,
+                shares: Arc::new(reader.all(&format!("provenance.{i}"))?),
+            });
         }
         let lazy = match &header.levied {
             Some(levied) => Some(Arc::new(Lazy {
                 stays: Stays::of(levied),
                 touched: reader.all("touched")?,
-                money: reader.all::<f64>("lazy.money")?.chunks_exact(2).map(|m| [m[0], m[1]]).collect(),
+                money: reader
+                    .all::<f64>("lazy.money")?
+                    .chunks_exact(2)
+                    .map(|m| [m[0], m[1]])
+                    .collect(),
                 squares: reader.all("lazy.squares")?,
             })),
             None => None,
@@ -346,11 +419,18 @@ impl Reader<'_> {
     }
 
     fn all<T: Pod>(&self, name: &str) -> Result<Vec<T>> {
-        let view = self.tensors.tensor(name).map_err(|_| self.file.fault(&format!("has no tensor {name}")))?;
+        let view = self
+            .tensors
+            .tensor(name)
+            .map_err(|_| self.file.fault(&format!("has no tensor {name}")))?;
         if view.data().len() % size_of::<T>() != 0 {
             return Err(self.file.fault(&format!("tensor {name} has the wrong type")));
         }
-        Ok(view.data().chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect())
+        Ok(view
+            .data()
+            .chunks_exact(size_of::<T>())
+            .map(bytemuck::pod_read_unaligned)
+            .collect())
     }
 
     fn book<F: Real>(&self, name: &str, traders: usize) -> Result<Book<F>> {
@@ -367,7 +447,12 @@ impl Reader<'_> {
         for (t, &exponent) in exponents.iter().enumerate() {
             let (own, others) = rest.split_at((drained[t] as usize).min(rest.len()));
             rest = others;
-            tiles.push(Tile { exponent, floor: floors[t], ceiling: ceilings[t], drained: own.to_vec() });
+            tiles.push(Tile {
+                exponent,
+                floor: floors[t],
+                ceiling: ceilings[t],
+                drained: own.to_vec(),
+            });
         }
         Ok(Book { mantissas, tiles })
     }
@@ -380,26 +465,48 @@ impl Reader<'_> {
 
     /// The tax, its kernel's rows put back.
     fn tax(&self, traders: usize) -> Result<Option<Tax>> {
-        let Some(mut tax) = self.file.header.tax.clone() else { return Ok(None) };
+        let Some(mut tax) = self.file.header.tax.clone() else {
+            return Ok(None);
+        };
         if let Kernel::Rows(rows) = &mut tax.kernel {
             let targets: Vec<_> = self.all::<u32>("kernel.targets")?.into_iter().map(i64::from).collect();
-            *rows = Rows::new(&self.all::<i64>("kernel.starts")?, &targets, &self.all::<f64>("kernel.shares")?, traders)?;
+            *rows = Rows::new(
+                &self.all::<i64>("kernel.starts")?,
+                &targets,
+                &self.all::<f64>("kernel.shares")?,
+                traders,
+            )?;
         }
         Ok(Some(tax))
     }
 
     fn open(&self) -> Result<Option<Open>> {
-        let Some((stage, batch)) = self.file.header.open else { return Ok(None) };
+        let Some((stage, batch)) = self.file.header.open else {
+            return Ok(None);
+        };
         let (wealth, paid) = (self.all("open.wealth")?, self.all("open.paid")?);
         let (received, entered) = (self.all("open.received")?, self.all("open.entered")?);
-        Ok(Some(Open { stage, batch, wealth, paid, received, entered }))
+        Ok(Some(Open {
+            stage,
+            batch,
+            wealth,
+            paid,
+            received,
+            entered,
+        }))
     }
 
     fn nodes(&self) -> Result<Vec<Node>> {
         let clocks: Vec<i64> = self.all("nodes.clocks")?;
         let (sources, before): (Vec<u32>, Vec<u32>) = (self.all("nodes.sources")?, self.all("nodes.before")?);
         let nodes = clocks.into_iter().zip(sources).zip(before);
-        Ok(nodes.map(|((clock, source), before)| Node { clock: clock as u64, source, before }).collect())
+        Ok(nodes
+            .map(|((clock, source), before)| Node {
+                clock: clock as u64,
+                source,
+                before,
+            })
+            .collect())
     }
 
     fn entries(&self) -> Result<Vec<Entry>> {
@@ -410,7 +517,13 @@ impl Reader<'_> {
         let causes = self.all::<u32>("ledger.causes")?.into_iter().map(Cause::from_number);
         let rows = stages.into_iter().zip(batches).zip(causes).zip(groups).zip(amounts);
         Ok(rows
-            .map(|((((stage, batch), cause), group), amount)| Entry { stage, batch: batch as u64, cause, group, amount })
+            .map(|((((stage, batch), cause), group), amount)| Entry {
+                stage,
+                batch: batch as u64,
+                cause,
+                group,
+                amount,
+            })
             .collect())
     }
 }

@@ -18,7 +18,11 @@ pub enum MarketError {
          floor the forecasts, or let in a trader that forecasts every outcome",
         episode.map_or_else(String::new, |e| format!("episode {e} of the batch: "))
     )]
-    Impossible { episode: Option<usize>, round: u64, outcome: String },
+    Impossible {
+        episode: Option<usize>,
+        round: u64,
+        outcome: String,
+    },
     /// The caller asked to stop. The market is as it was after the last settled round.
     #[error("interrupted after {rounds} settled rounds of this call")]
     Interrupted { rounds: u64 },
@@ -45,7 +49,11 @@ impl MarketError {
         match self {
             Self::Input(message) => Self::Input(within(message)),
             Self::Shape(message) => Self::Shape(within(message)),
-            Self::Impossible { round, outcome, .. } => Self::Impossible { episode: Some(episode), round, outcome },
+            Self::Impossible { round, outcome, .. } => Self::Impossible {
+                episode: Some(episode),
+                round,
+                outcome,
+            },
             other => other,
         }
     }

@@ -50,7 +50,14 @@ impl Open {
     #[must_use]
     pub fn new(stage: u32, batch: u64, wealth: Vec<f64>) -> Self {
         let zero = vec![0.0; wealth.len()];
-        Self { stage, batch, wealth, paid: zero.clone(), received: zero.clone(), entered: zero }
+        Self {
+            stage,
+            batch,
+            wealth,
+            paid: zero.clone(),
+            received: zero.clone(),
+            entered: zero,
+        }
     }
 
     /// The entries of the batch, given the groups' wealth now. What neither tax nor entry explains was won or lost.
@@ -83,5 +90,9 @@ impl Open {
 /// A book's units in shares of all money.
 #[must_use]
 pub fn per_unit(reserve: f64, total: Scaled) -> Scaled {
-    if total.is_zero() { Scaled::ZERO } else { Scaled::new(1.0 - reserve, 0) / total }
+    if total.is_zero() {
+        Scaled::ZERO
+    } else {
+        Scaled::new(1.0 - reserve, 0) / total
+    }
 }

@@ -47,13 +47,21 @@ impl<P: Real> Rounds<'_, P> {
     /// Prices per round: one for each outcome, or the one of what happened.
     #[must_use]
     pub fn width(&self) -> usize {
-        if self.layout == Layout::Likelihood { 1 } else { self.outcomes }
+        if self.layout == Layout::Likelihood {
+            1
+        } else {
+            self.outcomes
+        }
     }
 
     /// Which of the round's prices is that of what happened.
     #[must_use]
     pub fn outcome(&self, t: usize) -> usize {
-        if self.layout == Layout::Likelihood { 0 } else { self.happened[t] as usize }
+        if self.layout == Layout::Likelihood {
+            0
+        } else {
+            self.happened[t] as usize
+        }
     }
 
     fn offset(&self, t: usize, k: usize) -> usize {
@@ -81,7 +89,13 @@ impl<P: Real> Rounds<'_, P> {
             let valid = lanes::extent(given, ahead).valid;
             lanes::complement(given, row);
             let turned = lanes::extent(row, &[]);
-            return (row, Extent { valid: valid && turned.valid, ..turned });
+            return (
+                row,
+                Extent {
+                    valid: valid && turned.valid,
+                    ..turned
+                },
+            );
         }
         let extent = lanes::extent(given, ahead);
         if size_of::<P>() == size_of::<F>() {
@@ -108,14 +122,23 @@ impl<P: Real> Rounds<'_, P> {
             Next::Row => at + self.traders + range.start,
             Next::Tile => at + range.end,
         };
-        (given, self.values.get(ahead..(ahead + given.len()).min(self.values.len())).unwrap_or(&[]))
+        (
+            given,
+            self.values
+                .get(ahead..(ahead + given.len()).min(self.values.len()))
+                .unwrap_or(&[]),
+        )
     }
 
     /// One forecast, in full precision.
     #[must_use]
     pub fn at(&self, t: usize, k: usize, trader: usize) -> f64 {
         let p = self.values[self.offset(t, k) + trader];
-        if self.complement(k) { (P::ONE - p).to_f64() } else { p.to_f64() }
+        if self.complement(k) {
+            (P::ONE - p).to_f64()
+        } else {
+            p.to_f64()
+        }
     }
 
     /// The stakes of round t, where they are not all 1.
@@ -133,14 +156,23 @@ impl<P: Real> Rounds<'_, P> {
         let (t, n, k) = (self.rounds, self.traders, self.outcomes);
         let expected = t * n * if self.layout == Layout::Full { k } else { 1 };
         if self.values.len() != expected {
-            return Err(MarketError::shape(format!("{} values for {t} rounds of {n} traders", self.values.len())));
+            return Err(MarketError::shape(format!(
+                "{} values for {t} rounds of {n} traders",
+                self.values.len()
+            )));
         }
         if self.layout != Layout::Likelihood {
             if self.happened.len() != t {
-                return Err(MarketError::shape(format!("{} outcomes for {t} rounds", self.happened.len())));
+                return Err(MarketError::shape(format!(
+                    "{} outcomes for {t} rounds",
+                    self.happened.len()
+                )));
             }
             if let Some((t, x)) = self.happened.iter().enumerate().find(|&(_, &x)| x as usize >= k) {
-                return Err(MarketError::input(format!("round {t}: outcome {x} is not one of 0..{}", k - 1)));
+                return Err(MarketError::input(format!(
+                    "round {t}: outcome {x} is not one of 0..{}",
+                    k - 1
+                )));
             }
         }
         let (stakes, rounds) = match self.stakes {
@@ -149,7 +181,10 @@ impl<P: Real> Rounds<'_, P> {
             Stakes::PerRound(b) => (b, t),
         };
         if stakes.len() != rounds * n {
-            return Err(MarketError::shape(format!("{} stakes for {rounds} x {n}", stakes.len())));
+            return Err(MarketError::shape(format!(
+                "{} stakes for {rounds} x {n}",
+                stakes.len()
+            )));
         }
         match stakes.iter().position(|b| !(0.0..=1.0).contains(b)) {
             Some(i) => Err(MarketError::input(format!(

@@ -13,8 +13,14 @@ pub struct Scaled {
 }
 
 impl Scaled {
-    pub const ZERO: Self = Self { mantissa: 0.0, exponent: 0 };
-    pub const ONE: Self = Self { mantissa: 1.0, exponent: 0 };
+    pub const ZERO: Self = Self {
+        mantissa: 0.0,
+        exponent: 0,
+    };
+    pub const ONE: Self = Self {
+        mantissa: 1.0,
+        exponent: 0,
+    };
 
     /// `value * 2^exponent` for a finite `value >= 0`.
     #[must_use]
@@ -27,7 +33,10 @@ impl Scaled {
             return Self::new(value * pow2(64), exponent - 64);
         }
         let own = biased - 1023;
-        Self { mantissa: value * pow2(-own), exponent: exponent + own }
+        Self {
+            mantissa: value * pow2(-own),
+            exponent: exponent + own,
+        }
     }
 
     /// `2^-bits`: the prior share of a trader described in `bits` bits.
@@ -74,10 +83,11 @@ impl Scaled {
             return term;
         }
         let top = terms.clone().filter(|x| !x.is_zero()).map(|x| x.exponent).max();
-        top.map_or(Self::ZERO, |top| Self::new(terms.map(|x| x.in_units_of(top)).sum(), top))
+        top.map_or(Self::ZERO, |top| {
+            Self::new(terms.map(|x| x.in_units_of(top)).sum(), top)
+        })
     }
 }
-
 
 impl Add for Scaled {
     type Output = Self;
@@ -146,6 +156,9 @@ mod tests {
             assert_eq!(x.to_f64(), a);
             assert_eq!(x.partial_cmp(&y), a.partial_cmp(&b));
         }
-        assert_eq!(Scaled::sum([0.1, 0.2, 0.0].iter().map(|&x| Scaled::new(x, 0))).to_f64(), 0.1 + 0.2);
+        assert_eq!(
+            Scaled::sum([0.1, 0.2, 0.0].iter().map(|&x| Scaled::new(x, 0))).to_f64(),
+            0.1 + 0.2
+        );
     }
 }

@@ -10,10 +10,14 @@ struct Pool {
     threads: usize,
     /// The process that built the pool: a forked child has no workers and needs a pool of its own.
     process: u32,
-    pool: Option<Arc<ThreadPool>>,
+    workers: Option<Arc<ThreadPool>>,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { threads: 0, process: 0, pool: None });
+static POOL: Mutex<Pool> = Mutex::new(Pool {
+    threads: 0,
+    process: 0,
+    workers: None,
+});
 
 /// The number of worker threads: what was set, else `GRUEMARKET_THREADS`, else every core.
 #[must_use]
@@ -22,7 +26,10 @@ pub fn threads() -> usize {
     if set > 0 {
         return set;
     }
-    let wish = std::env::var("GRUEMARKET_THREADS").ok().and_then(|n| n.parse().ok()).filter(|&n| n > 0);
+    let wish = std::env::var("GRUEMARKET_THREADS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .filter(|&n| n > 0);
     wish.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get))
 }
 
@@ -33,7 +40,7 @@ pub fn set_threads(count: usize) -> Result<()> {
     }
     let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     pool.threads = count;
-    pool.pool = None;
+    pool.workers = None;
     Ok(())
 }
 
@@ -42,13 +49,13 @@ fn pool() -> Option<Arc<ThreadPool>> {
     let mut held = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     if held.process != std::process::id() {
         // the parent's pool must not be dropped here: its workers do not exist in this process
-        std::mem::forget(held.pool.take());
+        std::mem::forget(held.workers.take());
         held.process = std::process::id();
     }
-    if held.pool.is_none() {
-        held.pool = ThreadPoolBuilder::new().num_threads(threads).build().ok().map(Arc::new);
+    if held.workers.is_none() {
+        held.workers = ThreadPoolBuilder::new().num_threads(threads).build().ok().map(Arc::new);
     }
-    held.pool.clone()
+    held.workers.clone()
 }
 
 /// Applies `work` to every item, keeping their order; in parallel where there is enough of it.
@@ -57,10 +64,9 @@ pub fn map<T: Send, S, R: Send>(
     scratch: impl Fn() -> S + Sync + Send,
     work: impl Fn(&mut S, T) -> R + Sync + Send,
 ) -> Vec<R> {
-    if items.len() > 1 && threads() > 1 {
-        if let Some(pool) = pool() {
-            return pool.install(|| items.into_par_iter().map_init(scratch, work).collect());
-        }
+    let workers = if items.len() > 1 && threads() > 1 { pool() } else { None };
+    if let Some(workers) = workers {
+        return workers.install(|| items.into_par_iter().map_init(scratch, work).collect());
     }
     let mut held = scratch();
     items.into_iter().map(|item| work(&mut held, item)).collect()

@@ -23,7 +23,9 @@ pub fn released<T: Send>(py: Python<'_>, work: impl FnOnce(Interrupt<'_>) -> Res
                 return false;
             }
             held.0 = Instant::now();
-            held.1 = Python::attach(|py| py.check_signals()).err();
+            #[allow(clippy::redundant_closure_for_method_calls)] // the bare method's lifetime is not general enough
+            let seen = Python::attach(|py| py.check_signals());
+            held.1 = seen.err();
             held.1.is_some()
         };
         work(&interrupted)

@@ -18,7 +18,9 @@ pub enum Values<'py> {
 
 /// An array that the Python side has made contiguous.
 pub fn slice<'a, T: numpy::Element>(array: &'a PyReadonlyArrayDyn<'_, T>) -> PyResult<&'a [T]> {
-    array.as_slice().map_err(|_| InputError::new_err("the array is not C-contiguous; pass np.ascontiguousarray(...)"))
+    array
+        .as_slice()
+        .map_err(|_| InputError::new_err("the array is not C-contiguous; pass np.ascontiguousarray(...)"))
 }
 
 pub fn layout(name: &str) -> PyResult<Layout> {
@@ -26,7 +28,9 @@ pub fn layout(name: &str) -> PyResult<Layout> {
         "likelihood" => Ok(Layout::Likelihood),
         "binary" => Ok(Layout::Binary),
         "full" => Ok(Layout::Full),
-        _ => Err(InputError::new_err(format!("layout {name:?}; likelihood, binary or full"))),
+        _ => Err(InputError::new_err(format!(
+            "layout {name:?}; likelihood, binary or full"
+        ))),
     }
 }
 
@@ -52,7 +56,15 @@ impl Block<'_> {
             Some(b) => Stakes::PerRound(slice(b)?),
         };
         let happened = happened.as_ref().map_or(Ok(&[][..]), |x| x.as_slice())?;
-        Ok(Rounds { values, layout, rounds, traders, outcomes, happened, stakes })
+        Ok(Rounds {
+            values,
+            layout,
+            rounds,
+            traders,
+            outcomes,
+            happened,
+            stakes,
+        })
     }
 }
 
@@ -73,7 +85,11 @@ pub struct TaxSpec<'py> {
     stage_landmarks: BTreeMap<String, f64>,
 }
 
-type RowArrays<'py> = (PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, i64>, PyReadonlyArray1<'py, f64>);
+type RowArrays<'py> = (
+    PyReadonlyArray1<'py, i64>,
+    PyReadonlyArray1<'py, i64>,
+    PyReadonlyArray1<'py, f64>,
+);
 
 #[derive(FromPyObject)]
 pub enum KernelSpec<'py> {
@@ -90,7 +106,11 @@ pub fn schedule(kind: &str, values: &[f64]) -> PyResult<Schedule> {
         "elias-omega" => Ok(Schedule::EliasOmega),
         "code" => Schedule::code(values),
         "hazard" => Schedule::hazard(values),
-        _ => return Err(InputError::new_err(format!("unknown schedule {kind:?}; see gruemarket.schedules"))),
+        _ => {
+            return Err(InputError::new_err(format!(
+                "unknown schedule {kind:?}; see gruemarket.schedules"
+            )));
+        }
     }
     .map_err(crate::errors::exception)
 }
@@ -115,7 +135,9 @@ impl TaxSpec<'_> {
             "batch" => Unit::Batch,
             "stage" => Unit::Stage,
             other => {
-                return Err(InputError::new_err(format!("unknown unit {other:?}; round, episode, batch or stage")));
+                return Err(InputError::new_err(format!(
+                    "unknown unit {other:?}; round, episode, batch or stage"
+                )));
             }
         };
         Ok(Tax {
@@ -133,5 +155,8 @@ impl TaxSpec<'_> {
 pub fn hazards(kind: &str, values: Vec<f64>, start: u64, stop: u64) -> PyResult<Vec<f64>> {
     let schedule = schedule(kind, &values)?;
     let at = |t| if t == 0 { Ok(0.0) } else { schedule.at(t) };
-    (start..stop).map(at).collect::<Result<_, _>>().map_err(crate::errors::exception)
+    (start..stop)
+        .map(at)
+        .collect::<Result<_, _>>()
+        .map_err(crate::errors::exception)
 }

@@ -159,7 +159,9 @@ fn run_batch<F: Hold>(
         }
     }
     if !wide.is_empty() && !narrow.is_empty() {
-        return Err(InputError::new_err("the episodes of a batch mix float32 and float64; use one of them"));
+        return Err(InputError::new_err(
+            "the episodes of a batch mix float32 and float64; use one of them",
+        ));
     }
     let result = if narrow.is_empty() {
         released(py, |interrupt| market.run_batch(&wide, stage, regret, interrupt))
@@ -209,11 +211,27 @@ fn run_sparse<F: Hold>(
     let outcomes = market.traders().outcomes;
     let result = match values {
         Values::F64(values) => {
-            let rounds = SparseRounds { starts, traders, values: slice(values)?, layout, outcomes, happened, stakes };
+            let rounds = SparseRounds {
+                starts,
+                traders,
+                values: slice(values)?,
+                layout,
+                outcomes,
+                happened,
+                stakes,
+            };
             released(py, |interrupt| market.run_sparse(&rounds, when, regret, interrupt))
         }
         Values::F32(values) => {
-            let rounds = SparseRounds { starts, traders, values: slice(values)?, layout, outcomes, happened, stakes };
+            let rounds = SparseRounds {
+                starts,
+                traders,
+                values: slice(values)?,
+                layout,
+                outcomes,
+                happened,
+                stakes,
+            };
             released(py, |interrupt| market.run_sparse(&rounds, when, regret, interrupt))
         }
     }?;
@@ -225,6 +243,7 @@ type DefinitionRow = (u32, Vec<(u64, u32)>, f64, f64);
 
 #[pymethods]
 impl Market {
+    #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)] // the keywords of the Python class
     #[new]
     #[pyo3(signature = (prior, is_bits, outcomes, fraction, tax, groups, group_count, enters_at, dtype, normalize,
                         provenance, definitions))]
@@ -245,12 +264,23 @@ impl Market {
         let values = prior.as_slice()?;
         let ids = groups.as_ref().map_or(Ok(&[][..]), |g| g.as_slice())?.to_vec();
         let config = Config {
-            prior: if is_bits { Given::Bits(values) } else { Given::Shares(values) },
+            prior: if is_bits {
+                Given::Bits(values)
+            } else {
+                Given::Shares(values)
+            },
             normalize,
             outcomes,
             fraction,
             tax: tax.map(|spec| spec.parse(values.len())).transpose()?,
-            groups: if group_count == 1 { Groups::single() } else { Groups { ids, count: group_count } },
+            groups: if group_count == 1 {
+                Groups::single()
+            } else {
+                Groups {
+                    ids,
+                    count: group_count,
+                }
+            },
             enters_at: enters_at.as_ref().map_or(Ok(&[][..]), |e| e.as_slice())?,
             provenance,
             definitions,
@@ -264,7 +294,14 @@ impl Market {
     }
 
     #[pyo3(signature = (block, stage, new_episode, regret))]
-    fn run(&mut self, py: Python<'_>, block: Block<'_>, stage: Option<&str>, new_episode: bool, regret: bool) -> PyResult<Run> {
+    fn run(
+        &mut self,
+        py: Python<'_>,
+        block: Block<'_>,
+        stage: Option<&str>,
+        new_episode: bool,
+        regret: bool,
+    ) -> PyResult<Run> {
         let when = When { stage, new_episode };
         on!(&mut self.book, m => run(py, m, &block, when, regret))
     }
@@ -283,7 +320,13 @@ impl Market {
     }
 
     #[pyo3(signature = (episodes, stage, regret))]
-    fn run_batch(&mut self, py: Python<'_>, episodes: Vec<Block<'_>>, stage: Option<&str>, regret: bool) -> PyResult<Run> {
+    fn run_batch(
+        &mut self,
+        py: Python<'_>,
+        episodes: Vec<Block<'_>>,
+        stage: Option<&str>,
+        regret: bool,
+    ) -> PyResult<Run> {
         on!(&mut self.book, m => run_batch(py, m, &episodes, stage, regret))
     }
 
@@ -294,8 +337,12 @@ impl Market {
 
     fn virgin(&self) -> Self {
         match &self.book {
-            Book::F64(m) => Self { book: Book::F64(m.virgin()) },
-            Book::F32(m) => Self { book: Book::F32(m.virgin()) },
+            Book::F64(m) => Self {
+                book: Book::F64(m.virgin()),
+            },
+            Book::F32(m) => Self {
+                book: Book::F32(m.virgin()),
+            },
         }
     }
 
@@ -387,18 +434,40 @@ impl Market {
         let (entries, stages) = on!(&self.book, m => (m.ledger(), m.clock().names.clone()));
         let columns = PyDict::new(py);
         columns.set_item("stages", stages)?;
-        columns.set_item("stage", entries.iter().map(|e| e.stage).collect::<Vec<_>>().into_pyarray(py))?;
-        columns.set_item("batch", entries.iter().map(|e| e.batch).collect::<Vec<_>>().into_pyarray(py))?;
-        columns.set_item("cause", entries.iter().map(|e| e.cause as u32).collect::<Vec<_>>().into_pyarray(py))?;
-        columns.set_item("group", entries.iter().map(|e| e.group).collect::<Vec<_>>().into_pyarray(py))?;
-        columns.set_item("amount", entries.iter().map(|e| e.amount).collect::<Vec<_>>().into_pyarray(py))?;
+        columns.set_item(
+            "stage",
+            entries.iter().map(|e| e.stage).collect::<Vec<_>>().into_pyarray(py),
+        )?;
+        columns.set_item(
+            "batch",
+            entries.iter().map(|e| e.batch).collect::<Vec<_>>().into_pyarray(py),
+        )?;
+        columns.set_item(
+            "cause",
+            entries
+                .iter()
+                .map(|e| e.cause as u32)
+                .collect::<Vec<_>>()
+                .into_pyarray(py),
+        )?;
+        columns.set_item(
+            "group",
+            entries.iter().map(|e| e.group).collect::<Vec<_>>().into_pyarray(py),
+        )?;
+        columns.set_item(
+            "amount",
+            entries.iter().map(|e| e.amount).collect::<Vec<_>>().into_pyarray(py),
+        )?;
         Ok(columns)
     }
 
     /// (stage or None for "never", each trader's share of its own money).
     fn provenance<'py>(&self, py: Python<'py>) -> Vec<(Option<String>, Bound<'py, PyArray1<f64>>)> {
         let columns = py.detach(|| on!(&self.book, m => m.provenance()));
-        columns.into_iter().map(|(stage, shares)| (stage, shares.into_pyarray(py))).collect()
+        columns
+            .into_iter()
+            .map(|(stage, shares)| (stage, shares.into_pyarray(py)))
+            .collect()
     }
 
     fn definitions(&self, py: Python<'_>, top: usize) -> PyResult<Vec<DefinitionRow>> {
@@ -406,7 +475,10 @@ impl Market {
         let found = found.ok_or_else(|| {
             InputError::new_err("this market does not follow definitions; build it with definitions=True")
         })?;
-        Ok(found.into_iter().map(|d| (d.trader, d.segments, d.tax_bits, d.log2_share)).collect())
+        Ok(found
+            .into_iter()
+            .map(|d| (d.trader, d.segments, d.tax_bits, d.log2_share))
+            .collect())
     }
 
     /// Saves the market; `note` is kept with it.
@@ -428,7 +500,9 @@ impl Market {
     }
 
     fn __copy__(&self) -> Self {
-        Self { book: self.book.clone() }
+        Self {
+            book: self.book.clone(),
+        }
     }
 }
 
@@ -442,4 +516,3 @@ pub fn threads() -> usize {
 pub fn set_threads(count: usize) -> PyResult<()> {
     gruemarket_core::threads::set_threads(count).map_err(exception)
 }
-

@@ -22,7 +22,12 @@ pub struct Tile {
 }
 
 impl Tile {
-    pub const EMPTY: Self = Self { exponent: 0, floor: f64::INFINITY, ceiling: 0.0, drained: Vec::new() };
+    pub const EMPTY: Self = Self {
+        exponent: 0,
+        floor: f64::INFINITY,
+        ceiling: 0.0,
+        drained: Vec::new(),
+    };
 
     fn block(&self, i: usize) -> i64 {
         self.drained.get(i).map_or(0, |&e| i64::from(e))
@@ -39,7 +44,10 @@ pub struct Book<F> {
 impl<F: Real> Book<F> {
     #[must_use]
     pub fn empty(traders: usize) -> Self {
-        Self { mantissas: vec![F::ZERO; traders], tiles: vec![Tile::EMPTY; traders.div_ceil(TILE)] }
+        Self {
+            mantissas: vec![F::ZERO; traders],
+            tiles: vec![Tile::EMPTY; traders.div_ceil(TILE)],
+        }
     }
 
     /// A book that holds `value(i)` for trader i.
@@ -69,16 +77,25 @@ impl<F: Real> Book<F> {
     #[must_use]
     pub fn tile(&self, t: usize) -> TileRef<'_, F> {
         let end = ((t + 1) * TILE).min(self.mantissas.len());
-        TileRef { m: &self.mantissas[t * TILE..end], tile: &self.tiles[t] }
+        TileRef {
+            m: &self.mantissas[t * TILE..end],
+            tile: &self.tiles[t],
+        }
     }
 
     pub fn tile_mut(&mut self, t: usize) -> TileMut<'_, F> {
         let end = ((t + 1) * TILE).min(self.mantissas.len());
-        TileMut { m: &mut self.mantissas[t * TILE..end], tile: &mut self.tiles[t] }
+        TileMut {
+            m: &mut self.mantissas[t * TILE..end],
+            tile: &mut self.tiles[t],
+        }
     }
 
     pub fn tiles_mut(&mut self) -> impl Iterator<Item = TileMut<'_, F>> {
-        self.mantissas.chunks_mut(TILE).zip(&mut self.tiles).map(|(m, tile)| TileMut { m, tile })
+        self.mantissas
+            .chunks_mut(TILE)
+            .zip(&mut self.tiles)
+            .map(|(m, tile)| TileMut { m, tile })
     }
 
     #[must_use]
@@ -130,7 +147,13 @@ impl<F: Real> TileRef<'_, F> {
             return Scaled::ZERO;
         }
         let sum = lanes::dot(self.m, row);
-        if sum >= if self.tile.drained.is_empty() { F::LIMIT } else { F::SUM_MIN } {
+        if sum
+            >= if self.tile.drained.is_empty() {
+                F::LIMIT
+            } else {
+                F::SUM_MIN
+            }
+        {
             return Scaled::new(sum, self.tile.exponent);
         }
         let terms = (0..self.m.len()).map(|i| self.value(i) * exact(i));
@@ -147,7 +170,10 @@ pub struct TileMut<'a, F> {
 impl<F: Real> TileMut<'_, F> {
     #[must_use]
     pub fn as_ref(&self) -> TileRef<'_, F> {
-        TileRef { m: self.m, tile: self.tile }
+        TileRef {
+            m: self.m,
+            tile: self.tile,
+        }
     }
 
     /// Takes over another tile's accounts.
@@ -182,7 +208,11 @@ impl<F: Real> TileMut<'_, F> {
     ) -> std::result::Result<(Scaled, Extent), Extent> {
         if self.tile.floor.is_infinite() {
             let extent = lanes::extent(row, next);
-            return if extent.valid { Ok((Scaled::ZERO, extent)) } else { Err(extent) };
+            return if extent.valid {
+                Ok((Scaled::ZERO, extent))
+            } else {
+                Err(extent)
+            };
         }
         // room for entries down to 2^-64 without a look at them first
         if self.tile.floor * pow2(-64) < F::LIMIT {
@@ -285,7 +315,11 @@ impl<F: Real> TileMut<'_, F> {
 
     fn taken(&mut self, rho: TileRef<'_, F>, keep: f64, (least, most): (f64, f64)) {
         let inflow = least * rho.tile.floor;
-        self.tile.floor = if keep == 0.0 { inflow } else { (keep * self.tile.floor).min(inflow) };
+        self.tile.floor = if keep == 0.0 {
+            inflow
+        } else {
+            (keep * self.tile.floor).min(inflow)
+        };
         self.tile.ceiling = keep * self.tile.ceiling + most * rho.tile.ceiling;
         if self.tile.ceiling > F::CEILING {
             self.normalise();

@@ -31,7 +31,10 @@ const MARGIN: i64 = 80;
 impl Groups {
     #[must_use]
     pub fn single() -> Self {
-        Self { ids: Vec::new(), count: 1 }
+        Self {
+            ids: Vec::new(),
+            count: 1,
+        }
     }
 
     #[must_use]
@@ -62,7 +65,10 @@ impl Groups {
     pub fn money<F: Real>(&self, wealth: &Book<F>, rho: &Book<F>, unit: i64) -> Vec<GroupMoney> {
         if self.count == 1 {
             let own = (0..wealth.len()).map(|i| wealth.value(i) * rho.value(i));
-            return vec![GroupMoney { wealth: wealth.sum(), own: Scaled::sum(own) }];
+            return vec![GroupMoney {
+                wealth: wealth.sum(),
+                own: Scaled::sum(own),
+            }];
         }
         if self.by_tile() {
             let tiles = (0..wealth.tiles.len()).collect();
@@ -105,15 +111,24 @@ impl Groups {
 
     /// Sums in units of `2^unit`; those that may hold little but raw mantissas of the drained are taken again.
     fn checked<F: Real>(&self, sums: &[[f64; 2]], wealth: &Book<F>, rho: &Book<F>, unit: i64) -> Vec<GroupMoney> {
-        let plain = |[wealth, own]: [f64; 2]| GroupMoney { wealth: Scaled::new(wealth, unit), own: Scaled::new(own, unit) };
+        let plain = |[wealth, own]: [f64; 2]| GroupMoney {
+            wealth: Scaled::new(wealth, unit),
+            own: Scaled::new(own, unit),
+        };
         let mut money: Vec<_> = sums.iter().map(|&s| plain(s)).collect();
         let drained = wealth.tiles.iter().chain(&rho.tiles).any(|t| !t.drained.is_empty());
-        let poor = wealth.tiles.iter().any(|t| t.floor.is_finite() && t.exponent - unit < SAFE - F::TOP);
+        let poor = wealth
+            .tiles
+            .iter()
+            .any(|t| t.floor.is_finite() && t.exponent - unit < SAFE - F::TOP);
         if !(drained || poor) {
             return money;
         }
         let noise = pow2((F::LOW + F::BLOCK - F::TOP + MARGIN).max(SAFE));
-        let doubtful: Vec<_> = sums.iter().map(|[wealth, own]| *wealth < noise || *own < *wealth * noise).collect();
+        let doubtful: Vec<_> = sums
+            .iter()
+            .map(|[wealth, own]| *wealth < noise || *own < *wealth * noise)
+            .collect();
         for (sum, _) in money.iter_mut().zip(&doubtful).filter(|(_, doubtful)| **doubtful) {
             *sum = GroupMoney::default();
         }
@@ -122,7 +137,10 @@ impl Groups {
             if doubtful[group] {
                 let value = wealth.value(i);
                 let sum = &mut money[group];
-                *sum = GroupMoney { wealth: sum.wealth + value, own: sum.own + value * rho.value(i) };
+                *sum = GroupMoney {
+                    wealth: sum.wealth + value,
+                    own: sum.own + value * rho.value(i),
+                };
             }
         }
         money

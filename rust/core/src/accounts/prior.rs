@@ -40,14 +40,21 @@ impl Given<'_> {
 
     fn check(&self) -> Result<()> {
         let (Self::Bits(x) | Self::Shares(x)) = self;
-        let what = if matches!(self, Self::Bits(_)) { "bits" } else { "a prior share" };
+        let what = if matches!(self, Self::Bits(_)) {
+            "bits"
+        } else {
+            "a prior share"
+        };
         if x.is_empty() {
-            return Err(MarketError::input("no traders: bits (or prior) is empty; give one entry a trader"));
+            return Err(MarketError::input(
+                "no traders: bits (or prior) is empty; give one entry a trader",
+            ));
         }
         match x.iter().position(|v| !(v.is_finite() && *v >= 0.0)) {
-            Some(i) => {
-                Err(MarketError::input(format!("trader {i}: {} is not {what}; give finite numbers >= 0", x[i])))
-            }
+            Some(i) => Err(MarketError::input(format!(
+                "trader {i}: {} is not {what}; give finite numbers >= 0",
+                x[i]
+            ))),
             None => self.check_length(),
         }
     }

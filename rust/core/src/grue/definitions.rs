@@ -42,7 +42,11 @@ impl<F: Real> Histories<F> {
     #[must_use]
     pub fn new(scores: Book<F>) -> Self {
         let n = scores.len();
-        Self { scores, last: vec![NONE; n], tax_bits: vec![0.0; n] }
+        Self {
+            scores,
+            last: vec![NONE; n],
+            tax_bits: vec![0.0; n],
+        }
     }
 
     /// Before index `clock`: every trader's best history either stays, or is another trader's best history redefined.
@@ -53,8 +57,12 @@ impl<F: Real> Histories<F> {
             Steps::Anything(weights) => {
                 let best = two_best(&scores, 1, |_| 0);
                 let keep = (1.0 - hazard * weights.total).max(0.0);
-                let stay = (0..n).map(|j| Scaled::new(keep, 0) + rho.value(j) * hazard).collect::<Vec<_>>();
-                let switch = (0..n).map(|j| (other(best[0], j), rho.value(j) * hazard)).collect::<Vec<_>>();
+                let stay = (0..n)
+                    .map(|j| Scaled::new(keep, 0) + rho.value(j) * hazard)
+                    .collect::<Vec<_>>();
+                let switch = (0..n)
+                    .map(|j| (other(best[0], j), rho.value(j) * hazard))
+                    .collect::<Vec<_>>();
                 (stay, switch)
             }
             Steps::WithinGroups(weights, groups) => {
@@ -62,7 +70,9 @@ impl<F: Real> Histories<F> {
                 let share = |j: usize| rho.value(j) * hazard;
                 let keep = |j: usize| (1.0 - hazard * weights.entered[groups.of(j)]).max(0.0);
                 let stay = (0..n).map(|j| Scaled::new(keep(j), 0) + share(j)).collect::<Vec<_>>();
-                let switch = (0..n).map(|j| (other(best[groups.of(j)], j), share(j))).collect::<Vec<_>>();
+                let switch = (0..n)
+                    .map(|j| (other(best[groups.of(j)], j), share(j)))
+                    .collect::<Vec<_>>();
                 (stay, switch)
             }
             Steps::Rows(rows, absent) => by_rows(rows, hazard, &scores, absent),
@@ -78,7 +88,11 @@ impl<F: Real> Histories<F> {
                 next[j] = switched;
                 self.tax_bits[j] = before.1[i as usize] - share.log2();
                 self.last[j] = *made.entry(i).or_insert_with(|| {
-                    nodes.push(Node { clock, source: i, before: before.0[i as usize] });
+                    nodes.push(Node {
+                        clock,
+                        source: i,
+                        before: before.0[i as usize],
+                    });
                     u32::try_from(nodes.len() - 1).expect("fewer than 2^32 redefinitions")
                 });
             } else {
@@ -126,7 +140,11 @@ fn two_best(scores: &[Scaled], groups: usize, group: impl Fn(usize) -> usize) ->
 }
 
 fn other(best: Best, j: usize) -> Option<u32> {
-    if best[0].is_some_and(|i| i as usize == j) { best[1] } else { best[0] }
+    if best[0].is_some_and(|i| i as usize == j) {
+        best[1]
+    } else {
+        best[0]
+    }
 }
 
 type Switches = Vec<(Option<u32>, Scaled)>;
@@ -144,5 +162,8 @@ fn by_rows(rows: &Rows, hazard: f64, scores: &[Scaled], absent: &HashSet<u32>) -
             }
         }
     }
-    (stay.into_iter().map(|s| Scaled::new(f64::max(s, 0.0), 0)).collect(), switch)
+    (
+        stay.into_iter().map(|s| Scaled::new(f64::max(s, 0.0), 0)).collect(),
+        switch,
+    )
 }

@@ -51,7 +51,9 @@ impl Rows {
         for i in 0..traders {
             let sum: f64 = rows.row(i).map(|(_, share)| share).sum();
             if sum > 1.0 + 1e-9 {
-                return fault(format!("row {i} sums to {sum}, more than 1; its shares are 2^-bits of a code"));
+                return fault(format!(
+                    "row {i} sums to {sum}, more than 1; its shares are 2^-bits of a code"
+                ));
             }
         }
         Ok(rows)
@@ -74,6 +76,9 @@ impl Rows {
 
     pub fn row(&self, i: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
         let range = self.starts[i]..self.starts[i + 1];
-        self.targets[range.clone()].iter().map(|&k| k as usize).zip(self.shares[range].iter().copied())
+        self.targets[range.clone()]
+            .iter()
+            .map(|&k| k as usize)
+            .zip(self.shares[range].iter().copied())
     }
 }

@@ -20,7 +20,12 @@ pub struct Weights {
 /// A rank-one levy, ready to be applied tile by tile.
 pub enum Levy<'a> {
     /// One affine map for all: `w <- keep w + inflow rho`, of which `give_back rho w` never changed hands.
-    Anything { keep: f64, inflow: Scaled, give_back: f64, moved: f64 },
+    Anything {
+        keep: f64,
+        inflow: Scaled,
+        give_back: f64,
+        moved: f64,
+    },
     WithinGroups(Grouped<'a>),
 }
 
@@ -43,16 +48,33 @@ impl<'a> Levy<'a> {
     /// A levy on the `money` of all who have entered, by a kernel that sums to `total` over them.
     pub fn anything(hazard: f64, total: f64, money: Scaled) -> Self {
         let keep = (1.0 - hazard * total).max(0.0);
-        Self::Anything { keep, inflow: money * hazard, give_back: hazard, moved: hazard * total }
+        Self::Anything {
+            keep,
+            inflow: money * hazard,
+            give_back: hazard,
+            moved: hazard * total,
+        }
     }
 
     pub fn within_groups(hazard: f64, weights: &Weights, groups: &'a Groups, money: &[GroupMoney], unit: i64) -> Self {
         // a group without weights has nowhere to go, and no money to move
-        let keep: Vec<_> = weights.entered.iter().map(|sum| (1.0 - hazard * sum).max(0.0)).collect();
-        let weighty = || keep.iter().zip(&weights.entered).filter(|(_, sum)| **sum > 0.0).map(|(keep, _)| *keep);
+        let keep: Vec<_> = weights
+            .entered
+            .iter()
+            .map(|sum| (1.0 - hazard * sum).max(0.0))
+            .collect();
+        let weighty = || {
+            keep.iter()
+                .zip(&weights.entered)
+                .filter(|(_, sum)| **sum > 0.0)
+                .map(|(keep, _)| *keep)
+        };
         let first = weighty().next().unwrap_or(1.0);
         let inflow: Vec<_> = money.iter().map(|m| m.wealth * hazard).collect();
-        let plain = inflow.iter().filter(|x| !x.is_zero()).all(|x| (x.exponent - unit).abs() < 400);
+        let plain = inflow
+            .iter()
+            .filter(|x| !x.is_zero())
+            .all(|x| (x.exponent - unit).abs() < 400);
         let raw: Vec<_> = inflow.iter().map(|x| x.in_units_of(unit)).collect();
         Self::WithinGroups(Grouped {
             groups,
@@ -113,9 +135,15 @@ impl Grouped<'_> {
         let plain = self.plain.as_ref().zip(self.one_keep);
         if let Some((inflow, keep)) = plain {
             let scale = pow2(self.unit + rho.tile.exponent - wealth.tile.exponent);
-            if wealth.affine_by_row(rho, keep, (self.least * scale, self.most * scale), |row: &mut [F]| {
-                lanes::gather(row, ids, inflow, scale);
-            }, row) {
+            if wealth.affine_by_row(
+                rho,
+                keep,
+                (self.least * scale, self.most * scale),
+                |row: &mut [F]| {
+                    lanes::gather(row, ids, inflow, scale);
+                },
+                row,
+            ) {
                 return;
             }
         }
@@ -131,7 +159,10 @@ pub struct Flows {
 
 /// The flows of a levy by rows; whoever is `absent` receives nothing.
 pub fn flows<F: Real>(rows: &Rows, hazard: f64, wealth: &Book<F>, absent: &HashSet<u32>) -> Flows {
-    let mut flows = Flows { stay: vec![1.0; wealth.len()], inflow: vec![Scaled::ZERO; wealth.len()] };
+    let mut flows = Flows {
+        stay: vec![1.0; wealth.len()],
+        inflow: vec![Scaled::ZERO; wealth.len()],
+    };
     for i in 0..wealth.len() {
         let paid = wealth.value(i) * hazard;
         for (k, share) in rows.row(i).filter(|&(k, _)| k != i && !absent.contains(&(k as u32))) {

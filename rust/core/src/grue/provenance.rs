@@ -38,7 +38,10 @@ impl Provenance {
     pub fn close_stage(&mut self, stage: u32, stayed: &[f64]) {
         for (known, share) in [(NEVER, 1.0), (stage, 0.0)] {
             if !self.columns.iter().any(|c| c.stage == known) {
-                self.columns.push(Column { stage: known, shares: Arc::new(vec![share; stayed.len()]) });
+                self.columns.push(Column {
+                    stage: known,
+                    shares: Arc::new(vec![share; stayed.len()]),
+                });
             }
         }
         for column in &mut self.columns {
@@ -66,6 +69,7 @@ impl Provenance {
         now.close_stage(present, stayed);
         let find = |stage: u32| now.columns.iter().find(|c| c.stage == stage).map(|c| c.shares.to_vec());
         let all = std::iter::once(NEVER).chain(self.stages.iter().copied());
-        all.map(|stage| (stage, find(stage).unwrap_or_else(|| vec![0.0; stayed.len()]))).collect()
+        all.map(|stage| (stage, find(stage).unwrap_or_else(|| vec![0.0; stayed.len()])))
+            .collect()
     }
 }

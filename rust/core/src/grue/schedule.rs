@@ -23,7 +23,7 @@ pub enum Schedule {
 }
 
 fn floor_log2(n: u64) -> u64 {
-    u64::from(63 - n.leading_zeros())
+    u64::from(n.ilog2())
 }
 
 #[allow(clippy::cast_precision_loss)]
@@ -124,7 +124,11 @@ impl Schedule {
             Self::EliasGamma => exp2(gamma_bits(t)) / gamma_tail(t),
             Self::EliasDelta => exp2(delta_bits(t)) / delta_tail(t),
             Self::EliasOmega => exp2(omega_bits(t)) / omega_tail(t),
-            Self::Code(hazards) => usize::try_from(t - 1).ok().and_then(|i| hazards.get(i)).copied().unwrap_or(0.0),
+            Self::Code(hazards) => usize::try_from(t - 1)
+                .ok()
+                .and_then(|i| hazards.get(i))
+                .copied()
+                .unwrap_or(0.0),
             Self::Hazard(hazards) => {
                 let given = usize::try_from(t).ok().and_then(|i| hazards.get(i));
                 *given.ok_or_else(|| {
@@ -141,7 +145,10 @@ impl Schedule {
 
 fn check_bits(bits: &[f64], what: &str) -> Result<()> {
     match bits.iter().position(|b| b.is_nan() || *b < 0.0) {
-        Some(i) => Err(MarketError::input(format!("{what} {i} is {}; give numbers >= 0, infinity for never", bits[i]))),
+        Some(i) => Err(MarketError::input(format!(
+            "{what} {i} is {}; give numbers >= 0, infinity for never",
+            bits[i]
+        ))),
         None => Ok(()),
     }
 }
@@ -156,7 +163,11 @@ mod tests {
         for t in 1..=last {
             let h = schedule.at(t).unwrap();
             let pi = exp2(bits(t));
-            assert!((survival * h - pi).abs() < 1e-13, "{schedule:?} {t}: {} {pi}", survival * h);
+            assert!(
+                (survival * h - pi).abs() < 1e-13,
+                "{schedule:?} {t}: {} {pi}",
+                survival * h
+            );
             survival *= 1.0 - h;
             spent += pi;
             assert!((survival - (1.0 - spent)).abs() < 1e-12);

@@ -2,7 +2,7 @@
 //!
 //! A levy at hazard h with a rank-one kernel of total R leaves trader j's definition the share
 //! `1 - h (R - rho_j) = (1 - h R) (1 + rho_j x)`, `x = h / (1 - h R)`. The logarithm of the second factor is a power series in
-//! rho_j, so sums of powers of x serve all traders at once.
+//! `rho_j`, so sums of powers of x serve all traders at once.
 
 use crate::scaled::Scaled;
 use serde::{Deserialize, Serialize};
@@ -42,8 +42,10 @@ impl Stays {
 
     pub fn push(&mut self, levy: Levied) {
         let keep = keep(levy);
-        let (last_kept, mut powers) =
-            (self.kept.last().copied().unwrap_or(Scaled::ONE), self.powers.last().copied().unwrap_or_default());
+        let (last_kept, mut powers) = (
+            self.kept.last().copied().unwrap_or(Scaled::ONE),
+            self.powers.last().copied().unwrap_or_default(),
+        );
         self.levied.push(levy);
         if keep == 0.0 {
             self.wiped = self.levied.len();
@@ -58,7 +60,8 @@ impl Stays {
                 *sum += power;
             }
             self.kept.push(last_kept * keep);
-            self.logs.push(self.logs.last().copied().unwrap_or(0.0) + (-levy.hazard * levy.total).ln_1p());
+            self.logs
+                .push(self.logs.last().copied().unwrap_or(0.0) + (-levy.hazard * levy.total).ln_1p());
         }
         self.powers.push(powers);
     }
@@ -115,7 +118,10 @@ impl Stays {
             return factors.fold(Scaled::ONE, |product, f| product * f);
         }
         let zero = [0.0; TERMS];
-        let (from, to) = (if since == 0 { &zero } else { &self.powers[since - 1] }, &self.powers[self.len() - 1]);
+        let (from, to) = (
+            if since == 0 { &zero } else { &self.powers[since - 1] },
+            &self.powers[self.len() - 1],
+        );
         let (mut log, mut power) = (0.0, -1.0);
         for (order, (a, b)) in from.iter().zip(to).enumerate() {
             power *= -rho;
@@ -151,7 +157,10 @@ mod tests {
                 assert!((ratio - 1.0).abs() < 1e-12, "{since} {rho} {ratio}");
             }
         }
-        stays.push(Levied { hazard: 1.0, total: 1.0 });
+        stays.push(Levied {
+            hazard: 1.0,
+            total: 1.0,
+        });
         assert!(stays.kept(3).is_zero());
         assert_eq!(stays.stayed(1999, 0.25).to_f64(), 0.25);
     }

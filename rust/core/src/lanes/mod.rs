@@ -10,9 +10,9 @@ pub mod prefetch;
 pub mod vector;
 
 use crate::real::{Real, pow2};
+use prefetch::prefetch;
 use pulp::{Arch, Simd, WithSimd};
 use std::sync::LazyLock;
-use prefetch::prefetch;
 use vector::Vector;
 
 const LANES: usize = 32;
@@ -56,11 +56,19 @@ pub struct Extent {
 }
 
 impl Extent {
-    const ONES: Self = Self { least: 1.0, zero: false, valid: true };
+    const ONES: Self = Self {
+        least: 1.0,
+        zero: false,
+        valid: true,
+    };
 
     fn and(self, other: Self) -> Self {
         let Self { least, zero, valid } = other;
-        Self { least: self.least.min(least), zero: self.zero | zero, valid: self.valid & valid }
+        Self {
+            least: self.least.min(least),
+            zero: self.zero | zero,
+            valid: self.valid & valid,
+        }
     }
 }
 
@@ -138,7 +146,8 @@ fn accumulate<F: Real, S: Simd>(
     term: impl Fn(&mut F, F) -> F,
 ) -> f64 {
     let runs = a.chunks_mut(RUN).zip(b.chunks(RUN));
-    runs.map(|(a, b)| accumulate_run(s, a, b, &vector_term, &term)).fold(0.0, |total, sum| total + sum)
+    runs.map(|(a, b)| accumulate_run(s, a, b, &vector_term, &term))
+        .fold(0.0, |total, sum| total + sum)
 }
 
 /// The same over what is only read.
@@ -331,7 +340,10 @@ fn fold<F: Real, S: Simd>(
     }
     let held = [step(held[0], held[1])];
     let lanes: &[F] = bytemuck::cast_slice(&held);
-    lanes.iter().chain(rest).fold(start.to_f64(), |a, x| last(a, x.to_f64()))
+    lanes
+        .iter()
+        .chain(rest)
+        .fold(start.to_f64(), |a, x| last(a, x.to_f64()))
 }
 
 #[inline(always)]
@@ -390,8 +402,16 @@ fn extent_run<F: Real, S: Simd>(s: S, row: &[F], next: &[F]) -> Extent {
     let smallest = lanes.iter().chain(rest).fold(1.0, |a: f64, x| a.min(x.to_f64()));
     let lanes: &[F] = bytemuck::cast_slice(&valid);
     let valid = lanes.iter().all(|x| *x == F::ONE) && rest.iter().all(|x| *x <= most) && smallest >= 0.0;
-    let least = if smallest > 0.0 { smallest } else { least_positive(s, row).min(1.0) };
-    Extent { least, zero: smallest == 0.0, valid }
+    let least = if smallest > 0.0 {
+        smallest
+    } else {
+        least_positive(s, row).min(1.0)
+    };
+    Extent {
+        least,
+        zero: smallest == 0.0,
+        valid,
+    }
 }
 
 kernel! {
@@ -401,18 +421,16 @@ kernel! {
 
 /// Converts a row, entry by entry.
 pub fn convert<P: Real, F: Real>(source: &[P], row: &mut [F]) {
-    arch().dispatch(
-        #[inline(always)]
-        || source.iter().zip(row).for_each(|(&x, y)| *y = F::from_f64(x.to_f64())),
-    );
+    for (&x, y) in source.iter().zip(row) {
+        *y = F::from_f64(x.to_f64());
+    }
 }
 
 /// The complements to 1 of a row, in the given precision.
 pub fn complement<P: Real, F: Real>(source: &[P], row: &mut [F]) {
-    arch().dispatch(
-        #[inline(always)]
-        || source.iter().zip(row).for_each(|(&x, y)| *y = F::from_f64((P::ONE - x).to_f64())),
-    );
+    for (&x, y) in source.iter().zip(row) {
+        *y = F::from_f64((P::ONE - x).to_f64());
+    }
 }
 
 kernel! {

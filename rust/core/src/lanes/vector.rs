@@ -79,10 +79,34 @@ macro_rules! vector {
 }
 
 vector!(
-    f64, f64s, m64s, as_simd_f64s, as_mut_simd_f64s, splat_f64s, add_f64s, mul_f64s, sub_f64s, min_f64s, max_f64s,
-    less_than_or_equal_f64s, and_m64s, select_f64s
+    f64,
+    f64s,
+    m64s,
+    as_simd_f64s,
+    as_mut_simd_f64s,
+    splat_f64s,
+    add_f64s,
+    mul_f64s,
+    sub_f64s,
+    min_f64s,
+    max_f64s,
+    less_than_or_equal_f64s,
+    and_m64s,
+    select_f64s
 );
 vector!(
-    f32, f32s, m32s, as_simd_f32s, as_mut_simd_f32s, splat_f32s, add_f32s, mul_f32s, sub_f32s, min_f32s, max_f32s,
-    less_than_or_equal_f32s, and_m32s, select_f32s
+    f32,
+    f32s,
+    m32s,
+    as_simd_f32s,
+    as_mut_simd_f32s,
+    splat_f32s,
+    add_f32s,
+    mul_f32s,
+    sub_f32s,
+    min_f32s,
+    max_f32s,
+    less_than_or_equal_f32s,
+    and_m32s,
+    select_f32s
 );

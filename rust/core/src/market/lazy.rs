@@ -52,7 +52,11 @@ impl Lazy {
             });
         }
         let total = pending[0].total;
-        let rest = if total > 0.0 { inflow * (1.0 / total) } else { Scaled::ZERO };
+        let rest = if total > 0.0 {
+            inflow * (1.0 / total)
+        } else {
+            Scaled::ZERO
+        };
         stored * self.stays.kept(since) + rest * self.stays.lost(since)
     }
 

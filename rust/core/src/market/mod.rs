@@ -8,6 +8,7 @@ pub mod state;
 pub mod tax;
 
 use crate::accounts::book::{Book, TILE};
+use crate::accounts::groups::Groups;
 use crate::accounts::prior::{self, Given};
 use crate::error::{MarketError, Result};
 use crate::grue::definitions::Node;
@@ -19,7 +20,6 @@ use crate::ledger::{Entry, Open};
 use crate::real::Real;
 use crate::rounds::{Rounds, Stakes};
 use crate::scaled::Scaled;
-use crate::accounts::groups::Groups;
 use play::{Game, Played, Track};
 use state::{Accounts, Clock, Roster, State, Traders};
 use std::sync::Arc;
@@ -90,7 +90,10 @@ pub struct Run<F> {
 pub enum Regret<F> {
     Known(Vec<f64>),
     /// Log wealth ratio: exact where everybody staked everything and no tax was levied.
-    Growth { start: Box<Accounts<F>>, end: Box<Accounts<F>> },
+    Growth {
+        start: Box<Accounts<F>>,
+        end: Box<Accounts<F>>,
+    },
     /// The same of the money that no levy redefined, less what the levies took.
     Unredefined(Box<Unredefined<F>>),
     /// (trader, bits) of those that were ever awake.
@@ -123,7 +126,12 @@ impl<F: Real> Regret<F> {
                 bits
             }
             Self::Unredefined(held) => {
-                let Unredefined { start, end, roster, stays } = &**held;
+                let Unredefined {
+                    start,
+                    end,
+                    roster,
+                    stays,
+                } = &**held;
                 let (before, after) = (start.standing(), end.standing());
                 let mut bits = vec![0.0; traders];
                 growth(start, end, before, after, &mut bits);
@@ -140,15 +148,19 @@ impl<F: Real> Regret<F> {
 fn growth<F: Real>(start: &Accounts<F>, end: &Accounts<F>, before: &Book<F>, after: &Book<F>, bits: &mut [f64]) {
     let unit = (start.total / end.total).log2();
     let tiles = bits.chunks_mut(TILE).enumerate().collect();
-    crate::threads::map(tiles, || (), |(), (t, bits): (usize, &mut [f64])| {
-        let (a, b) = (before.tile(t), after.tile(t));
-        for (i, sum) in bits.iter_mut().enumerate() {
-            let before = a.value(i);
-            if !before.is_zero() {
-                *sum += (b.value(i) / before).log2() + unit;
+    crate::threads::map(
+        tiles,
+        || (),
+        |(), (t, bits): (usize, &mut [f64])| {
+            let (a, b) = (before.tile(t), after.tile(t));
+            for (i, sum) in bits.iter_mut().enumerate() {
+                let before = a.value(i);
+                if !before.is_zero() {
+                    *sum += (b.value(i) / before).log2() + unit;
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 impl<F: Real> Market<F> {
@@ -159,13 +171,22 @@ impl<F: Real> Market<F> {
             return Err(MarketError::input("every prior share is 0; give some trader a share"));
         }
         if config.outcomes < 2 {
-            return Err(MarketError::input(format!("{} outcomes; a question has 2 or more", config.outcomes)));
+            return Err(MarketError::input(format!(
+                "{} outcomes; a question has 2 or more",
+                config.outcomes
+            )));
         }
         if !(config.fraction > 0.0 && config.fraction <= 1.0) {
-            return Err(MarketError::input(format!("Kelly fraction {} is not in (0, 1]", config.fraction)));
+            return Err(MarketError::input(format!(
+                "Kelly fraction {} is not in (0, 1]",
+                config.fraction
+            )));
         }
         let (rho, over) = match &config.tax {
-            Some(Tax { kernel: Kernel::WithinGroups, .. }) => divide_by_group(&book, &config.groups),
+            Some(Tax {
+                kernel: Kernel::WithinGroups,
+                ..
+            }) => divide_by_group(&book, &config.groups),
             _ => (book, Vec::new()),
         };
         let traders = Traders {
@@ -193,13 +214,25 @@ impl<F: Real> Market<F> {
             open: None,
             lazy: None,
         };
-        Self { traders, state, entries: Vec::new(), nodes: Vec::new(), spare: Spare(None) }
+        Self {
+            traders,
+            state,
+            entries: Vec::new(),
+            nodes: Vec::new(),
+            spare: Spare(None),
+        }
     }
 
     /// A market put together from its saved parts.
     #[must_use]
     pub fn from_parts(traders: Arc<Traders<F>>, state: State<F>, entries: Vec<Entry>, nodes: Vec<Node>) -> Self {
-        Self { traders, state, entries, nodes, spare: Spare(None) }
+        Self {
+            traders,
+            state,
+            entries,
+            nodes,
+            spare: Spare(None),
+        }
     }
 
     /// The same traders with their prior, before anything has happened.
@@ -216,7 +249,9 @@ impl<F: Real> Market<F> {
         }
         let late = &self.traders.entrants[self.state.roster.entered..];
         if let Some((_, j)) = late.iter().find(|(_, j)| shares[*j as usize] != 0.0) {
-            return Err(MarketError::input(format!("trader {j} has not entered yet; its share must be 0")));
+            return Err(MarketError::input(format!(
+                "trader {j} has not entered yet; its share must be 0"
+            )));
         }
         let (book, mut reserve) = prior::prior::<F>(Given::Shares(shares), false)?;
         let waiting: f64 = late.iter().map(|&(_, j)| self.traders.share(j as usize).to_f64()).sum();
@@ -342,7 +377,10 @@ impl<F: Real> Market<F> {
             hazard += (1.0 - hazard) * tax.hazard(index, None)?;
         }
         // a levy on several episodes at once, the first of all among them, redefines from episode 1 on
-        Ok((hazard > 0.0).then_some(Due { clock: first.max(1), hazard }))
+        Ok((hazard > 0.0).then_some(Due {
+            clock: first.max(1),
+            hazard,
+        }))
     }
 
     fn enter(&mut self, episode: u64) {
@@ -371,7 +409,11 @@ impl<F: Real> Market<F> {
             let stayed: Vec<_> = (0..old.len())
                 .map(|j| {
                     let all = accounts.wealth.value(j);
-                    if all.is_zero() { 1.0 } else { (old.value(j) / all).to_f64().min(1.0) }
+                    if all.is_zero() {
+                        1.0
+                    } else {
+                        (old.value(j) / all).to_f64().min(1.0)
+                    }
                 })
                 .collect();
             self.state.provenance.close_stage(stage, &stayed);
@@ -448,7 +490,9 @@ impl<F: Real> Market<F> {
         let first = self.state.clock.rounds;
         let traders = Arc::clone(&self.traders);
         let game = self.game(rounds, first, interrupt);
-        let Self { state, nodes, spare, .. } = self;
+        let Self {
+            state, nodes, spare, ..
+        } = self;
         let solvent = regret && game.everything && !state.accounts.bankruptcies;
         let stays = if solvent && traders.taxes_rounds() {
             traders.stays(&state.roster, state.clock.landmark, first, rounds.rounds)?
@@ -469,10 +513,18 @@ impl<F: Real> Market<F> {
         state.clock.rounds += rounds.rounds as u64;
         let end = state.accounts.clone();
         let regret = match (start, stays, track) {
-            (Some(start), None, _) => Regret::Growth { start: Box::new(start), end: Box::new(end) },
+            (Some(start), None, _) => Regret::Growth {
+                start: Box::new(start),
+                end: Box::new(end),
+            },
             (Some(start), Some(stays), _) => {
                 let roster = state.roster.clone();
-                Regret::Unredefined(Box::new(Unredefined { start, end, roster, stays }))
+                Regret::Unredefined(Box::new(Unredefined {
+                    start,
+                    end,
+                    roster,
+                    stays,
+                }))
             }
             (None, _, Some(track)) => {
                 let mut bits = vec![0.0; rounds.traders];
@@ -496,7 +548,14 @@ impl<F: Real> Market<F> {
         let fraction = self.traders.fraction;
         let everything = fraction == 1.0 && matches!(rounds.stakes, Stakes::All);
         let flows = everything && !self.traders.taxes_rounds();
-        Game { rounds, fraction, everything, flows, first, interrupt }
+        Game {
+            rounds,
+            fraction,
+            everything,
+            flows,
+            first,
+            interrupt,
+        }
     }
 
     /// Plays E episodes in parallel from the same slow wealth; then everyone's slow wealth becomes the mean of what its
@@ -536,11 +595,22 @@ impl<F: Real> Market<F> {
         interrupt: Interrupt<'_>,
     ) -> Result<Run<F>> {
         if let [rounds] = episodes {
-            let when = When { stage, new_episode: true };
-            return self.try_run(rounds, when, regret, interrupt).map_err(|error| error.in_episode(0));
+            let when = When {
+                stage,
+                new_episode: true,
+            };
+            return self
+                .try_run(rounds, when, regret, interrupt)
+                .map_err(|error| error.in_episode(0));
         }
         let count = episodes.len();
-        self.begin(When { stage, new_episode: true }, count as u64)?;
+        self.begin(
+            When {
+                stage,
+                new_episode: true,
+            },
+            count as u64,
+        )?;
         self.settle_lazy();
         let first = self.state.clock.rounds;
         let traders = Arc::clone(&self.traders);
@@ -552,7 +622,10 @@ impl<F: Real> Market<F> {
             let game = self.game(rounds, self.state.clock.rounds, interrupt);
             let Self { state, nodes, .. } = &mut *self;
             // histories do not move inside the episode: they move with the slow wealth
-            let mut fast = Accounts { histories: None, ..slow.clone() };
+            let mut fast = Accounts {
+                histories: None,
+                ..slow.clone()
+            };
             let by_growth = game.flows && !slow.bankruptcies;
             let mut track = (regret && !by_growth).then(|| Track::new(rounds.traders, !game.everything));
             let taxman = Taxman {
@@ -563,7 +636,9 @@ impl<F: Real> Market<F> {
                 landmark: &mut state.clock.landmark,
                 money: None,
             };
-            let part = game.play(&mut fast, &state.roster, taxman, track.as_mut(), None).map_err(|err| err.in_episode(e))?;
+            let part = game
+                .play(&mut fast, &state.roster, taxman, track.as_mut(), None)
+                .map_err(|err| err.in_episode(e))?;
             played.prices.extend(part.prices);
             played.losses.extend(part.losses);
             state.clock.rounds += rounds.rounds as u64;
@@ -578,14 +653,24 @@ impl<F: Real> Market<F> {
             self.forget_absent(&mut bits);
         }
         self.state.accounts = mean.finish(slow);
-        Ok(Run { played, first, regret: Regret::Known(bits) })
+        Ok(Run {
+            played,
+            first,
+            regret: Regret::Known(bits),
+        })
     }
 
     /// The prices of the next round for these forecasts, its tax included; nothing moves.
     pub fn price<P: Real>(&self, rounds: &Rounds<'_, P>) -> Result<Vec<f64>> {
         self.check(rounds)?;
         let mut copy = self.clone();
-        copy.begin(When { stage: None, new_episode: false }, 1)?;
+        copy.begin(
+            When {
+                stage: None,
+                new_episode: false,
+            },
+            1,
+        )?;
         copy.settle_lazy();
         let traders = Arc::clone(&copy.traders);
         let first = copy.state.clock.rounds;
@@ -601,7 +686,8 @@ impl<F: Real> Market<F> {
         if let Some(due) = taxman.due(first)? {
             taxman.levy(&mut state.accounts, &state.roster, due);
         }
-        self.game(rounds, first, &|| false).price(&mut state.accounts, &state.roster)
+        self.game(rounds, first, &|| false)
+            .price(&mut state.accounts, &state.roster)
     }
 }
 
@@ -614,19 +700,28 @@ fn divide_by_group<F: Real>(prior: &Book<F>, groups: &Groups) -> (Book<F>, Vec<S
     }
     let weight = |j: usize| {
         let over = over[groups.of(j)];
-        if over.is_zero() { Scaled::ZERO } else { prior.value(j) / over }
+        if over.is_zero() {
+            Scaled::ZERO
+        } else {
+            prior.value(j) / over
+        }
     };
     (Book::from_values(prior.len(), weight), over)
 }
 
 fn entrants(enters_at: &[i64], traders: usize) -> Result<Vec<(u64, u32)>> {
     if !enters_at.is_empty() && enters_at.len() != traders {
-        return Err(MarketError::shape(format!("{} entries in enters_at for {traders} traders", enters_at.len())));
+        return Err(MarketError::shape(format!(
+            "{} entries in enters_at for {traders} traders",
+            enters_at.len()
+        )));
     }
     let mut late = Vec::new();
     for (j, &episode) in enters_at.iter().enumerate() {
         let episode = u64::try_from(episode).map_err(|_| {
-            MarketError::input(format!("trader {j}: enters_at {episode} is negative; 0 enters at the start"))
+            MarketError::input(format!(
+                "trader {j}: enters_at {episode} is negative; 0 enters at the start"
+            ))
         })?;
         if episode > 0 {
             late.push((episode, j as u32));
@@ -671,7 +766,10 @@ impl<F: Real> Mean<F> {
     }
 
     fn finish(mut self, slow: Accounts<F>) -> Accounts<F> {
-        for book in [Some(&mut self.wealth), self.unredefined.as_mut()].into_iter().flatten() {
+        for book in [Some(&mut self.wealth), self.unredefined.as_mut()]
+            .into_iter()
+            .flatten()
+        {
             book.tiles_mut().for_each(|mut tile| tile.normalise());
         }
         let histories = slow.histories.map(|mut histories| {
@@ -679,7 +777,11 @@ impl<F: Real> Mean<F> {
             for (t, mut tile) in moved.scores.tiles_mut().enumerate() {
                 tile.assign(|score, i| {
                     let before = slow.wealth.value(t * TILE + i);
-                    if before.is_zero() { score } else { score * (self.wealth.value(t * TILE + i) / before) }
+                    if before.is_zero() {
+                        score
+                    } else {
+                        score * (self.wealth.value(t * TILE + i) / before)
+                    }
                 });
             }
             histories

@@ -41,13 +41,20 @@ impl<F: Real> Track<F> {
     #[must_use]
     pub fn new(traders: usize, sleepers: bool) -> Self {
         let ones = || Book::from_values(traders, |_| Scaled::ONE);
-        Self { likelihoods: ones(), prices: sleepers.then(ones), log2_prices: 0.0 }
+        Self {
+            likelihoods: ones(),
+            prices: sleepers.then(ones),
+            log2_prices: 0.0,
+        }
     }
 
     /// Adds each trader's regret in bits to `regret`.
     pub fn add_to(&self, regret: &mut [f64]) {
         for (i, sum) in regret.iter_mut().enumerate() {
-            let prices = self.prices.as_ref().map_or(self.log2_prices, |book| book.value(i).log2());
+            let prices = self
+                .prices
+                .as_ref()
+                .map_or(self.log2_prices, |book| book.value(i).log2());
             *sum += self.likelihoods.value(i).log2() - prices;
         }
     }
@@ -75,7 +82,12 @@ struct Scratch<F> {
 impl<F: Real> Scratch<F> {
     fn new(traders: usize) -> Self {
         let n = traders.min(TILE);
-        Self { row: vec![F::ZERO; n], weighted: vec![F::ZERO; n], sums: vec![F::ZERO; n], ones: vec![1.0; n] }
+        Self {
+            row: vec![F::ZERO; n],
+            weighted: vec![F::ZERO; n],
+            sums: vec![F::ZERO; n],
+            ones: vec![1.0; n],
+        }
     }
 }
 
@@ -130,8 +142,16 @@ impl<F: Real> Task<'_, F> {
     fn measure<P: Real>(&self, game: &Game<'_, P>, t: usize, scratch: &mut Scratch<F>, sums: &mut Vec<Scaled>) -> bool {
         let (rounds, range) = (game.rounds, self.range());
         let n = range.len();
-        let stakes = if game.everything { None } else { Some(stakes_of(rounds, t, &range, &scratch.ones)) };
-        let (row, weighted, totals) = (&mut scratch.row[..n], &mut scratch.weighted[..n], &mut scratch.sums[..n]);
+        let stakes = if game.everything {
+            None
+        } else {
+            Some(stakes_of(rounds, t, &range, &scratch.ones))
+        };
+        let (row, weighted, totals) = (
+            &mut scratch.row[..n],
+            &mut scratch.weighted[..n],
+            &mut scratch.sums[..n],
+        );
         totals.fill(F::ZERO);
         for k in 0..rounds.width() {
             let (given, extent) = rounds.load(t, k, range.clone(), game.next(), row);
@@ -151,7 +171,11 @@ impl<F: Real> Task<'_, F> {
         if let Some(stakes) = stakes {
             row.fill(F::ONE);
             let staked = lanes::weigh(row, weighted, stakes, game.fraction);
-            sums.push(self.wealth.as_ref().dot(staked, |i| Scaled::new(game.stake(Some(stakes), i), 0)));
+            sums.push(
+                self.wealth
+                    .as_ref()
+                    .dot(staked, |i| Scaled::new(game.stake(Some(stakes), i), 0)),
+            );
         }
         // an f32 book's sums are too coarse to condemn f64 forecasts
         let near = rounds.layout != Layout::Full || lanes::near_one(totals, P::SUM_TOLERANCE);
@@ -170,18 +194,16 @@ impl<F: Real> Task<'_, F> {
         let (rounds, range) = (game.rounds, self.range());
         let x = rounds.outcome(t);
         let exact = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
-        let (row, extent, sum) = match rounds.in_place(t, x, range.clone(), game.next()) {
-            Some((row, next)) => {
-                let (sum, extent) = self.wealth.check_and_multiply(row, next, exact).ok()?;
-                (row, extent, sum)
+        let in_place = rounds.in_place(t, x, range.clone(), game.next());
+        let (row, extent, sum) = if let Some((row, next)) = in_place {
+            let (sum, extent) = self.wealth.check_and_multiply(row, next, exact).ok()?;
+            (row, extent, sum)
+        } else {
+            let (row, extent) = rounds.load(t, x, range.clone(), game.next(), &mut scratch.row[..range.len()]);
+            if !extent.valid {
+                return None;
             }
-            None => {
-                let (row, extent) = rounds.load(t, x, range.clone(), game.next(), &mut scratch.row[..range.len()]);
-                if !extent.valid {
-                    return None;
-                }
-                (row, extent, self.wealth.multiply(row, extent.least, exact))
-            }
+            (row, extent, self.wealth.multiply(row, extent.least, exact))
         };
         if let Some(old) = &mut self.unredefined {
             match levy.and_then(Levy::as_one_map) {
@@ -196,7 +218,13 @@ impl<F: Real> Task<'_, F> {
     }
 
     /// Settles round t at `price` for traders who stake fractions; returns the new sum of wealth.
-    fn settle_part<P: Real>(&mut self, game: &Game<'_, P>, t: usize, price: Scaled, scratch: &mut Scratch<F>) -> Scaled {
+    fn settle_part<P: Real>(
+        &mut self,
+        game: &Game<'_, P>,
+        t: usize,
+        price: Scaled,
+        scratch: &mut Scratch<F>,
+    ) -> Scaled {
         let (rounds, range) = (game.rounds, self.range());
         let (x, n) = (rounds.outcome(t), range.len());
         let stakes = stakes_of(rounds, t, &range, &scratch.ones);
@@ -211,14 +239,21 @@ impl<F: Real> Task<'_, F> {
             }
             likelihoods.multiply(factors, extent.least, |i| if asleep(i) { Scaled::ONE } else { at(i) });
             let paid = F::from_f64(price.to_f64());
-            factors.iter_mut().enumerate().for_each(|(i, f)| *f = if asleep(i) { F::ONE } else { paid });
+            factors
+                .iter_mut()
+                .enumerate()
+                .for_each(|(i, f)| *f = if asleep(i) { F::ONE } else { paid });
             prices.multiply(factors, price.to_f64(), |i| if asleep(i) { Scaled::ONE } else { price });
         }
         let (given, extent) = rounds.load(t, x, range.clone(), game.next(), row);
         lanes::settle(given, factors, stakes, game.fraction, price.to_f64());
         // who stakes all is left its likelihood, who does not at least 2^-53 of the price
         let held = extent.least.min(price.to_f64() * pow2(-53)) >= F::LIMIT;
-        let least = if plain && held { lanes::extremes(factors).1.min(1.0) } else { 0.0 };
+        let least = if plain && held {
+            lanes::extremes(factors).1.min(1.0)
+        } else {
+            0.0
+        };
         self.multiply(factors, least, |i| {
             let b = stakes[i] * game.fraction;
             at(i) * b + price * (1.0 - b)
@@ -351,7 +386,11 @@ impl<P: Real> Game<'_, P> {
 
     /// The first invalid forecast among the tiles' results, as an error.
     fn check<R>(&self, parts: &[std::result::Result<R, usize>], n: usize) -> Result<()> {
-        let bad = parts.iter().enumerate().filter_map(|(tile, p)| p.as_ref().err().map(|&t| (t, tile))).min();
+        let bad = parts
+            .iter()
+            .enumerate()
+            .filter_map(|(tile, p)| p.as_ref().err().map(|&t| (t, tile)))
+            .min();
         let Some((t, tile)) = bad else { return Ok(()) };
         let fault = self.rounds.fault(t, tile * TILE..((tile + 1) * TILE).min(n));
         Err(fault.unwrap_or_else(|| MarketError::input(format!("round {t}: a forecast is not valid"))))
@@ -362,8 +401,16 @@ impl<P: Real> Game<'_, P> {
         let price = sums[self.rounds.outcome(t)] / stake;
         if price.is_zero() {
             let known = self.rounds.layout != Layout::Likelihood;
-            let outcome = if known { self.rounds.happened[t].to_string() } else { "(by likelihoods)".to_owned() };
-            return Err(MarketError::Impossible { episode: None, round: t as u64, outcome });
+            let outcome = if known {
+                self.rounds.happened[t].to_string()
+            } else {
+                "(by likelihoods)".to_owned()
+            };
+            return Err(MarketError::Impossible {
+                episode: None,
+                round: t as u64,
+                outcome,
+            });
         }
         played.prices.extend(sums.iter().map(|&s| (s / stake).to_f64()));
         played.losses.push(-price.log2());
@@ -383,13 +430,19 @@ impl<P: Real> Game<'_, P> {
         let n = self.rounds.traders;
         let due = taxman.due(self.first + t as u64)?;
         let levy = taxman.prepare(accounts, roster, due);
-        let measured = if self.everything && self.rounds.width() == 1 { 0 } else { self.rounds.width() };
+        let measured = if self.everything && self.rounds.width() == 1 {
+            0
+        } else {
+            self.rounds.width()
+        };
         let by_tile = if self.everything { taxman.groups_by_tile() } else { None };
         let parts = threads::map(
             tasks(accounts, track.as_deref_mut(), &roster.rho),
             || Scratch::new(n),
             |scratch, mut task| {
-                let given_back = levy.as_ref().map_or(Scaled::ZERO, |l| task.tax(l, self.everything, scratch));
+                let given_back = levy
+                    .as_ref()
+                    .map_or(Scaled::ZERO, |l| task.tax(l, self.everything, scratch));
                 let mut sums = Vec::with_capacity(measured + 1);
                 if measured > 0 && !task.measure(self, t, scratch, &mut sums) {
                     return Err(t);
@@ -401,13 +454,25 @@ impl<P: Real> Game<'_, P> {
                     zero = zeros;
                 }
                 let money = by_tile.map(|g| g.tile_money(task.tile, task.wealth.as_ref(), task.rho));
-                Ok(Part { sums, zero, given_back, money })
+                Ok(Part {
+                    sums,
+                    zero,
+                    given_back,
+                    money,
+                })
             },
         );
         self.check(&parts, n)?;
         let parts: Vec<_> = parts.into_iter().flatten().collect();
-        taxman.collect(levy.as_ref(), accounts, roster, Scaled::sum(parts.iter().map(|p| p.given_back)));
-        let sums: Vec<_> = (0..=measured).map(|k| Scaled::sum(parts.iter().map(|p| p.sums[k]))).collect();
+        taxman.collect(
+            levy.as_ref(),
+            accounts,
+            roster,
+            Scaled::sum(parts.iter().map(|p| p.given_back)),
+        );
+        let sums: Vec<_> = (0..=measured)
+            .map(|k| Scaled::sum(parts.iter().map(|p| p.sums[k])))
+            .collect();
         let log2_price = if self.everything {
             accounts.bankruptcies |= parts.iter().any(|p| p.zero);
             let total = sums[measured];
@@ -442,7 +507,9 @@ impl<P: Real> Game<'_, P> {
     #[allow(clippy::cast_precision_loss)]
     fn record_asleep(&self, played: &mut Played) {
         let outcomes = self.rounds.outcomes as f64;
-        played.prices.extend(std::iter::repeat_n(1.0 / outcomes, self.rounds.width()));
+        played
+            .prices
+            .extend(std::iter::repeat_n(1.0 / outcomes, self.rounds.width()));
         played.losses.push(outcomes.log2());
     }
 
@@ -451,7 +518,13 @@ impl<P: Real> Game<'_, P> {
         let x = self.rounds.outcome(t);
         let awake = |j: usize| self.rounds.stakes(t).is_none_or(|b| b[j] > 0.0);
         for (tile, mut book) in track.likelihoods.tiles_mut().enumerate() {
-            let at = |j: usize| if awake(j) { Scaled::new(self.rounds.at(t, x, j), 0) } else { Scaled::ONE };
+            let at = |j: usize| {
+                if awake(j) {
+                    Scaled::new(self.rounds.at(t, x, j), 0)
+                } else {
+                    Scaled::ONE
+                }
+            };
             book.assign(|old, i| old * at(tile * TILE + i));
         }
         for (tile, mut book) in track.prices.iter_mut().flat_map(Book::tiles_mut).enumerate() {
@@ -485,7 +558,11 @@ impl<P: Real> Game<'_, P> {
             || Scratch::new(n),
             |scratch, task| {
                 let mut sums = Vec::new();
-                if task.measure(self, 0, scratch, &mut sums) { Ok(sums) } else { Err(0) }
+                if task.measure(self, 0, scratch, &mut sums) {
+                    Ok(sums)
+                } else {
+                    Err(0)
+                }
             },
         );
         self.check(&parts, n)?;
@@ -495,6 +572,14 @@ impl<P: Real> Game<'_, P> {
         let stake = if self.everything { accounts.total } else { sum(width) };
         #[allow(clippy::cast_precision_loss)]
         let uniform = 1.0 / width as f64;
-        Ok((0..width).map(|k| if stake.is_zero() { uniform } else { (sum(k) / stake).to_f64() }).collect())
+        Ok((0..width)
+            .map(|k| {
+                if stake.is_zero() {
+                    uniform
+                } else {
+                    (sum(k) / stake).to_f64()
+                }
+            })
+            .collect())
     }
 }

@@ -24,7 +24,10 @@ pub struct Definition {
 impl<F: Real> State<F> {
     /// Trader j's wealth, in the book's units.
     pub fn wealth(&self, j: usize) -> Scaled {
-        self.lazy.as_ref().map_or_else(|| self.accounts.wealth.value(j), |lazy| lazy.wealth(&self.accounts, &self.roster, j))
+        self.lazy.as_ref().map_or_else(
+            || self.accounts.wealth.value(j),
+            |lazy| lazy.wealth(&self.accounts, &self.roster, j),
+        )
     }
 
     /// The share of trader j's money that stood unredefined since the present stage began.
@@ -89,7 +92,9 @@ impl<F: Real> Market<F> {
     #[must_use]
     pub fn wealth(&self) -> Vec<f64> {
         let unit = self.state.accounts.share_unit(self.reserve());
-        (0..self.len()).map(|j| (self.state.wealth(j) * unit).to_f64()).collect()
+        (0..self.len())
+            .map(|j| (self.state.wealth(j) * unit).to_f64())
+            .collect()
     }
 
     /// Its log2; minus infinity for who holds nothing.
@@ -122,7 +127,10 @@ impl<F: Real> Market<F> {
         let stayed: Vec<_> = (0..self.len()).map(|j| state.stayed(j)).collect();
         let name = |stage: u32| state.clock.names.get(stage as usize).cloned();
         let shares = state.provenance.shares(state.clock.stage, &stayed);
-        shares.into_iter().map(|(stage, shares)| (name(stage), shares)).collect()
+        shares
+            .into_iter()
+            .map(|(stage, shares)| (name(stage), shares))
+            .collect()
     }
 
     /// The most probable histories of the `top` richest traders.
@@ -134,7 +142,12 @@ impl<F: Real> Market<F> {
         richest.retain(|(w, _)| !w.is_zero());
         richest.sort_by(|a, b| b.0.partial_cmp(&a.0).expect("ordered").then(a.1.cmp(&b.1)));
         richest.truncate(top);
-        Some(richest.into_iter().map(|(_, j)| self.definition(histories, j, unit)).collect())
+        Some(
+            richest
+                .into_iter()
+                .map(|(_, j)| self.definition(histories, j, unit))
+                .collect(),
+        )
     }
 
     fn definition(&self, histories: &Histories<F>, j: usize, unit: Scaled) -> Definition {
@@ -155,7 +168,12 @@ impl<F: Real> Market<F> {
         fn book<F: Real>(book: &Arc<crate::accounts::book::Book<F>>) -> usize {
             book.bytes()
         }
-        let Accounts { wealth, unredefined, histories, .. } = &self.state.accounts;
+        let Accounts {
+            wealth,
+            unredefined,
+            histories,
+            ..
+        } = &self.state.accounts;
         let Roster { rho, .. } = &self.state.roster;
         let mut bytes = book(wealth) + book(&self.traders.rho);
         if !Arc::ptr_eq(rho, &self.traders.rho) {
@@ -164,7 +182,18 @@ impl<F: Real> Market<F> {
         bytes += unredefined.as_ref().map_or(0, book);
         bytes += histories.as_ref().map_or(0, |h| h.scores.bytes() + h.last.len() * 12);
         bytes += self.traders.groups.ids.len() * 4 + self.traders.entrants.len() * 16;
-        bytes += self.state.lazy.as_deref().map_or(0, |lazy: &Lazy| lazy.touched.len() * 4);
-        bytes + self.state.provenance.columns().iter().map(|c| c.shares.len() * 8).sum::<usize>()
+        bytes += self
+            .state
+            .lazy
+            .as_deref()
+            .map_or(0, |lazy: &Lazy| lazy.touched.len() * 4);
+        bytes
+            + self
+                .state
+                .provenance
+                .columns()
+                .iter()
+                .map(|c| c.shares.len() * 8)
+                .sum::<usize>()
     }
 }

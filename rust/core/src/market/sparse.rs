@@ -37,7 +37,11 @@ impl<P: Real> SparseRounds<'_, P> {
     }
 
     fn width(&self) -> usize {
-        if self.layout == Layout::Likelihood { 1 } else { self.outcomes }
+        if self.layout == Layout::Likelihood {
+            1
+        } else {
+            self.outcomes
+        }
     }
 
     fn entries(&self, t: usize) -> std::ops::Range<usize> {
@@ -53,7 +57,11 @@ impl<P: Real> SparseRounds<'_, P> {
     }
 
     fn outcome(&self, t: usize) -> usize {
-        if self.layout == Layout::Likelihood { 0 } else { self.happened[t] as usize }
+        if self.layout == Layout::Likelihood {
+            0
+        } else {
+            self.happened[t] as usize
+        }
     }
 
     /// Checks everything, so that nothing but an impossible outcome can stop the play.
@@ -61,7 +69,9 @@ impl<P: Real> SparseRounds<'_, P> {
         let rounds = self.rounds();
         let starts = self.starts;
         if starts.first() != Some(&0) || starts.windows(2).any(|w| w[1] < w[0]) {
-            return Err(MarketError::input("sparse rounds: indptr must rise from 0 and have one entry more than rounds"));
+            return Err(MarketError::input(
+                "sparse rounds: indptr must rise from 0 and have one entry more than rounds",
+            ));
         }
         let entries = self.traders.len();
         let per_entry = if self.layout == Layout::Full { self.outcomes } else { 1 };
@@ -73,10 +83,16 @@ impl<P: Real> SparseRounds<'_, P> {
             )));
         }
         if !(self.stakes.is_empty() || self.stakes.len() == entries) {
-            return Err(MarketError::shape(format!("{} stakes for {entries} entries", self.stakes.len())));
+            return Err(MarketError::shape(format!(
+                "{} stakes for {entries} entries",
+                self.stakes.len()
+            )));
         }
         if self.layout != Layout::Likelihood && self.happened.len() != rounds {
-            return Err(MarketError::shape(format!("{} outcomes for {rounds} rounds", self.happened.len())));
+            return Err(MarketError::shape(format!(
+                "{} outcomes for {rounds} rounds",
+                self.happened.len()
+            )));
         }
         let mut seen = Vec::new();
         for t in 0..rounds {
@@ -90,11 +106,20 @@ impl<P: Real> SparseRounds<'_, P> {
             seen.clear();
             seen.extend_from_slice(&self.traders[self.entries(t)]);
             seen.sort_unstable();
-            if let Some(w) = seen.windows(2).find(|w| w[0] == w[1]) {
-                return Err(MarketError::input(format!("round {t}: trader {} stands there twice", w[0])));
+            if let Some(&[twice, _]) = seen.windows(2).find(|w| w[0] == w[1]) {
+                return Err(MarketError::input(format!(
+                    "round {t}: trader {twice} stands there twice"
+                )));
             }
-            if let Some(j) = [seen.first(), seen.last()].into_iter().flatten().find(|j| !(0..traders as i64).contains(j)) {
-                return Err(MarketError::input(format!("round {t}: trader {j} is not one of 0..{}", traders - 1)));
+            if let Some(j) = [seen.first(), seen.last()]
+                .into_iter()
+                .flatten()
+                .find(|j| !(0..traders as i64).contains(j))
+            {
+                return Err(MarketError::input(format!(
+                    "round {t}: trader {j} is not one of 0..{}",
+                    traders - 1
+                )));
             }
             for e in self.entries(t) {
                 self.check_entry(t, e)?;
@@ -110,19 +135,25 @@ impl<P: Real> SparseRounds<'_, P> {
             let p = self.at(e, k);
             sum += p;
             if !(p >= 0.0 && p <= 1.0 + P::SUM_TOLERANCE) {
-                let given = if self.layout == Layout::Binary { self.at(e, 1) } else { p };
+                let given = if self.layout == Layout::Binary {
+                    self.at(e, 1)
+                } else {
+                    p
+                };
                 return Err(MarketError::input(format!(
                     "round {t}, trader {j}: {given} is not a probability; give finite numbers in [0, 1]"
                 )));
             }
         }
         if self.layout == Layout::Full && (sum - 1.0).abs() > P::SUM_TOLERANCE {
-            return Err(MarketError::input(format!("round {t}, trader {j}: the forecast sums to {sum}, not to 1")));
+            return Err(MarketError::input(format!(
+                "round {t}, trader {j}: the forecast sums to {sum}, not to 1"
+            )));
         }
         match self.stakes.get(e) {
-            Some(b) if !(0.0..=1.0).contains(b) => {
-                Err(MarketError::input(format!("round {t}, trader {j}: stake {b} is not in [0, 1]")))
-            }
+            Some(b) if !(0.0..=1.0).contains(b) => Err(MarketError::input(format!(
+                "round {t}, trader {j}: stake {b} is not in [0, 1]"
+            ))),
             _ => Ok(()),
         }
     }
@@ -157,9 +188,18 @@ struct Before {
 
 impl Before {
     fn of<F>(state: &State<F>, lazy: bool) -> Self {
-        let (levies, money) = state.lazy.as_ref().map_or((0, Vec::new()), |l| (l.stays.len(), l.money.clone()));
+        let (levies, money) = state
+            .lazy
+            .as_ref()
+            .map_or((0, Vec::new()), |l| (l.stays.len(), l.money.clone()));
         let accounts = &state.accounts;
-        Self { lazy, levies, money, unredefined: accounts.unredefined.is_some(), bankruptcies: accounts.bankruptcies }
+        Self {
+            lazy,
+            levies,
+            money,
+            unredefined: accounts.unredefined.is_some(),
+            bankruptcies: accounts.bankruptcies,
+        }
     }
 }
 
@@ -194,12 +234,21 @@ impl<F: Real> Market<F> {
         let aliased = undoable && forget_aliases(&mut saved.0, &self.state);
         let first = self.state.clock.rounds;
         let regret = regret.then(BTreeMap::new);
-        let mut player = Player { traders: &traders, rounds, undo: Vec::new(), played: Played::default(), regret };
+        let mut player = Player {
+            traders: &traders,
+            rounds,
+            undo: Vec::new(),
+            played: Played::default(),
+            regret,
+        };
         for t in 0..rounds.rounds() {
             if interrupt() {
                 return Err(MarketError::Interrupted { rounds: t as u64 });
             }
-            if let Err(error) = self.sparse_tax(first + t as u64).and_then(|()| player.round(&mut self.state, t)) {
+            if let Err(error) = self
+                .sparse_tax(first + t as u64)
+                .and_then(|()| player.round(&mut self.state, t))
+            {
                 if aliased {
                     player.roll_back(&mut self.state, before);
                     saved.0.accounts = self.state.accounts.clone();
@@ -215,13 +264,20 @@ impl<F: Real> Market<F> {
             let absent = self.traders.absent(&self.state.roster);
             bits.retain(|j, _| !absent.contains(j));
         }
-        let regret = regret.map_or(Regret::Known(Vec::new()), |bits| Regret::Awake(bits.into_iter().collect()));
+        let regret = regret.map_or(Regret::Known(Vec::new()), |bits| {
+            Regret::Awake(bits.into_iter().collect())
+        });
         Ok(Run { played, first, regret })
     }
 
     /// Makes the levies lazy from here on.
     fn be_lazy(&mut self) {
-        if self.state.lazy.as_ref().is_some_and(|lazy| lazy.stays.len() >= MOST_LEVIES) {
+        if self
+            .state
+            .lazy
+            .as_ref()
+            .is_some_and(|lazy| lazy.stays.len() >= MOST_LEVIES)
+        {
             self.settle_lazy();
         }
         let state = &mut self.state;
@@ -234,7 +290,10 @@ impl<F: Real> Market<F> {
             let unit = state.accounts.share_unit(state.roster.reserve);
             let rho = &state.roster.rho;
             let money = groups.money(&state.accounts.wealth, rho, state.accounts.total.exponent);
-            lazy.money = money.iter().map(|m| [(m.wealth * unit).to_f64(), (m.own * unit).to_f64()]).collect();
+            lazy.money = money
+                .iter()
+                .map(|m| [(m.wealth * unit).to_f64(), (m.own * unit).to_f64()])
+                .collect();
             let squares = groups.money(rho, rho, 0);
             lazy.squares = squares.iter().map(|m| m.own.to_f64()).collect();
         }
@@ -253,7 +312,9 @@ impl<F: Real> Market<F> {
             landmark: &mut state.clock.landmark,
             money: None,
         };
-        let Some(Due { clock, hazard }) = taxman.due(at)? else { return Ok(()) };
+        let Some(Due { clock, hazard }) = taxman.due(at)? else {
+            return Ok(());
+        };
         if !traders.taxes_lazily() {
             taxman.levy(&mut state.accounts, &state.roster, Due { clock, hazard });
             self.state.lazy = None;
@@ -275,7 +336,13 @@ impl<F: Real> Market<F> {
             *money = [keep * wealth + hazard * rho * all, keep * own + hazard * all * squares];
         }
         taxman.enter(&paid, &received);
-        lazy.push(Levied { hazard, total: weights.total }, traders.rho.len());
+        lazy.push(
+            Levied {
+                hazard,
+                total: weights.total,
+            },
+            traders.rho.len(),
+        );
         Ok(())
     }
 }
@@ -283,7 +350,9 @@ impl<F: Real> Market<F> {
 impl<F: Real, P: Real> Player<'_, F, P> {
     /// Plays round t.
     fn round(&mut self, state: &mut State<F>, t: usize) -> Result<()> {
-        let State { accounts, roster, lazy, .. } = state;
+        let State {
+            accounts, roster, lazy, ..
+        } = state;
         let lazy = Arc::make_mut(lazy.as_mut().expect("lazy"));
         let rounds = self.rounds;
         let awake: Vec<_> = rounds
@@ -291,14 +360,21 @@ impl<F: Real, P: Real> Player<'_, F, P> {
             .map(|entry| {
                 let trader = rounds.traders[entry] as usize;
                 let stake = rounds.stakes.get(entry).copied().unwrap_or(1.0) * self.traders.fraction;
-                Awake { entry, trader, stake, wealth: lazy.wealth(accounts, roster, trader) }
+                Awake {
+                    entry,
+                    trader,
+                    stake,
+                    wealth: lazy.wealth(accounts, roster, trader),
+                }
             })
             .filter(|a| a.stake > 0.0)
             .collect();
         let stake = Scaled::sum(awake.iter().map(|a| a.wealth * a.stake));
         if stake.is_zero() {
             let outcomes = rounds.outcomes as f64;
-            self.played.prices.extend(std::iter::repeat_n(1.0 / outcomes, rounds.width()));
+            self.played
+                .prices
+                .extend(std::iter::repeat_n(1.0 / outcomes, rounds.width()));
             self.played.losses.push(outcomes.log2());
             for a in &awake {
                 let likelihood = rounds.at(a.entry, rounds.outcome(t));
@@ -312,8 +388,16 @@ impl<F: Real, P: Real> Player<'_, F, P> {
         let price = sums[x] / stake;
         if price.is_zero() {
             let known = rounds.layout != Layout::Likelihood;
-            let outcome = if known { x.to_string() } else { "(by likelihoods)".to_owned() };
-            return Err(MarketError::Impossible { episode: None, round: t as u64, outcome });
+            let outcome = if known {
+                x.to_string()
+            } else {
+                "(by likelihoods)".to_owned()
+            };
+            return Err(MarketError::Impossible {
+                episode: None,
+                round: t as u64,
+                outcome,
+            });
         }
         self.played.prices.extend(sums.iter().map(|&s| (s / stake).to_f64()));
         self.played.losses.push(-price.log2());
@@ -322,7 +406,14 @@ impl<F: Real, P: Real> Player<'_, F, P> {
             let likelihood = Scaled::new(rounds.at(a.entry, x), 0);
             let factor = likelihood * a.stake / price + Scaled::new(1.0 - a.stake, 0);
             let next = a.wealth * factor;
-            self.settle(accounts, lazy, lazy.unredefined(accounts, roster, a.trader), a.trader, next, factor);
+            self.settle(
+                accounts,
+                lazy,
+                lazy.unredefined(accounts, roster, a.trader),
+                a.trader,
+                next,
+                factor,
+            );
             if let Some(money) = lazy.money.get_mut(self.traders.groups.of(a.trader)) {
                 let won = (next * unit).to_f64() - (a.wealth * unit).to_f64();
                 money[0] += won;

@@ -2,13 +2,13 @@
 
 use crate::accounts::book::Book;
 use crate::accounts::groups::Groups;
-use crate::grue::{Tax, Unit};
+use crate::error::Result;
 use crate::grue::definitions::Histories;
 use crate::grue::kernel::Kernel;
-use crate::error::Result;
 use crate::grue::levy::Weights;
-use crate::grue::stays::{Levied, Stays};
 use crate::grue::provenance::Provenance;
+use crate::grue::stays::{Levied, Stays};
+use crate::grue::{Tax, Unit};
 use crate::ledger::Open;
 use crate::market::lazy::Lazy;
 use crate::real::Real;
@@ -102,7 +102,12 @@ impl<F: Real> Traders<F> {
             book.tiles_mut().for_each(|mut tile| tile.normalise());
         }
         let weights = Arc::new(self.weights(&rho));
-        Roster { rho, weights, entered: 0, reserve }
+        Roster {
+            rho,
+            weights,
+            entered: 0,
+            reserve,
+        }
     }
 
     /// Those who have not entered yet.
@@ -120,20 +125,34 @@ impl<F: Real> Traders<F> {
     /// Whether a levy before a sparse round may wait until it concerns somebody.
     #[must_use]
     pub fn taxes_lazily(&self) -> bool {
-        self.taxes_rounds() && !self.definitions && matches!(&self.tax, Some(Tax { kernel: Kernel::Anything, .. }))
+        self.taxes_rounds()
+            && !self.definitions
+            && matches!(
+                &self.tax,
+                Some(Tax {
+                    kernel: Kernel::Anything,
+                    ..
+                })
+            )
     }
 
     /// Trader j's prior share of all money.
     #[must_use]
     pub fn share(&self, j: usize) -> Scaled {
         let rho = self.rho.value(j);
-        if self.over.is_empty() { rho } else { rho * self.over[self.groups.of(j)] }
+        if self.over.is_empty() {
+            rho
+        } else {
+            rho * self.over[self.groups.of(j)]
+        }
     }
 
     /// The levies before `rounds` rounds from index `first` on, where they leave something of everybody's definition and are
     /// of rank one with the same sum for all.
     pub fn stays(&self, roster: &Roster<F>, landmark: Option<f64>, first: u64, rounds: usize) -> Result<Option<Stays>> {
-        let Some(tax) = self.tax.as_ref().filter(|_| self.provenance) else { return Ok(None) };
+        let Some(tax) = self.tax.as_ref().filter(|_| self.provenance) else {
+            return Ok(None);
+        };
         let total = match tax.kernel {
             Kernel::Anything => roster.weights.total,
             Kernel::WithinGroups if self.entrants.is_empty() => 1.0,
@@ -169,12 +188,17 @@ impl<F: Real> Traders<F> {
             // each group's weights were divided by their sum; where it has any they sum to 1, but for rounding
             entered.iter_mut().filter(|sum| **sum > 0.0).for_each(|sum| *sum = 1.0);
         }
-        Weights { total: rho.sum().to_f64(), entered }
+        Weights {
+            total: rho.sum().to_f64(),
+            entered,
+        }
     }
 
     /// Lets in everyone due at `episode`: their prior mass moves from the reserve to them. Returns who, with their shares.
     pub fn enter(&self, accounts: &mut Accounts<F>, roster: &mut Roster<F>, episode: u64) -> Vec<(usize, f64)> {
-        let due = self.entrants[roster.entered..].iter().take_while(|(e, _)| *e <= episode);
+        let due = self.entrants[roster.entered..]
+            .iter()
+            .take_while(|(e, _)| *e <= episode);
         let due: Vec<_> = due.map(|&(_, j)| (j as usize, self.share(j as usize))).collect();
         if due.is_empty() {
             return Vec::new();
@@ -223,7 +247,13 @@ impl<F: Real> Accounts<F> {
             Arc::new(Book::from_values(roster.rho.len(), share))
         };
         let histories = definitions.then(|| Arc::new(Histories::new((*wealth).clone())));
-        Self { total: wealth.sum(), wealth, unredefined: None, histories, bankruptcies: false }
+        Self {
+            total: wealth.sum(),
+            wealth,
+            unredefined: None,
+            histories,
+            bankruptcies: false,
+        }
     }
 
     /// Puts a book that is yet to be filled in the place of the wealth, which is returned.

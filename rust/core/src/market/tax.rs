@@ -91,9 +91,7 @@ impl<'a, F: Real> Taxman<'a, F> {
                 }
                 Some(Levy::anything(hazard, weights.total, accounts.total))
             }
-            Kernel::WithinGroups if alone => {
-                Some(Levy::anything(hazard, weights.entered[0], accounts.total))
-            }
+            Kernel::WithinGroups if alone => Some(Levy::anything(hazard, weights.entered[0], accounts.total)),
             Kernel::WithinGroups => {
                 let unit = accounts.total.exponent;
                 let money = self.group_money(accounts, roster);
@@ -153,7 +151,9 @@ impl<'a, F: Real> Taxman<'a, F> {
         let unit = accounts.share_unit(roster.reserve);
         let weights = &roster.weights;
         let flows = money.iter().zip(&weights.entered);
-        let moved = |(m, entered): (&GroupMoney, &f64)| hazard * ((m.wealth * unit).to_f64() * entered - (m.own * unit).to_f64());
+        let moved = |(m, entered): (&GroupMoney, &f64)| {
+            hazard * ((m.wealth * unit).to_f64() * entered - (m.own * unit).to_f64())
+        };
         let moved: Vec<_> = flows.map(moved).collect();
         self.enter(&moved, &moved);
     }
