@@ -7,6 +7,7 @@ rounds, and the same numbers. river is plain Python and asks its experts one by 
 
 import math
 
+import gruemarket as gm
 import numpy as np
 import pytest
 from race import Contestant, faster
@@ -57,7 +58,18 @@ class River(Contestant):
         return prices
 
 
-class RoundByRound(Engine):
+class OneCall(Engine):
+    """The engine on all rounds at once."""
+
+    def __init__(self, prior: gm.Market, **call: np.ndarray) -> None:
+        super().__init__(prior, opening=np.empty((0, N)), **call)
+
+    def begin(self) -> None:
+        """A fresh market, without an opening."""
+        self.market = self.prior.virgin()
+
+
+class RoundByRound(OneCall):
     """The engine with one call of `Market.settle` a round, as one would use it live."""
 
     def run(self) -> list[float]:
@@ -73,7 +85,7 @@ def _world() -> dict[str, np.ndarray]:
 
 def bench_river_one_call(race):
     world = _world()
-    engine, river = Engine(even_market(N), **world), River(**world)
+    engine, river = OneCall(even_market(N), **world), River(**world)
     race("100 experts, 1,000 rounds in one call", engine, {RIVER: river}, [faster(RIVER)])
     assert engine.result.prices[:, 1] == pytest.approx(np.array(river.result), rel=1e-9)
 

@@ -14,18 +14,22 @@ TAXES = {
 }
 
 
-def _rounds(traders: int) -> gm.SparseRounds:
+def _sparse(awake: np.ndarray, likelihoods: np.ndarray) -> gm.SparseRounds:
+    return gm.SparseRounds(np.arange(len(awake) + 1) * AWAKE, awake.ravel(), likelihoods=likelihoods.ravel())
+
+
+def _rounds(traders: int) -> tuple[np.ndarray, np.ndarray]:
+    """(T + 1, AWAKE) traders and likelihoods; the first round is the opening."""
     rng = np.random.default_rng(traders)
-    awake = np.concatenate([rng.choice(traders, AWAKE, replace=False) for _ in range(T)])
-    return gm.SparseRounds(np.arange(T + 1) * AWAKE, awake, likelihoods=rng.uniform(0.2, 0.9, T * AWAKE))
+    awake = np.stack([rng.choice(traders, AWAKE, replace=False) for _ in range(T + 1)])
+    return awake, rng.uniform(0.2, 0.9, awake.shape)
 
 
-def _last_price(traders: int, rounds: gm.SparseRounds, schedule: gm.Schedule | None) -> float:
+def _last_price(traders: int, awake: np.ndarray, likelihoods: np.ndarray, schedule: gm.Schedule | None) -> float:
     """The last price with wealth = kept * v + spread * rho, where the tax moves only `kept` and `spread`."""
     rho, kept, spread, p = 1 / traders, 1.0, 0.0, np.nan
     v = np.full(traders, rho)
-    awake, likelihoods = rounds.traders.reshape(T, AWAKE), rounds.likelihoods.reshape(T, AWAKE)
-    for t in range(T):
+    for t in range(T + 1):
         h = schedule.hazard(t) if schedule and t else 0.0
         kept, spread = (1 - h) * kept, (1 - h) * spread + h
         wealth = kept * v[awake[t]] + spread * rho
@@ -38,10 +42,14 @@ def _last_price(traders: int, rounds: gm.SparseRounds, schedule: gm.Schedule | N
 def bench_hundred_awake(race, tax):
     schedule = TAXES[tax]
     grue = None if schedule is None else gm.GrueTax(schedule)
-    contestants = {n: Engine(even_market(n, grue=grue), likelihoods=_rounds(n)) for n in (SMALL, LARGE)}
+    rounds = {n: _rounds(n) for n in (SMALL, LARGE)}
+    contestants = {
+        n: Engine(even_market(n, grue=grue), opening=_sparse(i[:1], l[:1]), likelihoods=_sparse(i[1:], l[1:]))
+        for n, (i, l) in rounds.items()
+    }
     case = f"sparse rounds, 100 awake, N = 10^7, {tax}"
     goal = within("N = 10^5", None if schedule is None else 5)
     race(case, contestants[LARGE], {"N = 10^5": contestants[SMALL]}, [goal])
     for n, contestant in contestants.items():
-        expected = _last_price(n, contestant.call["likelihoods"], schedule)
+        expected = _last_price(n, *rounds[n], schedule)
         assert contestant.last_price == pytest.approx(expected, rel=1e-9)

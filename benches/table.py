@@ -10,7 +10,8 @@ from statistics import median
 from typing import Any
 
 BEGIN, END = "<!-- bench table -->", "<!-- /bench table -->"
-HEAD = ["case | against | must | measured | medians", "---|---|---|---|---"]
+HEAD = ["case | against | must | measured | medians", "--- | --- | --- | --- | ---"]
+ORDER = ("market", "grue", "sparse", "threads", "scale", "experts", "machine")
 
 
 def duration(seconds: float) -> str:
@@ -50,7 +51,8 @@ def memory_row(info: dict[str, Any]) -> str:
     """How much memory the books took."""
     state, must = info["state_gb"], info["must_state_gb"]
     measured = verdict(good=state <= must, measured=f"{state:.2f} GB of state")
-    beside = f"{info['input_gb']:.1f} GB of input; peak of the process {info['peak_gb']:.1f} GB"
+    peaks = f"building {info['building_gb']:.1f} GB, running {info['running_gb']:.1f} GB"
+    beside = f"input {info['input_gb']:.1f} GB; peaks of the process: {peaks}"
     return f"{info['case']} | | ≤ {must:g} GB of state | {measured} | {beside}"
 
 
@@ -62,6 +64,15 @@ def rows(bench: dict[str, Any]) -> list[str]:
     own, rivals = bench["stats"]["median"], info["rivals"]
     found = [ratio_row(info["case"], own, goal, median(rivals[goal["rival"]])) for goal in info["goals"]]
     return [*([memory_row(info)] if "state_gb" in info else []), *found]
+
+
+def place(bench: dict[str, Any]) -> int:
+    """Where a bench stands in the table: the market first.
+
+    >>> place({"fullname": "benches/bench_grue.py::bench_provenance"})
+    1
+    """
+    return ORDER.index(bench["fullname"].partition(".py")[0].rpartition("bench_")[2])
 
 
 def machine(report: dict[str, Any]) -> str:
@@ -86,7 +97,8 @@ def machine(report: dict[str, Any]) -> str:
 
 def table(report: dict[str, Any]) -> str:
     """The whole of it in Markdown."""
-    lines = [*HEAD, *(row for bench in report["benchmarks"] for row in rows(bench))]
+    benches = sorted(report["benchmarks"], key=place)
+    lines = [*HEAD, *(row for bench in benches for row in rows(bench))]
     missed = sum("missed**" in line for line in lines)
     told = [f"Measured on: {machine(report)}.", "Medians are the engine's and the other's, side by side in one run."]
     if missed:

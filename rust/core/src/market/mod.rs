@@ -1,29 +1,33 @@
 //! The market: one book of accounts, the rules it is played by, and every way to play.
 
+mod batch;
+mod begin;
 pub mod lazy;
 pub mod play;
 pub mod read;
+pub mod regret;
 pub mod sparse;
 pub mod state;
 pub mod tax;
+mod tile;
 
-use crate::accounts::book::{Book, TILE};
+use crate::accounts::book::Book;
 use crate::accounts::groups::Groups;
 use crate::accounts::prior::{self, Given};
 use crate::error::{MarketError, Result};
+use crate::grue::Tax;
 use crate::grue::definitions::Node;
 use crate::grue::kernel::Kernel;
 use crate::grue::provenance::Provenance;
-use crate::grue::stays::Stays;
-use crate::grue::{Tax, Unit};
 use crate::ledger::{Entry, Open};
 use crate::real::Real;
 use crate::rounds::{Rounds, Stakes};
 use crate::scaled::Scaled;
-use play::{Game, Played, Track};
-use state::{Accounts, Clock, Roster, State, Traders};
+use play::{Game, Played};
+use regret::{Regret, Track, Unredefined};
+use state::{Accounts, Clock, State, Traders};
 use std::sync::Arc;
-use tax::{Due, Taxman};
+use tax::Taxman;
 
 /// What a market is built from.
 #[derive(Clone, Debug)]
@@ -84,83 +88,6 @@ pub struct Run<F> {
     /// The market's index of the first round.
     pub first: u64,
     pub regret: Regret<F>,
-}
-
-/// Each trader's regret in bits, or what it takes to work it out.
-pub enum Regret<F> {
-    Known(Vec<f64>),
-    /// Log wealth ratio: exact where everybody staked everything and no tax was levied.
-    Growth {
-        start: Box<Accounts<F>>,
-        end: Box<Accounts<F>>,
-    },
-    /// The same of the money that no levy redefined, less what the levies took.
-    Unredefined(Box<Unredefined<F>>),
-    /// (trader, bits) of those that were ever awake.
-    Awake(Vec<(u32, f64)>),
-}
-
-/// What regret is worked out from where a rank-one tax is levied every round.
-pub struct Unredefined<F> {
-    start: Accounts<F>,
-    end: Accounts<F>,
-    roster: Roster<F>,
-    stays: Stays,
-}
-
-impl<F: Real> Regret<F> {
-    #[must_use]
-    pub fn bits(&self, traders: usize) -> Vec<f64> {
-        match self {
-            Self::Known(bits) => bits.clone(),
-            Self::Awake(some) => {
-                let mut bits = vec![0.0; traders];
-                for &(i, b) in some {
-                    bits[i as usize] = b;
-                }
-                bits
-            }
-            Self::Growth { start, end } => {
-                let mut bits = vec![0.0; traders];
-                growth(start, end, &start.wealth, &end.wealth, &mut bits);
-                bits
-            }
-            Self::Unredefined(held) => {
-                let Unredefined {
-                    start,
-                    end,
-                    roster,
-                    stays,
-                } = &**held;
-                let (before, after) = (start.standing(), end.standing());
-                let mut bits = vec![0.0; traders];
-                growth(start, end, before, after, &mut bits);
-                for (j, sum) in bits.iter_mut().enumerate().filter(|(j, _)| !before.value(*j).is_zero()) {
-                    *sum -= stays.stayed(0, roster.rho.value(j).to_f64()).log2();
-                }
-                bits
-            }
-        }
-    }
-}
-
-/// Adds log2 of each trader's growth from `before` to `after`, in shares; who had nothing then has not played.
-fn growth<F: Real>(start: &Accounts<F>, end: &Accounts<F>, before: &Book<F>, after: &Book<F>, bits: &mut [f64]) {
-    let unit = (start.total / end.total).log2();
-    let tiles = bits.chunks_mut(TILE).enumerate().collect();
-    crate::threads::map(
-        tiles,
-        || (),
-        |(), (t, bits): (usize, &mut [f64])| {
-            let (a, b) = (before.tile(t), after.tile(t));
-            for (i, sum) in bits.iter_mut().enumerate() {
-                let before = a.value(i);
-                if !before.is_zero() {
-                    *sum += (b.value(i) / before).log2() + unit;
-                }
-            }
-        },
-    );
 }
 
 impl<F: Real> Market<F> {
@@ -299,143 +226,6 @@ impl<F: Real> Market<F> {
         self.len() == 0
     }
 
-    /// Each group's share of the money.
-    fn group_shares(&self) -> Vec<f64> {
-        let state = &self.state;
-        if self.traders.groups.count == 1 {
-            return vec![1.0 - state.roster.reserve];
-        }
-        if let Some(lazy) = &state.lazy {
-            return lazy.money.iter().map(|m| m[0]).collect();
-        }
-        let unit = state.accounts.share_unit(state.roster.reserve);
-        let (wealth, rho) = (&state.accounts.wealth, &state.roster.rho);
-        let money = self.traders.groups.money(wealth, rho, state.accounts.total.exponent);
-        money.iter().map(|m| (m.wealth * unit).to_f64()).collect()
-    }
-
-    /// Brings everybody up to date after sparse rounds.
-    fn settle_lazy(&mut self) {
-        if let Some(lazy) = self.state.lazy.take() {
-            lazy.settle_all(&mut self.state.accounts, &self.state.roster);
-        }
-    }
-
-    /// Begins what a call begins: the stage, the episodes with their entries, and the levy due before them.
-    fn begin(&mut self, when: When<'_>, episodes: u64) -> Result<()> {
-        let changed = self.state.clock.stages == 0 || when.stage.is_some_and(|s| s != self.stage());
-        let starts = when.new_episode || self.state.clock.episodes == 0;
-        if !changed && !starts {
-            return Ok(());
-        }
-        let left = self.state.clock.stage;
-        let wealth = self.group_shares();
-        if let Some(open) = self.state.open.take() {
-            self.entries.extend(open.entries(&wealth));
-        }
-        if changed {
-            if self.state.clock.stages > 0 {
-                self.close_stage(left);
-            }
-            self.state.clock.enter_stage(when.stage);
-            self.state.provenance.open_stage(self.state.clock.stage);
-            let name = self.stage().to_owned();
-            let tax = self.traders.tax.as_ref();
-            self.state.clock.landmark = tax.and_then(|tax| tax.stage_landmarks.get(&name).copied());
-        }
-        let first = self.state.clock.episodes;
-        if starts {
-            self.state.clock.episodes += episodes;
-            self.state.clock.batches += 1;
-        }
-        let clock = &self.state.clock;
-        self.state.open = Some(Arc::new(Open::new(clock.stage, clock.batches - 1, wealth)));
-        if starts {
-            self.enter(first);
-        }
-        let hazard = self.hazard_at_start(changed, starts.then_some((first, episodes)))?;
-        if let Some(due) = hazard {
-            self.settle_lazy();
-            self.levy(due);
-        }
-        Ok(())
-    }
-
-    /// The levy by stage, batch or episode that is due; several episodes that begin at once are taxed at once.
-    fn hazard_at_start(&mut self, stage: bool, started: Option<(u64, u64)>) -> Result<Option<Due>> {
-        let Some(tax) = &self.traders.tax else { return Ok(None) };
-        let clock = &mut self.state.clock;
-        let (first, count) = match (tax.unit, started) {
-            (Unit::Stage, _) if stage => (clock.stages - 1, 1),
-            (Unit::Batch, Some(_)) => (clock.batches - 1, 1),
-            (Unit::Episode, Some(span)) => span,
-            _ => return Ok(None),
-        };
-        let landmark = clock.landmark.take();
-        let mut hazard = tax.hazard(first, landmark)?;
-        for index in first + 1..first + count {
-            hazard += (1.0 - hazard) * tax.hazard(index, None)?;
-        }
-        // a levy on several episodes at once, the first of all among them, redefines from episode 1 on
-        Ok((hazard > 0.0).then_some(Due {
-            clock: first.max(1),
-            hazard,
-        }))
-    }
-
-    fn enter(&mut self, episode: u64) {
-        let pending = self.traders.entrants.get(self.state.roster.entered);
-        if pending.is_none_or(|(e, _)| *e > episode) {
-            return;
-        }
-        self.settle_lazy();
-        let state = &mut self.state;
-        let who = self.traders.enter(&mut state.accounts, &mut state.roster, episode);
-        if let Some(open) = &mut state.open {
-            let open = Arc::make_mut(open);
-            for (j, share) in who {
-                open.entered[self.traders.groups.of(j)] += share;
-            }
-        }
-    }
-
-    fn close_stage(&mut self, stage: u32) {
-        if !self.traders.provenance {
-            return;
-        }
-        self.settle_lazy();
-        let accounts = &mut self.state.accounts;
-        if let Some(old) = accounts.unredefined.take() {
-            let stayed: Vec<_> = (0..old.len())
-                .map(|j| {
-                    let all = accounts.wealth.value(j);
-                    if all.is_zero() {
-                        1.0
-                    } else {
-                        (old.value(j) / all).to_f64().min(1.0)
-                    }
-                })
-                .collect();
-            self.state.provenance.close_stage(stage, &stayed);
-        }
-    }
-
-    /// Levies a tax on the slow accounts.
-    fn levy(&mut self, due: Due) {
-        let traders = Arc::clone(&self.traders);
-        let Self { state, nodes, .. } = self;
-        let Some(open) = &mut state.open else { return };
-        let mut taxman = Taxman {
-            traders: &traders,
-            open: Arc::make_mut(open),
-            nodes,
-            weight: 1.0,
-            landmark: &mut state.clock.landmark,
-            money: None,
-        };
-        taxman.levy(&mut state.accounts, &state.roster, due);
-    }
-
     /// Plays rounds. An error leaves the market as it was before the call; an interruption, after the last settled round.
     pub fn run<P: Real>(
         &mut self,
@@ -558,108 +348,6 @@ impl<F: Real> Market<F> {
         }
     }
 
-    /// Plays E episodes in parallel from the same slow wealth; then everyone's slow wealth becomes the mean of what its
-    /// fast wealths ended with (design 2.3).
-    pub fn run_batch<P: Real>(
-        &mut self,
-        episodes: &[Rounds<'_, P>],
-        stage: Option<&str>,
-        regret: bool,
-        interrupt: Interrupt<'_>,
-    ) -> Result<Run<F>> {
-        for (e, rounds) in episodes.iter().enumerate() {
-            self.check(rounds).map_err(|error| error.in_episode(e))?;
-        }
-        if episodes.is_empty() {
-            return Err(MarketError::input("a batch of no episodes; give one or more"));
-        }
-        if self.traders.definitions && self.traders.taxes_rounds() && episodes.len() > 1 {
-            return Err(MarketError::input(
-                "definitions=True with a tax by round cannot follow one history through several parallel episodes; \
-                 tax by episode, batch or stage, or run batches of one episode",
-            ));
-        }
-        let saved = (self.state.clone(), self.entries.len(), self.nodes.len());
-        let result = self.try_batch(episodes, stage, regret, interrupt);
-        if result.is_err() {
-            self.restore(saved);
-        }
-        result
-    }
-
-    fn try_batch<P: Real>(
-        &mut self,
-        episodes: &[Rounds<'_, P>],
-        stage: Option<&str>,
-        regret: bool,
-        interrupt: Interrupt<'_>,
-    ) -> Result<Run<F>> {
-        if let [rounds] = episodes {
-            let when = When {
-                stage,
-                new_episode: true,
-            };
-            return self
-                .try_run(rounds, when, regret, interrupt)
-                .map_err(|error| error.in_episode(0));
-        }
-        let count = episodes.len();
-        self.begin(
-            When {
-                stage,
-                new_episode: true,
-            },
-            count as u64,
-        )?;
-        self.settle_lazy();
-        let first = self.state.clock.rounds;
-        let traders = Arc::clone(&self.traders);
-        let slow = self.state.accounts.clone();
-        let mut mean = Mean::new(&slow, count);
-        let mut bits = vec![0.0; if regret { self.len() } else { 0 }];
-        let mut played = Played::default();
-        for (e, rounds) in episodes.iter().enumerate() {
-            let game = self.game(rounds, self.state.clock.rounds, interrupt);
-            let Self { state, nodes, .. } = &mut *self;
-            // histories do not move inside the episode: they move with the slow wealth
-            let mut fast = Accounts {
-                histories: None,
-                ..slow.clone()
-            };
-            let by_growth = game.flows && !slow.bankruptcies;
-            let mut track = (regret && !by_growth).then(|| Track::new(rounds.traders, !game.everything));
-            let taxman = Taxman {
-                traders: &traders,
-                open: Arc::make_mut(state.open.as_mut().expect("begun")),
-                nodes,
-                weight: 1.0 / count as f64,
-                landmark: &mut state.clock.landmark,
-                money: None,
-            };
-            let part = game
-                .play(&mut fast, &state.roster, taxman, track.as_mut(), None)
-                .map_err(|err| err.in_episode(e))?;
-            played.prices.extend(part.prices);
-            played.losses.extend(part.losses);
-            state.clock.rounds += rounds.rounds as u64;
-            match track {
-                Some(track) => track.add_to(&mut bits),
-                None if regret => growth(&slow, &fast, &slow.wealth, &fast.wealth, &mut bits),
-                None => {}
-            }
-            mean.add(&fast);
-        }
-        if regret {
-            self.forget_absent(&mut bits);
-        }
-        self.state.accounts = mean.finish(slow);
-        Ok(Run {
-            played,
-            first,
-            regret: Regret::Known(bits),
-        })
-    }
-
     /// The prices of the next round for these forecasts, its tax included; nothing moves.
     pub fn price<P: Real>(&self, rounds: &Rounds<'_, P>) -> Result<Vec<f64>> {
         self.check(rounds)?;
@@ -729,74 +417,4 @@ fn entrants(enters_at: &[i64], traders: usize) -> Result<Vec<(u64, u32)>> {
     }
     late.sort_unstable();
     Ok(late)
-}
-
-/// The mean of the fast accounts of a batch.
-struct Mean<F> {
-    wealth: Book<F>,
-    unredefined: Option<Book<F>>,
-    total: Scaled,
-    episodes: usize,
-    bankruptcies: bool,
-}
-
-impl<F: Real> Mean<F> {
-    fn new(slow: &Accounts<F>, episodes: usize) -> Self {
-        let n = slow.wealth.len();
-        Self {
-            wealth: Book::empty(n),
-            unredefined: slow.unredefined.as_ref().map(|_| Book::empty(n)),
-            total: slow.total,
-            episodes,
-            bankruptcies: false,
-        }
-    }
-
-    fn add(&mut self, fast: &Accounts<F>) {
-        let unit = self.total / fast.total * (1.0 / self.episodes as f64);
-        if self.unredefined.is_none() && fast.unredefined.is_some() {
-            // the tax began inside this episode: until now all money stood unredefined
-            self.unredefined = Some(self.wealth.clone());
-        }
-        add_book(&mut self.wealth, &fast.wealth, unit);
-        if let Some(old) = &mut self.unredefined {
-            add_book(old, fast.unredefined.as_ref().unwrap_or(&fast.wealth), unit);
-        }
-        self.bankruptcies |= fast.bankruptcies;
-    }
-
-    fn finish(mut self, slow: Accounts<F>) -> Accounts<F> {
-        for book in [Some(&mut self.wealth), self.unredefined.as_mut()]
-            .into_iter()
-            .flatten()
-        {
-            book.tiles_mut().for_each(|mut tile| tile.normalise());
-        }
-        let histories = slow.histories.map(|mut histories| {
-            let moved = Arc::make_mut(&mut histories);
-            for (t, mut tile) in moved.scores.tiles_mut().enumerate() {
-                tile.assign(|score, i| {
-                    let before = slow.wealth.value(t * TILE + i);
-                    if before.is_zero() {
-                        score
-                    } else {
-                        score * (self.wealth.value(t * TILE + i) / before)
-                    }
-                });
-            }
-            histories
-        });
-        Accounts {
-            total: self.wealth.sum(),
-            wealth: Arc::new(self.wealth),
-            unredefined: self.unredefined.map(Arc::new),
-            histories,
-            bankruptcies: slow.bankruptcies | self.bankruptcies,
-        }
-    }
-}
-
-fn add_book<F: Real>(sum: &mut Book<F>, other: &Book<F>, factor: Scaled) {
-    let tiles: Vec<_> = sum.tiles_mut().enumerate().collect();
-    crate::threads::map(tiles, || (), |(), (t, mut tile)| tile.add_scaled(other.tile(t), factor));
 }

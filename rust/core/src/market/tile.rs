@@ -1,0 +1,225 @@
+//! One tile's part of a round: the tax, the sums that make the price, the settlement.
+
+use crate::accounts::book::Book;
+use crate::accounts::book::{TILE, TileMut, TileRef};
+use crate::grue::levy::Levy;
+use crate::lanes;
+use crate::market::play::Game;
+use crate::market::regret::Track;
+use crate::market::state::Accounts;
+use crate::real::{Real, pow2};
+use crate::rounds::{Layout, Rounds};
+use crate::scaled::Scaled;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One tile's part of everything that moves with wealth.
+pub(super) struct Task<'a, F> {
+    pub(super) tile: usize,
+    pub(super) wealth: TileMut<'a, F>,
+    pub(super) unredefined: Option<TileMut<'a, F>>,
+    pub(super) scores: Option<TileMut<'a, F>>,
+    pub(super) likelihoods: Option<TileMut<'a, F>>,
+    pub(super) prices: Option<TileMut<'a, F>>,
+    pub(super) rho: TileRef<'a, F>,
+}
+
+/// Rows that a worker reads forecasts into.
+pub(super) struct Scratch<F> {
+    row: Vec<F>,
+    weighted: Vec<F>,
+    sums: Vec<F>,
+    ones: Vec<f64>,
+}
+
+impl<F: Real> Scratch<F> {
+    pub(super) fn new(traders: usize) -> Self {
+        let n = traders.min(TILE);
+        Self {
+            row: vec![F::ZERO; n],
+            weighted: vec![F::ZERO; n],
+            sums: vec![F::ZERO; n],
+            ones: vec![1.0; n],
+        }
+    }
+}
+
+pub(super) fn tasks<'a, F: Real>(
+    accounts: &'a mut Accounts<F>,
+    track: Option<&'a mut Track<F>>,
+    rho: &'a Book<F>,
+) -> Vec<Task<'a, F>> {
+    let mut unredefined = accounts.unredefined.as_mut().map(|b| Arc::make_mut(b).tiles_mut());
+    let mut scores = accounts.histories.as_mut().map(|h| Arc::make_mut(h).scores.tiles_mut());
+    let (likelihoods, prices) = track.map_or((None, None), |t| (Some(&mut t.likelihoods), t.prices.as_mut()));
+    let (mut likelihoods, mut prices) = (likelihoods.map(Book::tiles_mut), prices.map(Book::tiles_mut));
+    let wealth = Arc::make_mut(&mut accounts.wealth).tiles_mut().enumerate();
+    wealth
+        .map(|(tile, wealth)| Task {
+            tile,
+            wealth,
+            unredefined: unredefined.as_mut().and_then(Iterator::next),
+            scores: scores.as_mut().and_then(Iterator::next),
+            likelihoods: likelihoods.as_mut().and_then(Iterator::next),
+            prices: prices.as_mut().and_then(Iterator::next),
+            rho: rho.tile(tile),
+        })
+        .collect()
+}
+
+impl<F: Real> Task<'_, F> {
+    pub(super) fn range(&self) -> Range<usize> {
+        self.tile * TILE..self.tile * TILE + self.wealth.m.len()
+    }
+
+    /// Levies the tax; the stay of the unredefined money is left to `settle_all` where `settles`.
+    pub(super) fn tax(&mut self, levy: &Levy<'_>, settles: bool, scratch: &mut Scratch<F>) -> Scaled {
+        let later = settles && levy.as_one_map().is_some();
+        if let (Some(old), false) = (&mut self.unredefined, later) {
+            levy.apply_stay(self.tile, old, self.rho, &mut scratch.row[..self.wealth.m.len()]);
+        }
+        let n = self.wealth.m.len();
+        levy.apply(self.tile, &mut self.wealth, self.rho, &mut scratch.row[..n])
+    }
+
+    /// Multiplies everything that moves with wealth by `row`; returns the new sum of wealth.
+    pub(super) fn multiply(&mut self, row: &[F], least: f64, exact: impl Fn(usize) -> Scaled) -> Scaled {
+        for companion in [&mut self.unredefined, &mut self.scores].into_iter().flatten() {
+            companion.multiply(row, least, &exact);
+        }
+        self.wealth.multiply(row, least, &exact)
+    }
+
+    /// The stake-weighted sums of round t's forecasts, one an outcome, then the sum of stakes where not all is staked.
+    /// False where a forecast is not valid.
+    pub(super) fn measure<P: Real>(
+        &self,
+        game: &Game<'_, P>,
+        t: usize,
+        scratch: &mut Scratch<F>,
+        sums: &mut Vec<Scaled>,
+    ) -> bool {
+        let (rounds, range) = (game.rounds, self.range());
+        let n = range.len();
+        let stakes = if game.everything {
+            None
+        } else {
+            Some(stakes_of(rounds, t, &range, &scratch.ones))
+        };
+        let (row, weighted, totals) = (
+            &mut scratch.row[..n],
+            &mut scratch.weighted[..n],
+            &mut scratch.sums[..n],
+        );
+        totals.fill(F::ZERO);
+        for k in 0..rounds.width() {
+            let (given, extent) = rounds.load(t, k, range.clone(), game.next(), row);
+            if !extent.valid {
+                return false;
+            }
+            if rounds.layout == Layout::Full {
+                lanes::add_row(totals, given);
+            }
+            let given = match stakes {
+                None => given,
+                Some(stakes) => lanes::weigh(given, weighted, stakes, game.fraction),
+            };
+            let exact = |i: usize| Scaled::new(rounds.at(t, k, range.start + i), 0) * game.stake(stakes, i);
+            sums.push(self.wealth.as_ref().dot(given, exact));
+        }
+        if let Some(stakes) = stakes {
+            row.fill(F::ONE);
+            let staked = lanes::weigh(row, weighted, stakes, game.fraction);
+            sums.push(
+                self.wealth
+                    .as_ref()
+                    .dot(staked, |i| Scaled::new(game.stake(Some(stakes), i), 0)),
+            );
+        }
+        // an f32 book's sums are too coarse to condemn f64 forecasts
+        let near = rounds.layout != Layout::Full || lanes::near_one(totals, P::SUM_TOLERANCE);
+        near || rounds.fault(t, range).is_none()
+    }
+
+    /// Settles round t for traders who stake everything, carrying out the stay of `levy` for the unredefined money on the
+    /// way; returns the new sum of wealth, or None for an invalid forecast.
+    pub(super) fn settle_all<P: Real>(
+        &mut self,
+        game: &Game<'_, P>,
+        levy: Option<&Levy<'_>>,
+        t: usize,
+        scratch: &mut Scratch<F>,
+    ) -> Option<(Scaled, bool)> {
+        let (rounds, range) = (game.rounds, self.range());
+        let x = rounds.outcome(t);
+        let exact = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
+        let in_place = rounds.in_place(t, x, range.clone(), game.next());
+        let (row, extent, sum) = if let Some((row, next)) = in_place {
+            let (sum, extent) = self.wealth.check_and_multiply(row, next, exact).ok()?;
+            (row, extent, sum)
+        } else {
+            let (row, extent) = rounds.load(t, x, range.clone(), game.next(), &mut scratch.row[..range.len()]);
+            if !extent.valid {
+                return None;
+            }
+            (row, extent, self.wealth.multiply(row, extent.least, exact))
+        };
+        if let Some(old) = &mut self.unredefined {
+            match levy.and_then(Levy::as_one_map) {
+                Some(stay) => old.stay_and_multiply(self.rho, stay, row, extent.least, exact),
+                None => drop(old.multiply(row, extent.least, exact)),
+            }
+        }
+        for companion in [&mut self.scores, &mut self.likelihoods].into_iter().flatten() {
+            companion.multiply(row, extent.least, exact);
+        }
+        Some((sum, extent.zero))
+    }
+
+    /// Settles round t at `price` for traders who stake fractions; returns the new sum of wealth.
+    pub(super) fn settle_part<P: Real>(
+        &mut self,
+        game: &Game<'_, P>,
+        t: usize,
+        price: Scaled,
+        scratch: &mut Scratch<F>,
+    ) -> Scaled {
+        let (rounds, range) = (game.rounds, self.range());
+        let (x, n) = (rounds.outcome(t), range.len());
+        let stakes = stakes_of(rounds, t, &range, &scratch.ones);
+        let (row, factors) = (&mut scratch.row[..n], &mut scratch.weighted[..n]);
+        let at = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
+        let plain = price.exponent > -900;
+        let asleep = |i: usize| stakes[i] == 0.0;
+        if let (Some(likelihoods), Some(prices)) = (&mut self.likelihoods, &mut self.prices) {
+            let (given, extent) = rounds.load(t, x, range.clone(), game.next(), row);
+            for (i, (factor, &q)) in factors.iter_mut().zip(given).enumerate() {
+                *factor = if asleep(i) { F::ONE } else { q };
+            }
+            likelihoods.multiply(factors, extent.least, |i| if asleep(i) { Scaled::ONE } else { at(i) });
+            let paid = F::from_f64(price.to_f64());
+            factors
+                .iter_mut()
+                .enumerate()
+                .for_each(|(i, f)| *f = if asleep(i) { F::ONE } else { paid });
+            prices.multiply(factors, price.to_f64(), |i| if asleep(i) { Scaled::ONE } else { price });
+        }
+        let (given, extent) = rounds.load(t, x, range.clone(), game.next(), row);
+        lanes::settle(given, factors, stakes, game.fraction, price.to_f64());
+        // who stakes all is left its likelihood, who does not at least 2^-53 of the price
+        let held = extent.least.min(price.to_f64() * pow2(-53)) >= F::LIMIT;
+        let least = if plain && held {
+            lanes::extremes(factors).1.min(1.0)
+        } else {
+            0.0
+        };
+        self.multiply(factors, least, |i| {
+            let b = stakes[i] * game.fraction;
+            at(i) * b + price * (1.0 - b)
+        })
+    }
+}
+
+fn stakes_of<'a, P: Real>(rounds: &'a Rounds<'_, P>, t: usize, range: &Range<usize>, ones: &'a [f64]) -> &'a [f64] {
+    rounds.stakes(t).map_or(&ones[..range.len()], |b| &b[range.clone()])
+}
