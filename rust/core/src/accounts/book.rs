@@ -199,11 +199,13 @@ impl<F: Real> TileMut<'_, F> {
         self.after_multiply(sum)
     }
 
-    /// [`Self::multiply`] by a row that is yet to be checked, in one pass; `next` is what will be read after it.
+    /// [`Self::multiply`] by a row that is yet to be checked, in one pass; `next` is what will be read after it,
+    /// and `tile_by_tile` whether the next tile's accounts are.
     pub fn check_and_multiply(
         &mut self,
         row: &[F],
         next: &[F],
+        tile_by_tile: bool,
         exact: impl Fn(usize) -> Scaled,
     ) -> std::result::Result<(Scaled, Extent), Extent> {
         if self.tile.floor.is_infinite() {
@@ -218,7 +220,7 @@ impl<F: Real> TileMut<'_, F> {
         if self.tile.floor * pow2(-64) < F::LIMIT {
             self.normalise();
         }
-        let done = lanes::check_and_multiply(self.m, row, next, F::LIMIT / self.tile.floor);
+        let done = lanes::check_and_multiply(self.m, row, next, F::LIMIT / self.tile.floor, tile_by_tile);
         if done.done == row.len() {
             self.tile.floor *= done.extent.least;
             return Ok((self.after_multiply(done.sum), done.extent));

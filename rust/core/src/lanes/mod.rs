@@ -243,11 +243,29 @@ pub struct Multiplied {
 
 kernel! {
     /// [`extent`] and [`multiply`] in one, run by run, so that the row is multiplied while more of it is on its way. Stops
-    /// before a run with an invalid entry, or a positive one below `least`.
-    fn check_and_multiply<F>(m: &'a mut [F], row: &'a [F], next: &'a [F], least: f64) -> Multiplied, s {
+    /// before a run with an invalid entry, or a positive one below `least`. Where `tile_by_tile`, the next tile's mantissas,
+    /// which follow `m`, are sent for too.
+    fn check_and_multiply<F>(
+        m: &'a mut [F],
+        row: &'a [F],
+        next: &'a [F],
+        least: f64,
+        tile_by_tile: bool
+    ) -> Multiplied, s {
+        let traders = m.len();
         let mut all = Multiplied { done: 0, sum: 0.0, extent: Extent::ONES };
         for (run, (m, row)) in m.chunks_mut(RUN).zip(row.chunks(RUN)).enumerate() {
-            let found = extent_run(s, row, next.get(run * RUN..).unwrap_or(&[]));
+            let found = extent_run(
+                s,
+                row,
+                #[inline(always)]
+                |i| {
+                    prefetch(next, run * RUN + i);
+                    if tile_by_tile {
+                        prefetch(m, traders + i);
+                    }
+                },
+            );
             all.extent = all.extent.and(found);
             if !found.valid || found.least < least {
                 return all;
@@ -375,7 +393,7 @@ kernel! {
 }
 
 #[inline(always)]
-fn extent_run<F: Real, S: Simd>(s: S, row: &[F], next: &[F]) -> Extent {
+fn extent_run<F: Real, S: Simd>(s: S, row: &[F], send_for: impl Fn(usize)) -> Extent {
     let most = F::from_f64(1.0 + F::SUM_TOLERANCE);
     let (mosts, ones, zeros) = (F::splat(s, most), F::splat(s, F::ONE), F::splat(s, F::ZERO));
     let (whole, rest) = F::split::<S>(row);
@@ -385,7 +403,7 @@ fn extent_run<F: Real, S: Simd>(s: S, row: &[F], next: &[F]) -> Extent {
     let odd = pairs.remainder();
     let entries = 2 * size_of::<F::V<S>>() / size_of::<F>();
     for (n, x) in pairs.enumerate() {
-        prefetch(next, n * entries);
+        send_for(n * entries);
         for i in 0..2 {
             // false for what is not a number, for good
             valid[i] = F::and(s, valid[i], F::at_most(s, x[i], mosts));
@@ -416,7 +434,7 @@ fn extent_run<F: Real, S: Simd>(s: S, row: &[F], next: &[F]) -> Extent {
 
 kernel! {
     /// The extent of a row of probabilities; `next` is what will be read after it, and is sent for meanwhile.
-    fn extent<F>(row: &'a [F], next: &'a [F]) -> Extent, s { extent_run(s, row, next) }
+    fn extent<F>(row: &'a [F], next: &'a [F]) -> Extent, s { extent_run(s, row, #[inline(always)] |i| prefetch(next, i)) }
 }
 
 /// Converts a row, entry by entry.

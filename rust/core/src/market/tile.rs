@@ -155,7 +155,7 @@ impl<F: Real> Task<'_, F> {
         let exact = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
         let in_place = rounds.in_place(t, x, range.clone(), game.next());
         let (row, extent, sum) = if let Some((row, next)) = in_place {
-            let (sum, extent) = self.wealth.check_and_multiply(row, next, exact).ok()?;
+            let (sum, extent) = self.wealth.check_and_multiply(row, next, !game.flows, exact).ok()?;
             (row, extent, sum)
         } else {
             let (row, extent) = rounds.load(t, x, range.clone(), game.next(), &mut scratch.row[..range.len()]);
