@@ -62,11 +62,7 @@ class OneCall(Engine):
     """The engine on all rounds at once."""
 
     def __init__(self, prior: gm.Market, **call: np.ndarray) -> None:
-        super().__init__(prior, opening=np.empty((0, N)), **call)
-
-    def begin(self) -> None:
-        """A fresh market, without an opening."""
-        self.market = self.prior.virgin()
+        super().__init__(prior, opening=(), **call)
 
 
 class RoundByRound(OneCall):

@@ -35,7 +35,7 @@ class World:
         groups = np.zeros(N, dtype=np.int64) if groups is None else groups
         w, p = self.shares.copy(), np.nan
         rho = w / np.bincount(groups, w)[groups]
-        for t, likelihood in enumerate([self.likelihoods[0], *self.likelihoods]):  # the opening, then all
+        for t, likelihood in enumerate([*self.likelihoods[[0, 0]], *self.likelihoods]):  # the opening, then all
             if t:
                 w += (rho * np.bincount(groups, w)[groups] - w) / (t + 1)
             p = likelihood @ w
@@ -87,7 +87,8 @@ class FourStages(Contestant):
     def begin(self) -> None:
         """A fresh market, and the opening."""
         self.market = self.prior.virgin()
-        self.market.run(likelihoods=self.likelihoods[:1], stage="a", regret=self.regret)
+        for _ in range(2):
+            self.market.run(likelihoods=self.likelihoods[:1], stage="a", regret=self.regret)
 
     def run(self) -> float:
         """The last price."""

@@ -1,4 +1,4 @@
-"""Two threads against one, on rounds that fit the caches; the bits are the same.
+"""Two threads against one, where a round fits the caches; the bits are the same.
 
 Whether the machine has a second core to give is measured beside it: numpy's sine on one and on two threads.
 """
@@ -13,7 +13,7 @@ import pytest
 from race import Contestant, Goal, faster
 from rivals import Engine, PlainLoop, even_market, some_likelihoods
 
-N, T = 10**5, 50
+N, T = 10**5, 400
 pytestmark = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
 
 
@@ -33,7 +33,7 @@ class Threaded(Engine):
 def bench_two_threads(race):
     likelihoods, prior = some_likelihoods(T, N), even_market(N)
     one, two = Threaded(1, prior, likelihoods), Threaded(2, prior, likelihoods)
-    race("2 threads, known rounds, N = 10^5, f64", two, {"1 thread": one}, [faster("1 thread", 1.5)], turns=25)
+    race("2 threads, known rounds, N = 10^5, f64", two, {"1 thread": one}, [faster("1 thread", 1.5)], turns=15)
     assert np.array_equal(one.result.prices, two.result.prices)
     loop = PlainLoop(likelihoods)
     loop.ready()

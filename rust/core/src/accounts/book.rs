@@ -381,6 +381,8 @@ impl<F: Real> TileMut<'_, F> {
             self.tile.floor = pow2(F::LOW);
         }
         if !self.tile.drained.is_empty() {
+            // who rises out of the drained lands at the window's lower end or above
+            self.tile.floor = self.tile.floor.min(pow2(F::LOW));
             // a mantissa is out of its window by the shift at most, or by what it fell since the last time
             let fallen = (F::LOW - Scaled::new(least, 0).exponent - shift).max(0);
             for _ in 0..=shift.max(fallen) / F::BLOCK {
