@@ -53,6 +53,10 @@ def constant(rate: float) -> Schedule:
 def inverse() -> Schedule:
     """`h_t = 1/(t+1)`, which is exactly the prior `1/(K(K+1))`: about 2 log2 K bits to name K.
 
+    Half of these bits are paid for not having changed before K. They are due where a kernel's row sums to 1 over the others;
+    only money that changes hands is taxed, so under a kernel of small weights a trader that waits pays next to nothing, and
+    naming K costs about log2 K bits.
+
     >>> inverse().hazard(3)
     0.25
     """
@@ -89,9 +93,9 @@ def code(lengths: npt.ArrayLike) -> Schedule:
 
 
 def hazard(bits: npt.ArrayLike) -> Schedule:
-    """`h_t = 2^-bits[t]`; entry 0 stands for index 0, where no tax is levied.
+    """`h_t = 2^-bits[t]`; entry 0 stands for index 0, where no tax is levied, and infinity for never.
 
     Raises:
-        InputError: a length is negative or not finite; later, an index past the array's end is reached.
+        InputError: a length is negative or not a number; later, an index past the array's end is reached.
     """
     return Schedule("hazard", vector(bits, "a hazard's bits"))
