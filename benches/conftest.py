@@ -3,6 +3,7 @@
 A BLAS kernel that the environment forces (for the sake of old builds) would only slow numpy down, so it is let go.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "POLA
     os.environ[name] = "1"
 for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(name, None)
+LOAD_BEFORE = os.getloadavg()[0]
 sys.path.insert(0, str(Path(__file__).parent))  # benches import their rivals by name
 
 import gruemarket as gm  # noqa: E402  numpy reads the environment as it is loaded
@@ -27,8 +29,9 @@ def race(benchmark):
 
 
 @pytest.fixture(autouse=True)
-def _one_thread():
+def _one_thread_and_no_leftovers():
     gm.set_threads(1)
+    gc.collect()  # what earlier benches held; some of it is gigabytes
 
 
 def pytest_benchmark_update_machine_info(machine_info):
@@ -36,5 +39,5 @@ def pytest_benchmark_update_machine_info(machine_info):
     machine_info["numpy"] = np.__version__
     machine_info["blas"] = sorted({f"{library['internal_api']} {library.get('architecture')}" for library in blas})
     machine_info["blas_threads"] = max((library["num_threads"] for library in blas), default=1)
-    machine_info["load_before"] = os.getloadavg()[0]
+    machine_info["load_before"] = LOAD_BEFORE
     machine_info["gruemarket"] = gm.build_info()

@@ -32,7 +32,7 @@ class Goal:
 
     rival: str
     must: float | None = None
-    faster: bool = True  # whether the ratio says how much faster than the rival, or how much of its time
+    faster: bool = True  # whether the ratio is one of speeds (at least), or of times (at most)
 
 
 def faster(rival: str, must: float | None = None) -> Goal:

@@ -34,13 +34,13 @@ def ratio_row(case: str, own: float, goal: dict[str, Any], theirs: float) -> str
     """One comparison.
 
     >>> ratio_row("known rounds", 0.1, {"rival": "numpy loop", "must": 2.8, "faster": True}, 0.3)
-    'known rounds | numpy loop | ≥ 2.8 x faster | 3.00 x faster | 100 ms : 300 ms'
+    'known rounds | numpy loop | ≥ 2.8 x as fast | 3.00 x as fast | 100 ms : 300 ms'
     >>> ratio_row("known rounds", 0.3, {"rival": "one read", "must": 2.0, "faster": False}, 0.1)
     'known rounds | one read | ≤ 2 x the time | **3.00 x the time, missed** | 300 ms : 100 ms'
     """
     must, faster = goal["must"], goal["faster"]
     ratio = theirs / own if faster else own / theirs
-    words = "x faster" if faster else "x the time"
+    words = "x as fast" if faster else "x the time"
     good = None if must is None else (ratio >= must if faster else ratio <= must)
     target = "" if must is None else f"{'≥' if faster else '≤'} {must:g} {words}"
     measured = verdict(good=good, measured=f"{ratio:.{2 if ratio < 100 else 0}f} {words}")

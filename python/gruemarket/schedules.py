@@ -53,9 +53,9 @@ def constant(rate: float) -> Schedule:
 def inverse() -> Schedule:
     """`h_t = 1/(t+1)`, which is exactly the prior `1/(K(K+1))`: about 2 log2 K bits to name K.
 
-    Half of these bits are paid for not having changed before K. They are due where a kernel's row sums to 1 over the others;
-    only money that changes hands is taxed, so under a kernel of small weights a trader that waits pays next to nothing, and
-    naming K costs about log2 K bits.
+    Half of these bits are paid for not having changed before K. They are due where a kernel's row sums to 1 over the
+    others; only money that changes hands is taxed, so under a kernel of small weights a trader that waits pays next to
+    nothing, and naming K costs about log2 K bits.
 
     >>> inverse().hazard(3)
     0.25
