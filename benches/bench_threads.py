@@ -1,6 +1,6 @@
 """Two threads against one, where a round fits the caches; the bits are the same.
 
-Whether the machine has a second core to give is measured beside it: numpy's sine on one and on two threads.
+Whether the machine has a second core to give is measured in the same race, by numpy's sine.
 """
 
 import os
@@ -10,11 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 import gruemarket as gm
 import numpy as np
 import pytest
-from race import Contestant, Goal, faster
+from race import Contestant, faster
 from rivals import Engine, PlainLoop, even_market, some_likelihoods
 
 N, T = 10**5, 400
-pytestmark = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
 
 
 class Threaded(Engine):
@@ -30,18 +29,9 @@ class Threaded(Engine):
         super().begin()
 
 
-def bench_two_threads(race):
-    likelihoods, prior = some_likelihoods(T, N), even_market(N)
-    one, two = Threaded(1, prior, likelihoods), Threaded(2, prior, likelihoods)
-    race("2 threads, known rounds, N = 10^5, f64", two, {"1 thread": one}, [faster("1 thread", 1.5)], turns=15)
-    assert np.array_equal(one.result.prices, two.result.prices)
-    loop = PlainLoop(likelihoods)
-    loop.ready()
-    assert two.last_price == pytest.approx(loop.play(), rel=1e-9)
-
-
 @pytest.fixture
-def sine() -> Iterator[tuple[Contestant, Contestant]]:
+def sines() -> Iterator[dict[str, Contestant]]:
+    """Work that needs no memory, on one thread and on two."""
     values = np.random.default_rng(0).random((2, 10**5))
     waves = np.empty_like(values)
 
@@ -50,10 +40,20 @@ def sine() -> Iterator[tuple[Contestant, Contestant]]:
             np.sin(values[i], out=waves[i])
 
     with ThreadPoolExecutor(2) as pool:
-        yield Contestant(lambda: [half(0), half(1)]), Contestant(lambda: list(pool.map(half, (0, 1))))
+        yield {
+            "sine, 1 thread": Contestant(lambda: [half(0), half(1)]),
+            "sine, 2 threads": Contestant(lambda: list(pool.map(half, (0, 1)))),
+        }
 
 
-def bench_second_core(race, sine):
-    one, two = sine
-    goals: list[Goal] = [faster("1 thread")]
-    race("2 threads, numpy's sine: what the machine gives", two, {"1 thread": one}, goals, turns=25)
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
+def bench_two_threads(race, sines):
+    likelihoods, prior = some_likelihoods(T, N), even_market(N)
+    one, two = Threaded(1, prior, likelihoods), Threaded(2, prior, likelihoods)
+    goal = faster("1 thread", 1.5)
+    race("2 threads, known rounds, N = 10^5, f64", two, {"1 thread": one, **sines}, [goal], turns=15)
+    race.note(second_core=list(sines))
+    assert np.array_equal(one.result.prices, two.result.prices)
+    loop = PlainLoop(likelihoods)
+    loop.ready()
+    assert two.last_price == pytest.approx(loop.play(), rel=1e-9)
