@@ -51,6 +51,8 @@ struct Header {
     stages: Vec<u32>,
     /// The stages that have a column of provenance.
     columns: Vec<u32>,
+    /// The closed stages that are yet to be worked into them.
+    spans: Vec<u32>,
     /// Stage and batch of the ledger's open batch.
     open: Option<(u32, u64)>,
     levied: Option<Vec<Levied>>,
@@ -190,6 +192,9 @@ impl<F: Real> Market<F> {
         for (i, column) in columns.iter().enumerate() {
             tensors.put(&format!("provenance.{i}"), Dtype::F64, &column.shares);
         }
+        for (i, span) in state.provenance.spans().iter().enumerate() {
+            tensors.put(&format!("span.{i}"), Dtype::F64, &span.shares);
+        }
         if let Some(lazy) = &state.lazy {
             tensors.put("touched", Dtype::U32, &lazy.touched);
             tensors.put_all("lazy.money", Dtype::F64, lazy.money.iter().flatten().copied());
@@ -224,6 +229,7 @@ impl<F: Real> Market<F> {
             clock: state.clock.clone(),
             stages: state.provenance.stages().to_vec(),
             columns: columns.iter().map(|c| c.stage).collect(),
+            spans: state.provenance.spans().iter().map(|c| c.stage).collect(),
             open: state.open.as_ref().map(|open| (open.stage, open.batch)),
             levied: lazy.map(|l| l.stays.levied().to_vec()),
         };
@@ -357,13 +363,8 @@ impl Checkpoint {
         } else {
             None
         };
-        let mut columns = Vec::new();
-        for (i, &stage) in header.columns.iter().enumerate() {
-            columns.push(Column {
-                stage,
-                shares: Arc::new(reader.all(&format!("provenance.{i}"))?),
-            });
-        }
+        let columns = reader.columns("provenance", &header.columns)?;
+        let spans = reader.columns("span", &header.spans)?;
         let lazy = match &header.levied {
             Some(levied) => Some(Arc::new(Lazy {
                 stays: Stays::of(levied),
@@ -392,7 +393,7 @@ impl Checkpoint {
                 reserve: header.reserve,
             },
             clock: header.clock.clone(),
-            provenance: Provenance::from_parts(header.stages.clone(), columns),
+            provenance: Provenance::from_parts(header.stages.clone(), columns, spans),
             open: reader.open()?.map(Arc::new),
             lazy,
         };
@@ -455,6 +456,14 @@ impl Reader<'_> {
             });
         }
         Ok(Book { mantissas, tiles })
+    }
+
+    fn columns(&self, name: &str, stages: &[u32]) -> Result<Vec<Column>> {
+        let read = |(i, &stage): (usize, &u32)| {
+            let shares = Arc::new(self.all(&format!("{name}.{i}"))?);
+            Ok(Column { stage, shares })
+        };
+        stages.iter().enumerate().map(read).collect()
     }
 
     fn over(&self) -> Result<Vec<Scaled>> {

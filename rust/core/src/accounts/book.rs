@@ -109,6 +109,31 @@ impl<F: Real> Book<F> {
         self.tile_mut(i / TILE).set(i % TILE, value);
     }
 
+    /// What share each account is of the same account in `whole`, at most 1; 1 where there is nothing.
+    #[must_use]
+    pub fn part_of(&self, whole: &Self) -> Vec<f64> {
+        let mut shares = Vec::with_capacity(self.len());
+        for t in 0..self.tiles.len() {
+            let (part, all) = (self.tile(t), whole.tile(t));
+            let unit = pow2(part.tile.exponent - all.tile.exponent);
+            let share = |x: f64, y: f64| if y == 0.0 { 1.0 } else { (x / y).min(1.0) };
+            if part.tile.drained.is_empty() && all.tile.drained.is_empty() && unit.is_normal() {
+                let pairs = part.m.iter().zip(all.m);
+                shares.extend(pairs.map(|(x, y)| share(x.to_f64() * unit, y.to_f64())));
+            } else {
+                let exact = |i: usize| {
+                    if all.value(i).is_zero() {
+                        1.0
+                    } else {
+                        (part.value(i) / all.value(i)).to_f64()
+                    }
+                };
+                shares.extend((0..part.m.len()).map(|i| exact(i).min(1.0)));
+            }
+        }
+        shares
+    }
+
     /// Takes another book's size; the accounts are to be copied tile by tile with [`TileMut::copy_from`].
     pub fn fit(&mut self, traders: usize) {
         self.mantissas.resize(traders, F::ZERO);
@@ -139,6 +164,16 @@ impl<F: Real> TileRef<'_, F> {
     #[must_use]
     pub fn sum(&self) -> Scaled {
         Scaled::new(lanes::sum(self.m), self.tile.exponent)
+    }
+
+    /// `sum value * other`.
+    #[must_use]
+    pub fn product(&self, other: TileRef<'_, F>) -> Scaled {
+        if self.tile.drained.is_empty() && other.tile.drained.is_empty() {
+            let sum = self.m.iter().zip(other.m).map(|(x, y)| x.to_f64() * y.to_f64()).sum();
+            return Scaled::new(sum, self.tile.exponent + other.tile.exponent);
+        }
+        Scaled::sum((0..self.m.len()).map(|i| self.value(i) * other.value(i)))
     }
 
     /// `sum value * row`. Where the float sum could hide a drained trader's part, it is taken term by term from `exact`.
@@ -279,7 +314,7 @@ impl<F: Real> TileMut<'_, F> {
             self.taken(rho, keep, (raw, raw));
             return Scaled::new(given_back, given_back_exponent);
         }
-        let given_back = Scaled::sum((0..self.m.len()).map(|i| self.as_ref().value(i) * rho.value(i)));
+        let given_back = self.as_ref().product(rho);
         self.assign(|old, i| old * keep + rho.value(i) * inflow);
         given_back
     }

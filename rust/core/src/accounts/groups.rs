@@ -64,10 +64,13 @@ impl Groups {
     /// The money of every group. `unit` is the exponent of the book's total.
     pub fn money<F: Real>(&self, wealth: &Book<F>, rho: &Book<F>, unit: i64) -> Vec<GroupMoney> {
         if self.count == 1 {
-            let own = (0..wealth.len()).map(|i| wealth.value(i) * rho.value(i));
+            let parts: Vec<_> = (0..wealth.tiles.len())
+                .map(|t| wealth.tile(t).product(rho.tile(t)))
+                .collect();
+            let own = Scaled::sum(parts.iter().copied());
             return vec![GroupMoney {
                 wealth: wealth.sum(),
-                own: Scaled::sum(own),
+                own,
             }];
         }
         if self.by_tile() {

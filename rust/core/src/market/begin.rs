@@ -116,17 +116,8 @@ impl<F: Real> Market<F> {
         self.settle_lazy();
         let accounts = &mut self.state.accounts;
         if let Some(old) = accounts.unredefined.take() {
-            let stayed: Vec<_> = (0..old.len())
-                .map(|j| {
-                    let all = accounts.wealth.value(j);
-                    if all.is_zero() {
-                        1.0
-                    } else {
-                        (old.value(j) / all).to_f64().min(1.0)
-                    }
-                })
-                .collect();
-            self.state.provenance.close_stage(stage, &stayed);
+            let stayed = old.part_of(&accounts.wealth);
+            self.state.provenance.close_stage(stage, stayed);
         }
     }
 

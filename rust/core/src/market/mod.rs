@@ -199,11 +199,11 @@ impl<F: Real> Market<F> {
             Arc::make_mut(histories).scores = book.clone();
         }
         accounts.wealth = Arc::new(book);
-        accounts.bankruptcies = true;
+        accounts.bankruptcies = shares.contains(&0.0);
         market.state = State {
             accounts,
             roster,
-            provenance: Provenance::from_parts(self.state.clock.present().collect(), Vec::new()),
+            provenance: Provenance::from_parts(self.state.clock.present().collect(), Vec::new(), Vec::new()),
             open: None,
             lazy: None,
             clock: self.state.clock.clone(),

@@ -4,7 +4,6 @@ use crate::accounts::groups::Groups;
 use crate::grue::definitions::{Histories, Node};
 use crate::ledger::Entry;
 use crate::market::Market;
-use crate::market::lazy::Lazy;
 use crate::market::state::{Accounts, Clock, Roster, State, Traders};
 use crate::real::Real;
 use crate::scaled::Scaled;
@@ -126,7 +125,7 @@ impl<F: Real> Market<F> {
         let state = &self.state;
         let stayed: Vec<_> = (0..self.len()).map(|j| state.stayed(j)).collect();
         let name = |stage: u32| state.clock.names.get(stage as usize).cloned();
-        let shares = state.provenance.shares(state.clock.stage, &stayed);
+        let shares = state.provenance.shares(state.clock.stage, stayed);
         shares
             .into_iter()
             .map(|(stage, shares)| (name(stage), shares))
@@ -182,18 +181,9 @@ impl<F: Real> Market<F> {
         bytes += unredefined.as_ref().map_or(0, book);
         bytes += histories.as_ref().map_or(0, |h| h.scores.bytes() + h.last.len() * 12);
         bytes += self.traders.groups.ids.len() * 4 + self.traders.entrants.len() * 16;
-        bytes += self
-            .state
-            .lazy
-            .as_deref()
-            .map_or(0, |lazy: &Lazy| lazy.touched.len() * 4);
-        bytes
-            + self
-                .state
-                .provenance
-                .columns()
-                .iter()
-                .map(|c| c.shares.len() * 8)
-                .sum::<usize>()
+        bytes += self.state.lazy.as_ref().map_or(0, |lazy| lazy.touched.len() * 4);
+        let kept = &self.state.provenance;
+        let columns = kept.columns().iter().chain(kept.spans());
+        bytes + columns.map(|c| c.shares.len() * 8).sum::<usize>()
     }
 }
