@@ -14,7 +14,7 @@ UNITS = ("round", "episode", "batch", "stage")
 KERNELS = ("anything", "within groups")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GrueTax:
     """Before each round (episode, batch, stage) a share of all money may change its definition.
 
@@ -54,9 +54,21 @@ class GrueTax:
         for key, bits in landmarks.items():
             if not (isinstance(key, str) or (isinstance(key, int | np.integer) and 0 <= key < 2**63)):
                 raise InputError(f"landmark {key!r} is neither an index >= 0 nor the name of a stage")
+            if key == 0:
+                raise InputError("landmark at index 0; no tax is levied there, the first index is 1")
             if not (np.isfinite(bits) and bits >= 0):
                 raise InputError(f"landmark {key!r} of {bits} bits; give a finite number >= 0")
         object.__setattr__(self, "landmarks", landmarks)
+
+    def _key(self) -> tuple[Any, ...]:
+        kernel = self.kernel if isinstance(self.kernel, str) else tuple(part.tobytes() for part in self.kernel)
+        return self.schedule, kernel, frozenset(self.landmarks.items()), self.unit
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GrueTax) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
 
 
 def _kernel(given: Any) -> Any:
@@ -64,6 +76,8 @@ def _kernel(given: Any) -> Any:
         if given not in KERNELS:
             raise InputError(f"unknown kernel {given!r}; 'anything', 'within groups' or a CSR matrix")
         return given
+    if hasattr(given, "tocsr"):  # a sparse matrix of any of SciPy's formats
+        given = given.tocsr()
     if all(hasattr(given, part) for part in ("indptr", "indices", "data")):
         given = (given.indptr, given.indices, given.data)
     if not (isinstance(given, tuple) and len(given) == 3):

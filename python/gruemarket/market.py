@@ -192,7 +192,8 @@ class Market:
         regret_bits = np.zeros(len(self) if regret else 0)
         for block in blocks_of_one_kind(blocks):
             run = self.run(**block, stage=stage, new_episode=new_episode and not runs, regret=regret)
-            regret_bits += run.regret_bits
+            if regret:
+                regret_bits += run.regret_bits
             # one sum for all blocks: no block's own regret is held on to
             runs.append(replace(run, find_regret=regret_bits.copy))
         if not runs:

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gruemarket.errors import InputError
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -42,8 +44,15 @@ class Run:
 
     @cached_property
     def regret_bits(self) -> Floats:
-        """(N,) the market's loss less the trader's, in bits, over the rounds in which the trader was awake."""
-        return self.find_regret()
+        """(N,) the market's loss less the trader's, in bits, over the rounds in which the trader was awake.
+
+        Raises:
+            InputError: the rounds were played with `regret=False`.
+        """
+        bits = self.find_regret()
+        if not len(bits):
+            raise InputError("these rounds were played with regret=False; play them with regret=True")
+        return bits
 
     @property
     def total_loss_bits(self) -> float:

@@ -16,7 +16,7 @@ from gruemarket.errors import InputError
 __all__ = ["Schedule", "code", "constant", "elias_delta", "elias_gamma", "elias_omega", "hazard", "inverse"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schedule:
     """Hazards by index; made by the functions of this module."""
 
@@ -25,6 +25,15 @@ class Schedule:
 
     def __post_init__(self) -> None:
         self.hazards(0)
+
+    def _key(self) -> tuple[str, bytes]:
+        return self.kind, self.values.tobytes()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schedule) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
 
     def hazards(self, n: int) -> npt.NDArray[np.float64]:
         """The hazards `h_0, ..., h_(n-1)`, (n,); `h_0` is 0.

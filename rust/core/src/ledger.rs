@@ -1,7 +1,5 @@
 //! The ledger: every transfer by cause, double entry, by group and batch.
 
-use crate::scaled::Scaled;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     Settlement,
@@ -84,15 +82,5 @@ impl Open {
             }));
         }
         entries
-    }
-}
-
-/// A book's units in shares of all money.
-#[must_use]
-pub fn per_unit(reserve: f64, total: Scaled) -> Scaled {
-    if total.is_zero() {
-        Scaled::ZERO
-    } else {
-        Scaled::new(1.0 - reserve, 0) / total
     }
 }

@@ -444,6 +444,15 @@ impl<F: Real> TileMut<'_, F> {
         }
     }
 
+    /// Gives the tile the scale it had, the accounts holding what they held then.
+    pub fn put_back(&mut self, before: Tile) {
+        for i in 0..self.m.len() {
+            let value = self.as_ref().value(i);
+            self.m[i] = F::from_f64(value.in_units_of(before.exponent + F::BLOCK * before.block(i)));
+        }
+        *self.tile = before;
+    }
+
     /// Puts `value` into account i without touching the others.
     pub fn set(&mut self, i: usize, value: Scaled) {
         if self.tile.floor.is_infinite() && !value.is_zero() {

@@ -57,19 +57,19 @@ impl<'a> Levy<'a> {
     }
 
     pub fn within_groups(hazard: f64, weights: &Weights, groups: &'a Groups, money: &[GroupMoney], unit: i64) -> Self {
-        // a group without weights has nowhere to go, and no money to move
         let keep: Vec<_> = weights
             .entered
             .iter()
             .map(|sum| (1.0 - hazard * sum).max(0.0))
             .collect();
-        let weighty = || {
+        // those without money keep what they like
+        let owners = || {
             keep.iter()
-                .zip(&weights.entered)
-                .filter(|(_, sum)| **sum > 0.0)
+                .zip(money)
+                .filter(|(_, m)| !m.wealth.is_zero())
                 .map(|(keep, _)| *keep)
         };
-        let first = weighty().next().unwrap_or(1.0);
+        let first = owners().next().unwrap_or(1.0);
         let inflow: Vec<_> = money.iter().map(|m| m.wealth * hazard).collect();
         let plain = inflow
             .iter()
@@ -79,7 +79,7 @@ impl<'a> Levy<'a> {
         Self::WithinGroups(Grouped {
             groups,
             hazard,
-            one_keep: weighty().all(|keep| keep == first).then_some(first),
+            one_keep: owners().all(|keep| keep == first).then_some(first),
             least: raw.iter().copied().filter(|&x| x > 0.0).fold(f64::INFINITY, f64::min),
             most: raw.iter().copied().fold(0.0, f64::max),
             plain: plain.then(|| ByGroup::new(raw)),

@@ -24,8 +24,8 @@ pub struct Stays {
     levied: Vec<Levied>,
     /// Products of `1 - h R` up to each levy, those that are 0 left out.
     kept: Vec<Scaled>,
-    /// Their natural logarithms, for differences from 1.
-    logs: Vec<f64>,
+    /// Their natural logarithms and what these lost to rounding, for differences from 1.
+    logs: Vec<[f64; 2]>,
     powers: Vec<[f64; TERMS]>,
     /// One past the last levy that left nothing.
     wiped: usize,
@@ -46,11 +46,12 @@ impl Stays {
             self.kept.last().copied().unwrap_or(Scaled::ONE),
             self.powers.last().copied().unwrap_or_default(),
         );
+        let last_log = self.logs.last().copied().unwrap_or_default();
         self.levied.push(levy);
         if keep == 0.0 {
             self.wiped = self.levied.len();
             self.kept.push(last_kept);
-            self.logs.push(self.logs.last().copied().unwrap_or(0.0));
+            self.logs.push(last_log);
         } else {
             let x = levy.hazard / keep;
             self.largest = self.largest.max(x);
@@ -60,8 +61,7 @@ impl Stays {
                 *sum += power;
             }
             self.kept.push(last_kept * keep);
-            self.logs
-                .push(self.logs.last().copied().unwrap_or(0.0) + (-levy.hazard * levy.total).ln_1p());
+            self.logs.push(two_sum(last_log, (-levy.hazard * levy.total).ln_1p()));
         }
         self.powers.push(powers);
     }
@@ -106,7 +106,9 @@ impl Stays {
         if kept < 0.5 || since >= self.len() {
             return 1.0 - kept;
         }
-        -(self.logs[self.len() - 1] - if since == 0 { 0.0 } else { self.logs[since - 1] }).exp_m1()
+        let before = if since == 0 { [0.0; 2] } else { self.logs[since - 1] };
+        let [sum, lost] = self.logs[self.len() - 1];
+        -((sum - before[0]) + (lost - before[1])).exp_m1()
     }
 
     /// The share of trader j's money that kept its definition through the levies from `since` on.
@@ -131,6 +133,13 @@ impl Stays {
         }
         self.kept(since) * Scaled::from_bits(-log * std::f64::consts::LOG2_E)
     }
+}
+
+/// Adds to a sum and to what it has lost to rounding (Knuth's two-sum).
+fn two_sum([sum, lost]: [f64; 2], x: f64) -> [f64; 2] {
+    let next = sum + x;
+    let part = next - sum;
+    [next, lost + ((sum - (next - part)) + (x - part))]
 }
 
 fn keep(levy: Levied) -> f64 {

@@ -139,6 +139,9 @@ impl<F: Real> Mean<F> {
     }
 
     fn add(&mut self, fast: &Accounts<F>) {
+        if fast.total.is_zero() {
+            return;
+        }
         let unit = self.total / fast.total * (1.0 / self.episodes as f64);
         if self.unredefined.is_none() && fast.unredefined.is_some() {
             // the tax began inside this episode: until now all money stood unredefined

@@ -13,12 +13,12 @@ impl<F: Real> Market<F> {
     pub(super) fn group_shares(&self) -> Vec<f64> {
         let state = &self.state;
         if self.traders.groups.count == 1 {
-            return vec![1.0 - state.roster.reserve];
+            return vec![state.roster.money.to_f64()];
         }
         if let Some(lazy) = &state.lazy {
             return lazy.money.iter().map(|m| m[0]).collect();
         }
-        let unit = state.accounts.share_unit(state.roster.reserve);
+        let unit = state.accounts.share_unit(state.roster.money);
         let (wealth, rho) = (&state.accounts.wealth, &state.roster.rho);
         let money = self.traders.groups.money(wealth, rho, state.accounts.total.exponent);
         money.iter().map(|m| (m.wealth * unit).to_f64()).collect()

@@ -16,7 +16,7 @@ use crate::accounts::groups::Groups;
 use crate::accounts::prior::{self, Given};
 use crate::error::{MarketError, Result};
 use crate::grue::Tax;
-use crate::grue::definitions::Node;
+use crate::grue::definitions::{Histories, Node};
 use crate::grue::kernel::Kernel;
 use crate::grue::provenance::Provenance;
 use crate::ledger::{Entry, Open};
@@ -25,7 +25,7 @@ use crate::rounds::{Rounds, Stakes};
 use crate::scaled::Scaled;
 use play::{Game, Played};
 use regret::{Regret, Track, Unredefined};
-use state::{Accounts, Clock, State, Traders};
+use state::{Accounts, Clock, Roster, State, Traders};
 use std::sync::Arc;
 use tax::Taxman;
 
@@ -180,29 +180,29 @@ impl<F: Real> Market<F> {
                 "trader {j} has not entered yet; its share must be 0"
             )));
         }
-        let (book, mut reserve) = prior::prior::<F>(Given::Shares(shares), false)?;
+        let (book, reserve) = prior::prior::<F>(Given::Shares(shares), false)?;
+        let total = book.sum();
         let waiting: f64 = late.iter().map(|&(_, j)| self.traders.share(j as usize).to_f64()).sum();
         if waiting > 0.0 && reserve < waiting * (1.0 - 1e-9) {
             return Err(MarketError::input(format!(
                 "the shares leave {reserve} in reserve, but traders that are yet to enter are owed {waiting}"
             )));
         }
-        let mut traders = (*self.traders).clone();
-        traders.reserve = (reserve - waiting).max(0.0);
-        reserve = reserve.max(waiting);
-        let mut market = Self::from_parts(Arc::new(traders), self.state.clone(), Vec::new(), Vec::new());
-        let mut roster = market.state.roster.clone();
-        roster.reserve = reserve;
-        let mut accounts = Accounts::new(&self.traders, &roster);
-        accounts.total = book.sum();
-        if let Some(histories) = &mut accounts.histories {
-            Arc::make_mut(histories).scores = book.clone();
-        }
-        accounts.wealth = Arc::new(book);
-        accounts.bankruptcies = shares.contains(&0.0);
+        let mut market = Self::from_parts(Arc::clone(&self.traders), self.state.clone(), Vec::new(), Vec::new());
         market.state = State {
-            accounts,
-            roster,
+            accounts: Accounts {
+                total,
+                histories: self.traders.definitions.then(|| Arc::new(Histories::new(book.clone()))),
+                wealth: Arc::new(book),
+                unredefined: None,
+                bankruptcies: shares.contains(&0.0),
+            },
+            roster: Roster {
+                money: if reserve > 0.0 { total } else { Scaled::ONE },
+                idle: (reserve - waiting).max(0.0),
+                reserve: reserve.max(waiting),
+                ..self.state.roster.clone()
+            },
             provenance: Provenance::from_parts(self.state.clock.present().collect(), Vec::new(), Vec::new()),
             open: None,
             lazy: None,
@@ -244,7 +244,10 @@ impl<F: Real> Market<F> {
                 self.restore(saved);
             }
         } else {
-            self.spare = Spare(Some(saved.0.accounts.wealth));
+            let book = saved.0.accounts.wealth;
+            // what the drained take beside their mantissas is not worth keeping
+            let light = book.tiles.iter().all(|t| t.drained.is_empty());
+            self.spare = Spare(light.then_some(book));
         }
         result
     }

@@ -104,10 +104,14 @@ impl<P: Real> Game<'_, P> {
         let per_chunk = (CHUNK / (n * width)).clamp(1, 4096);
         // with one row a round its price is the ratio of the totals; with more, each outcome has a sum of its own
         let measured = if width == 1 { 0 } else { width };
+        if (self.interrupt)() {
+            return Err(MarketError::Interrupted { rounds: 0 });
+        }
         // the first rounds copy each tile on their way, from the book that is kept in case the call is refused
         let mut before = (self.rounds.rounds > 0).then(|| accounts.replace_wealth(spare));
         for start in (0..self.rounds.rounds).step_by(per_chunk) {
-            if (self.interrupt)() {
+            // before the first rounds the book is yet to be filled
+            if start > 0 && (self.interrupt)() {
                 return Err(MarketError::Interrupted { rounds: start as u64 });
             }
             let span = start..(start + per_chunk).min(self.rounds.rounds);
@@ -161,6 +165,9 @@ impl<P: Real> Game<'_, P> {
 
     /// Writes down the prices `sums / stake` of round t.
     fn record(&self, sums: &[Scaled], stake: Scaled, t: usize, played: &mut Played) -> Result<Scaled> {
+        if stake.is_zero() {
+            return Ok(self.record_asleep(played));
+        }
         let price = sums[self.rounds.outcome(t)] / stake;
         if price.is_zero() {
             let known = self.rounds.layout != Layout::Likelihood;
@@ -249,8 +256,7 @@ impl<P: Real> Game<'_, P> {
             price.log2()
         } else if sums[measured].is_zero() {
             // nobody awake has money
-            self.record_asleep(played);
-            let uniform = Scaled::new(1.0 / self.rounds.outcomes as f64, 0);
+            let uniform = self.record_asleep(played);
             if let Some(track) = track.as_deref_mut() {
                 self.track_asleep(track, t, uniform);
             }
@@ -266,14 +272,12 @@ impl<P: Real> Game<'_, P> {
         Ok(())
     }
 
-    /// Nobody awake: the price is uniform and no money moves.
-    #[allow(clippy::cast_precision_loss)]
-    fn record_asleep(&self, played: &mut Played) {
-        let outcomes = self.rounds.outcomes as f64;
-        played
-            .prices
-            .extend(std::iter::repeat_n(1.0 / outcomes, self.rounds.width()));
-        played.losses.push(outcomes.log2());
+    /// Nobody awake has money: the price is uniform, and nothing moves.
+    fn record_asleep(&self, played: &mut Played) -> Scaled {
+        let uniform = 1.0 / self.rounds.outcomes as f64;
+        played.prices.extend(std::iter::repeat_n(uniform, self.rounds.width()));
+        played.losses.push(-uniform.log2());
+        Scaled::new(uniform, 0)
     }
 
     /// The regret of those who are awake without money, against the uniform price.

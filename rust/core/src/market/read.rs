@@ -90,7 +90,7 @@ impl<F: Real> Market<F> {
     /// Every trader's share of all money.
     #[must_use]
     pub fn wealth(&self) -> Vec<f64> {
-        let unit = self.state.accounts.share_unit(self.reserve());
+        let unit = self.state.accounts.share_unit(self.state.roster.money);
         (0..self.len())
             .map(|j| (self.state.wealth(j) * unit).to_f64())
             .collect()
@@ -99,7 +99,7 @@ impl<F: Real> Market<F> {
     /// Its log2; minus infinity for who holds nothing.
     #[must_use]
     pub fn log2_wealth(&self) -> Vec<f64> {
-        let unit = self.state.accounts.share_unit(self.reserve());
+        let unit = self.state.accounts.share_unit(self.state.roster.money);
         (0..self.len()).map(|j| (self.state.wealth(j) * unit).log2()).collect()
     }
 
@@ -136,7 +136,7 @@ impl<F: Real> Market<F> {
     #[must_use]
     pub fn definitions(&self, top: usize) -> Option<Vec<Definition>> {
         let histories = self.state.accounts.histories.as_ref()?;
-        let unit = self.state.accounts.share_unit(self.reserve());
+        let unit = self.state.accounts.share_unit(self.state.roster.money);
         let mut richest: Vec<_> = (0..self.len()).map(|j| (self.state.wealth(j), j)).collect();
         richest.retain(|(w, _)| !w.is_zero());
         richest.sort_by(|a, b| b.0.partial_cmp(&a.0).expect("ordered").then(a.1.cmp(&b.1)));

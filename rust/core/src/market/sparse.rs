@@ -1,5 +1,6 @@
 //! Sparse rounds: lists of who is awake, at a cost that grows with their number and not with the market's.
 
+use crate::accounts::book::{TILE, Tile};
 use crate::error::{MarketError, Result};
 use crate::grue::stays::Levied;
 use crate::market::lazy::Lazy;
@@ -174,8 +175,37 @@ struct Player<'a, F, P> {
     traders: &'a Traders<F>,
     rounds: &'a SparseRounds<'a, P>,
     undo: Vec<Undo>,
+    /// The tiles that were touched, as they were.
+    tiles: BTreeMap<usize, Tiles>,
     played: Played,
     regret: Option<BTreeMap<u32, f64>>,
+}
+
+/// One tile of each book, but for its mantissas.
+struct Tiles {
+    wealth: Tile,
+    unredefined: Option<Tile>,
+    scores: Option<Tile>,
+}
+
+impl Tiles {
+    fn of<F>(accounts: &Accounts<F>, t: usize) -> Self {
+        Self {
+            wealth: accounts.wealth.tiles[t].clone(),
+            unredefined: accounts.unredefined.as_ref().map(|book| book.tiles[t].clone()),
+            scores: accounts.histories.as_ref().map(|h| h.scores.tiles[t].clone()),
+        }
+    }
+
+    fn put_back<F: Real>(self, accounts: &mut Accounts<F>, t: usize) {
+        Arc::make_mut(&mut accounts.wealth).tile_mut(t).put_back(self.wealth);
+        if let (Some(book), Some(tile)) = (&mut accounts.unredefined, self.unredefined) {
+            Arc::make_mut(book).tile_mut(t).put_back(tile);
+        }
+        if let (Some(histories), Some(tile)) = (&mut accounts.histories, self.scores) {
+            Arc::make_mut(histories).scores.tile_mut(t).put_back(tile);
+        }
+    }
 }
 
 /// What a call that is taken back must put right beside the accounts it touched.
@@ -228,17 +258,24 @@ impl<F: Real> Market<F> {
             return Err(error);
         }
         let traders = Arc::clone(&self.traders);
-        let undoable = traders.taxes_lazily() || !traders.taxes_rounds();
+        let levies = self.state.lazy.as_ref().map_or(0, |lazy| lazy.stays.len());
+        // a call that catches up on its levies half way cannot be taken back step by step
+        let short = levies + rounds.rounds() < MOST_LEVIES;
+        let undoable = short && (traders.taxes_lazily() || !traders.taxes_rounds());
+        let aliased = undoable && untouched(&saved.0, &self.state);
         let was_lazy = saved.0.lazy.is_some();
         self.be_lazy();
         let before = Before::of(&self.state, was_lazy);
-        let aliased = undoable && forget_aliases(&mut saved.0, &self.state);
+        if aliased {
+            saved.0.forget_books();
+        }
         let first = self.state.clock.rounds;
         let regret = regret.then(BTreeMap::new);
         let mut player = Player {
             traders: &traders,
             rounds,
             undo: Vec::new(),
+            tiles: BTreeMap::new(),
             played: Played::default(),
             regret,
         };
@@ -246,6 +283,7 @@ impl<F: Real> Market<F> {
             if interrupt() {
                 return Err(MarketError::Interrupted { rounds: t as u64 });
             }
+            self.be_lazy();
             if let Err(error) = self
                 .sparse_tax(first + t as u64)
                 .and_then(|()| player.round(&mut self.state, t))
@@ -288,7 +326,7 @@ impl<F: Real> Market<F> {
         let groups = &self.traders.groups;
         let mut lazy = Lazy::default();
         if groups.count > 1 || self.traders.taxes_lazily() {
-            let unit = state.accounts.share_unit(state.roster.reserve);
+            let unit = state.accounts.share_unit(state.roster.money);
             let rho = &state.roster.rho;
             let money = groups.money(&state.accounts.wealth, rho, state.accounts.total.exponent);
             lazy.money = money
@@ -326,7 +364,7 @@ impl<F: Real> Market<F> {
             state.accounts.unredefined = Some(Arc::clone(&state.accounts.wealth));
         }
         let weights = &state.roster.weights;
-        let all = 1.0 - state.roster.reserve;
+        let all = state.roster.money.to_f64();
         let lazy = Arc::make_mut(state.lazy.as_mut().expect("lazy"));
         let (mut paid, mut received) = (Vec::new(), Vec::new());
         for ((money, rho), squares) in lazy.money.iter_mut().zip(&weights.entered).zip(&lazy.squares) {
@@ -402,7 +440,7 @@ impl<F: Real, P: Real> Player<'_, F, P> {
         }
         self.played.prices.extend(sums.iter().map(|&s| (s / stake).to_f64()));
         self.played.losses.push(-price.log2());
-        let unit = accounts.share_unit(roster.reserve);
+        let unit = accounts.share_unit(roster.money);
         for a in &awake {
             let likelihood = Scaled::new(rounds.at(a.entry, x), 0);
             let factor = likelihood * a.stake / price + Scaled::new(1.0 - a.stake, 0);
@@ -440,6 +478,9 @@ impl<F: Real, P: Real> Player<'_, F, P> {
         next: Scaled,
         factor: Scaled,
     ) {
+        self.tiles
+            .entry(trader / TILE)
+            .or_insert_with(|| Tiles::of(accounts, trader / TILE));
         self.undo.push(Undo {
             trader,
             wealth: accounts.wealth.value(trader),
@@ -476,6 +517,9 @@ impl<F: Real, P: Real> Player<'_, F, P> {
                 *touched = undo.touched.unwrap_or(0);
             }
         }
+        for (t, tiles) in std::mem::take(&mut self.tiles) {
+            tiles.put_back(accounts, t);
+        }
         accounts.bankruptcies = before.bankruptcies;
         if !before.unredefined {
             accounts.unredefined = None;
@@ -491,11 +535,20 @@ impl<F: Real, P: Real> Player<'_, F, P> {
     }
 }
 
-/// Drops from `saved` the books that `now` still shares, so that playing need not copy them; false where they differ.
-fn forget_aliases<F: Real>(saved: &mut State<F>, now: &State<F>) -> bool {
-    if !Arc::ptr_eq(&saved.accounts.wealth, &now.accounts.wealth) {
-        return false;
+/// Whether beginning the call has left all that playing may change as it was, so that it can be taken back step by step.
+fn untouched<F: Real>(saved: &State<F>, now: &State<F>) -> bool {
+    fn same<T>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
+        match (a, b) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        }
     }
-    saved.forget_books();
-    true
+    let (before, after) = (&saved.accounts, &now.accounts);
+    Arc::ptr_eq(&before.wealth, &after.wealth)
+        && before.total == after.total
+        && saved.clock.stages == now.clock.stages
+        && same(before.unredefined.as_ref(), after.unredefined.as_ref())
+        && same(before.histories.as_ref(), after.histories.as_ref())
+        && same(saved.lazy.as_ref(), now.lazy.as_ref())
 }

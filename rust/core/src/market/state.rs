@@ -60,6 +60,10 @@ pub struct Roster<F> {
     pub entered: usize,
     /// Money not owned by an entered trader.
     pub reserve: f64,
+    /// The part of it that waits for nobody.
+    pub idle: f64,
+    /// Money of the entered, which may be far less than a float's distance from 1.
+    pub money: Scaled,
 }
 
 /// How much has begun.
@@ -92,7 +96,7 @@ impl<F: Real> Traders<F> {
     #[must_use]
     pub fn roster(&self) -> Roster<F> {
         let mut rho = Arc::clone(&self.rho);
-        let mut reserve = self.reserve;
+        let (idle, mut reserve) = (self.reserve, self.reserve);
         if !self.entrants.is_empty() {
             let book = Arc::make_mut(&mut rho);
             for &(_, j) in &self.entrants {
@@ -102,12 +106,18 @@ impl<F: Real> Traders<F> {
             book.tiles_mut().for_each(|mut tile| tile.normalise());
         }
         let weights = Arc::new(self.weights(&rho));
-        Roster {
+        let mut roster = Roster {
             rho,
             weights,
             entered: 0,
             reserve,
+            idle,
+            money: Scaled::ONE,
+        };
+        if reserve > 0.0 {
+            roster.money = Accounts::new(self, &roster).total;
         }
+        roster
     }
 
     /// Those who have not entered yet.
@@ -155,7 +165,7 @@ impl<F: Real> Traders<F> {
         };
         let total = match tax.kernel {
             Kernel::Anything => roster.weights.total,
-            Kernel::WithinGroups if self.entrants.is_empty() => 1.0,
+            Kernel::WithinGroups if self.entrants.is_empty() && !roster.weights.entered.contains(&0.0) => 1.0,
             _ => return Ok(None),
         };
         let mut stays = Stays::default();
@@ -205,9 +215,10 @@ impl<F: Real> Traders<F> {
         }
         roster.entered += due.len();
         let unit = if accounts.total.is_zero() {
+            roster.money = Scaled::ZERO;
             Scaled::ONE
         } else {
-            accounts.total / Scaled::new(1.0 - roster.reserve, 0)
+            accounts.total / roster.money
         };
         let rho = Arc::make_mut(&mut roster.rho);
         let wealth = Arc::make_mut(&mut accounts.wealth);
@@ -223,9 +234,13 @@ impl<F: Real> Traders<F> {
                 histories.scores.set(j, share * unit);
             }
             roster.reserve -= share.to_f64();
+            roster.money = roster.money + share;
         }
         if roster.entered == self.entrants.len() {
-            roster.reserve = self.reserve;
+            roster.reserve = roster.idle;
+            if roster.idle == 0.0 {
+                roster.money = Scaled::ONE;
+            }
         }
         rho.tiles_mut().for_each(|mut tile| tile.normalise());
         wealth.tiles_mut().for_each(|mut tile| tile.normalise());
@@ -246,13 +261,15 @@ impl<F: Real> Accounts<F> {
             let share = |j: usize| roster.rho.value(j) * traders.over[traders.groups.of(j)];
             Arc::new(Book::from_values(roster.rho.len(), share))
         };
+        let holders = wealth.mantissas.iter().filter(|m| **m > F::ZERO).count();
+        let broke = holders + traders.entrants.len() - roster.entered < wealth.len();
         let histories = definitions.then(|| Arc::new(Histories::new((*wealth).clone())));
         Self {
             total: wealth.sum(),
             wealth,
             unredefined: None,
             histories,
-            bankruptcies: false,
+            bankruptcies: broke,
         }
     }
 
@@ -271,8 +288,11 @@ impl<F: Real> Accounts<F> {
 
     /// A book unit in shares of all money.
     #[must_use]
-    pub fn share_unit(&self, reserve: f64) -> Scaled {
-        crate::ledger::per_unit(reserve, self.total)
+    pub fn share_unit(&self, money: Scaled) -> Scaled {
+        if self.total.is_zero() {
+            return Scaled::ZERO;
+        }
+        money / self.total
     }
 }
 

@@ -116,7 +116,7 @@ impl<'a, F: Real> Taxman<'a, F> {
     /// Enters a levy of a lone group, whose `given_back = sum rho w` is known only after the pass.
     pub fn collect(&mut self, levy: Option<&Levy<'_>>, accounts: &Accounts<F>, roster: &Roster<F>, given_back: Scaled) {
         if let (1, Some(Levy::Anything { moved, give_back, .. })) = (self.traders.groups.count, levy) {
-            let unit = accounts.share_unit(roster.reserve);
+            let unit = accounts.share_unit(roster.money);
             let amount = moved * (accounts.total * unit).to_f64() - (given_back * *give_back * unit).to_f64();
             self.enter(&[amount], &[amount]);
         }
@@ -135,7 +135,7 @@ impl<'a, F: Real> Taxman<'a, F> {
     }
 
     fn enter_anything(&mut self, money: &[GroupMoney], accounts: &Accounts<F>, roster: &Roster<F>, hazard: f64) {
-        let unit = accounts.share_unit(roster.reserve);
+        let unit = accounts.share_unit(roster.money);
         let all = (accounts.total * unit).to_f64();
         let weights = &roster.weights;
         let flows = money.iter().zip(&weights.entered).map(|(m, rho)| {
@@ -148,7 +148,7 @@ impl<'a, F: Real> Taxman<'a, F> {
     }
 
     fn enter_within(&mut self, money: &[GroupMoney], accounts: &Accounts<F>, roster: &Roster<F>, hazard: f64) {
-        let unit = accounts.share_unit(roster.reserve);
+        let unit = accounts.share_unit(roster.money);
         let weights = &roster.weights;
         let flows = money.iter().zip(&weights.entered);
         let moved = |(m, entered): (&GroupMoney, &f64)| {
@@ -161,7 +161,7 @@ impl<'a, F: Real> Taxman<'a, F> {
     fn levy_rows(&mut self, rows: &Rows, accounts: &mut Accounts<F>, roster: &Roster<F>, hazard: f64) {
         let flows = levy::flows(rows, hazard, &accounts.wealth, &self.traders.absent(roster));
         let groups = &self.traders.groups;
-        let unit = accounts.share_unit(roster.reserve);
+        let unit = accounts.share_unit(roster.money);
         let (mut paid, mut received) = (vec![0.0; groups.count], vec![0.0; groups.count]);
         for i in 0..accounts.wealth.len() {
             paid[groups.of(i)] += (accounts.wealth.value(i) * unit).to_f64() * (1.0 - flows.stay[i]);
