@@ -11,7 +11,7 @@ import pytest
 from race import Contestant, faster, within
 from rivals import Engine, PlainLoop, some_likelihoods
 
-N, T, GROUPS = 10**6, 20, 1_000
+N, T, GROUPS = 10**6, 48, 1_000
 LOOP = "numpy loop without tax"
 MODES = {"bare": ({"provenance": False}, {"regret": False}), "default": ({}, {})}
 PRICE = {"rel": 1e-9}
