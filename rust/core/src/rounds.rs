@@ -29,6 +29,8 @@ pub enum Stakes<'a> {
 pub enum Next {
     Row,
     Tile,
+    /// The next traders' row of this round.
+    TileAt(usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +123,7 @@ impl<P: Real> Rounds<'_, P> {
         let ahead = match next {
             Next::Row => at + self.traders + range.start,
             Next::Tile => at + range.end,
+            Next::TileAt(first) => self.offset(first, k) + range.end,
         };
         (
             given,

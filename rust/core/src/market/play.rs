@@ -128,7 +128,12 @@ impl<P: Real> Game<'_, P> {
                         if measured > 0 && !task.measure(self, t, scratch, &mut sums) {
                             return Err(t);
                         }
-                        let (sum, zeros) = task.settle_all(self, None, t, scratch).ok_or(t)?;
+                        let next = if t + 1 < span.end {
+                            Next::Row
+                        } else {
+                            Next::TileAt(span.start)
+                        };
+                        let (sum, zeros) = task.settle_all(self, None, t, next, scratch).ok_or(t)?;
                         zero |= zeros;
                         sums.push(sum);
                     }
@@ -219,7 +224,7 @@ impl<P: Real> Game<'_, P> {
                 }
                 let mut zero = false;
                 if self.everything {
-                    let (sum, zeros) = task.settle_all(self, levy.as_ref(), t, scratch).ok_or(t)?;
+                    let (sum, zeros) = task.settle_all(self, levy.as_ref(), t, Next::Tile, scratch).ok_or(t)?;
                     sums.push(sum);
                     zero = zeros;
                 }

@@ -8,7 +8,7 @@ use crate::market::play::Game;
 use crate::market::regret::Track;
 use crate::market::state::Accounts;
 use crate::real::{Real, pow2};
-use crate::rounds::{Layout, Rounds};
+use crate::rounds::{Layout, Next, Rounds};
 use crate::scaled::Scaled;
 use std::ops::Range;
 use std::sync::Arc;
@@ -148,17 +148,18 @@ impl<F: Real> Task<'_, F> {
         game: &Game<'_, P>,
         levy: Option<&Levy<'_>>,
         t: usize,
+        next: Next,
         scratch: &mut Scratch<F>,
     ) -> Option<(Scaled, bool)> {
         let (rounds, range) = (game.rounds, self.range());
         let x = rounds.outcome(t);
         let exact = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
-        let in_place = rounds.in_place(t, x, range.clone(), game.next());
-        let (row, extent, sum) = if let Some((row, next)) = in_place {
-            let (sum, extent) = self.wealth.check_and_multiply(row, next, !game.flows, exact).ok()?;
+        let in_place = rounds.in_place(t, x, range.clone(), next);
+        let (row, extent, sum) = if let Some((row, ahead)) = in_place {
+            let (sum, extent) = self.wealth.check_and_multiply(row, ahead, !game.flows, exact).ok()?;
             (row, extent, sum)
         } else {
-            let (row, extent) = rounds.load(t, x, range.clone(), game.next(), &mut scratch.row[..range.len()]);
+            let (row, extent) = rounds.load(t, x, range.clone(), next, &mut scratch.row[..range.len()]);
             if !extent.valid {
                 return None;
             }
