@@ -67,7 +67,7 @@ impl<F: Real> Market<F> {
             },
             count as u64,
         )?;
-        self.settle_lazy();
+        self.catch_up();
         let first = self.state.clock.rounds;
         let traders = Arc::clone(&self.traders);
         let slow = self.state.accounts.clone();
@@ -84,14 +84,13 @@ impl<F: Real> Market<F> {
             };
             let by_growth = game.flows && !slow.bankruptcies;
             let mut track = (regret && !by_growth).then(|| Track::new(rounds.traders, !game.everything));
-            let taxman = Taxman {
-                traders: &traders,
-                open: Arc::make_mut(state.open.as_mut().expect("begun")),
+            let taxman = Taxman::new(
+                &traders,
+                &mut state.open,
+                &mut state.clock.landmark,
                 nodes,
-                weight: 1.0 / count as f64,
-                landmark: &mut state.clock.landmark,
-                money: None,
-            };
+                1.0 / count as f64,
+            );
             let part = game
                 .play(&mut fast, &state.roster, taxman, track.as_mut(), None)
                 .map_err(|err| err.in_episode(e))?;

@@ -25,9 +25,9 @@ impl<F: Real> Market<F> {
     }
 
     /// Brings everybody up to date after sparse rounds.
-    pub(super) fn settle_lazy(&mut self) {
+    pub(super) fn catch_up(&mut self) {
         if let Some(lazy) = self.state.lazy.take() {
-            lazy.settle_all(&mut self.state.accounts, &self.state.roster);
+            lazy.catch_up(&mut self.state.accounts, &self.state.roster);
         }
     }
 
@@ -65,7 +65,7 @@ impl<F: Real> Market<F> {
         }
         let hazard = self.hazard_at_start(changed, starts.then_some((first, episodes)))?;
         if let Some(due) = hazard {
-            self.settle_lazy();
+            self.catch_up();
             self.levy(due);
         }
         Ok(())
@@ -98,7 +98,7 @@ impl<F: Real> Market<F> {
         if pending.is_none_or(|(e, _)| *e > episode) {
             return;
         }
-        self.settle_lazy();
+        self.catch_up();
         let state = &mut self.state;
         let who = self.traders.enter(&mut state.accounts, &mut state.roster, episode);
         if let Some(open) = &mut state.open {
@@ -113,7 +113,7 @@ impl<F: Real> Market<F> {
         if !self.traders.provenance {
             return;
         }
-        self.settle_lazy();
+        self.catch_up();
         let accounts = &mut self.state.accounts;
         if let Some(old) = accounts.unredefined.take() {
             let stayed = old.part_of(&accounts.wealth);
@@ -125,15 +125,7 @@ impl<F: Real> Market<F> {
     pub(super) fn levy(&mut self, due: Due) {
         let traders = Arc::clone(&self.traders);
         let Self { state, nodes, .. } = self;
-        let Some(open) = &mut state.open else { return };
-        let mut taxman = Taxman {
-            traders: &traders,
-            open: Arc::make_mut(open),
-            nodes,
-            weight: 1.0,
-            landmark: &mut state.clock.landmark,
-            money: None,
-        };
+        let mut taxman = Taxman::new(&traders, &mut state.open, &mut state.clock.landmark, nodes, 1.0);
         taxman.levy(&mut state.accounts, &state.roster, due);
     }
 }

@@ -78,7 +78,7 @@ impl Lazy {
     }
 
     /// Brings everybody up to date.
-    pub fn settle_all<F: Real>(&self, accounts: &mut Accounts<F>, roster: &Roster<F>) {
+    pub fn catch_up<F: Real>(&self, accounts: &mut Accounts<F>, roster: &Roster<F>) {
         if !self.stays.is_empty() {
             let before = accounts.clone();
             for (t, mut tile) in Arc::make_mut(&mut accounts.wealth).tiles_mut().enumerate() {

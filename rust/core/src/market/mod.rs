@@ -279,7 +279,7 @@ impl<F: Real> Market<F> {
         interrupt: Interrupt<'_>,
     ) -> Result<Run<F>> {
         self.begin(when, 1)?;
-        self.settle_lazy();
+        self.catch_up();
         let first = self.state.clock.rounds;
         let traders = Arc::clone(&self.traders);
         let game = self.game(rounds, first, interrupt);
@@ -294,14 +294,7 @@ impl<F: Real> Market<F> {
         };
         let start = (solvent && (game.flows || stays.is_some())).then(|| state.accounts.clone());
         let mut track = (regret && start.is_none()).then(|| Track::new(rounds.traders, !game.everything));
-        let taxman = Taxman {
-            traders: &traders,
-            open: Arc::make_mut(state.open.as_mut().expect("begun")),
-            nodes,
-            weight: 1.0,
-            landmark: &mut state.clock.landmark,
-            money: None,
-        };
+        let taxman = Taxman::new(&traders, &mut state.open, &mut state.clock.landmark, nodes, 1.0);
         let played = game.play(&mut state.accounts, &state.roster, taxman, track.as_mut(), spare.take())?;
         state.clock.rounds += rounds.rounds as u64;
         let end = state.accounts.clone();
@@ -362,18 +355,11 @@ impl<F: Real> Market<F> {
             },
             1,
         )?;
-        copy.settle_lazy();
+        copy.catch_up();
         let traders = Arc::clone(&copy.traders);
         let first = copy.state.clock.rounds;
         let Self { state, nodes, .. } = &mut copy;
-        let mut taxman = Taxman {
-            traders: &traders,
-            open: Arc::make_mut(state.open.as_mut().expect("begun")),
-            nodes,
-            weight: 1.0,
-            landmark: &mut state.clock.landmark,
-            money: None,
-        };
+        let mut taxman = Taxman::new(&traders, &mut state.open, &mut state.clock.landmark, nodes, 1.0);
         if let Some(due) = taxman.due(first)? {
             taxman.levy(&mut state.accounts, &state.roster, due);
         }

@@ -317,7 +317,7 @@ impl<F: Real> Market<F> {
             .as_ref()
             .is_some_and(|lazy| lazy.stays.len() >= MOST_LEVIES)
         {
-            self.settle_lazy();
+            self.catch_up();
         }
         let state = &mut self.state;
         if state.lazy.is_some() {
@@ -343,14 +343,7 @@ impl<F: Real> Market<F> {
     fn sparse_tax(&mut self, at: u64) -> Result<()> {
         let traders = Arc::clone(&self.traders);
         let Self { state, nodes, .. } = &mut *self;
-        let mut taxman = Taxman {
-            traders: &traders,
-            open: Arc::make_mut(state.open.as_mut().expect("begun")),
-            nodes,
-            weight: 1.0,
-            landmark: &mut state.clock.landmark,
-            money: None,
-        };
+        let mut taxman = Taxman::new(&traders, &mut state.open, &mut state.clock.landmark, nodes, 1.0);
         let Some(Due { clock, hazard }) = taxman.due(at)? else {
             return Ok(());
         };

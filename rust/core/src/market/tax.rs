@@ -34,6 +34,25 @@ pub struct Taxman<'a, F> {
 }
 
 impl<'a, F: Real> Taxman<'a, F> {
+    /// The taxman of a market whose batch is open.
+    pub fn new(
+        traders: &'a Traders<F>,
+        open: &'a mut Option<Arc<Open>>,
+        landmark: &'a mut Option<f64>,
+        nodes: &'a mut Vec<Node>,
+        weight: f64,
+    ) -> Self {
+        let open = Arc::make_mut(open.get_or_insert_default());
+        Self {
+            traders,
+            open,
+            nodes,
+            weight,
+            landmark,
+            money: None,
+        }
+    }
+
     fn tax(&self) -> Option<&Tax> {
         self.traders.tax.as_ref()
     }
