@@ -110,3 +110,20 @@ def test_bytes_of_state():
         market = gm.Market(np.full(n, 20.0), dtype=dtype, groups=np.arange(n) % 7, grue=TAX, provenance=False)
         market.run(likelihoods=np.full((3, n), 0.5, np.float32))
         assert market.state_bytes <= most * n
+
+
+def test_cuts_of_sparse_calls_past_the_most_levies_that_wait():
+    """After 65,536 levies everybody catches up, at the same round however the rounds are cut."""
+    rounds, rng = 66_000, np.random.default_rng(0)
+    traders, likelihoods = rng.integers(0, 5, rounds), rng.uniform(0.2, 0.9, rounds)
+
+    def wealth(*cuts):
+        market = gm.Market([3] * 5, grue=TAX)
+        for start, end in zip((0, *cuts), (*cuts, rounds), strict=True):
+            part = gm.SparseRounds(np.arange(end - start + 1), traders[start:end], likelihoods=likelihoods[start:end])
+            market.run(likelihoods=part, new_episode=start == 0)
+        return market.wealth.tolist()
+
+    whole = wealth()
+    for cuts in ((30_000,), (65_535,), (65_536,), (65_537,), (10, 65_900)):
+        assert wealth(*cuts) == whole
