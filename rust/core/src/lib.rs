@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod checkpoint;
 pub mod error;
+pub mod families;
 pub mod grue;
 pub mod lanes;
 pub mod ledger;
