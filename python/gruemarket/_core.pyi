@@ -117,6 +117,15 @@ class Market:
     def with_wealth(self, shares: _Floats) -> Market:
         """The same traders and clocks with other cash."""
 
+    def redefined(self, redefinitions: list[tuple[int, float, int]], groups: int, stage: str | None) -> Market:
+        """The market with one more trader for each (source, bits, group)."""
+
+    def reinforce(self, parts: npt.NDArray[np.float64], advantages: _Floats, step: float) -> tuple[_Floats, float]:
+        """(amounts, scale) of a payment from the traders behind bad rollouts to those behind good ones."""
+
+    def without_records(self) -> Market:
+        """The same accounts at the same time, without the records."""
+
     def wealth(self) -> _Floats:
         """(N,) shares of all money."""
 

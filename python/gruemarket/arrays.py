@@ -43,6 +43,14 @@ def vector(given: Any, what: str) -> npt.NDArray[np.float64]:
     return array
 
 
+def matrix(given: Any, what: str) -> npt.NDArray[np.float64]:
+    """A float64 array with two axes."""
+    array = floats(given, what).astype(np.float64, copy=False)
+    if array.ndim != 2:
+        raise ShapeError(f"{what}: shape {array.shape}; give two axes")
+    return array
+
+
 def integers(given: Any, what: str) -> npt.NDArray[np.int64]:
     """An int64 array with one axis; whole floats are taken too."""
     array = _numpy(given, what)

@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from gruemarket.errors import InputError
+import numpy as np
 
-COUNTERPARTIES = ("market", "tax", "reserve", "entry")  # of the ledger
+from gruemarket.arrays import floats, integers
+from gruemarket.errors import InputError, ShapeError
+
+COUNTERPARTIES = ("market", "tax", "reserve", "entry", "reinforcement")  # of the ledger
 TRADER_COLUMNS = ("trader", "name", "group", "wealth", "never")  # of provenance, beside its stages
 BLOCK_KEYS = ("forecasts", "outcomes", "stakes", "likelihoods")
 
@@ -52,6 +55,24 @@ def check_groups(labels: Iterable[str]) -> None:
     for label in labels:
         if label in COUNTERPARTIES:
             raise InputError(f"group {label!r} has the name of a counterparty in the ledger; give another name")
+
+
+def redefinitions(
+    traders: Any, bits: Any, names: Any, groups: Any, old_names: Sequence[str], old_groups: Sequence[str]
+) -> tuple[list[int], list[float], list[str], list[str]]:
+    """What `Market.redefined` is given, one item a redefinition: sources, bits, names and groups of the new traders."""
+    sources = integers(traders, "traders").tolist()
+    lengths = floats(bits, "bits")
+    lengths = np.full(len(sources), lengths) if lengths.ndim == 0 else lengths
+    if (wrong := next((i for i in sources if not 0 <= i < len(old_names)), None)) is not None:
+        raise InputError(f"trader {wrong} is not one of 0 to {len(old_names) - 1}")
+    added = [f"{old_names[i]} (redefined)" for i in sources] if names is None else [str(name) for name in names]
+    given = [old_groups[i] for i in sources] if groups is None else [str(group) for group in groups]
+    if not len(sources) == len(lengths) == len(added) == len(given):
+        counts = f"{len(lengths)} bits, {len(added)} names and {len(given)} groups"
+        raise ShapeError(f"{len(sources)} traders to redefine, with {counts}; give one each")
+    check_groups(given)
+    return sources, lengths.tolist(), added, given
 
 
 def rule(segments: Sequence[tuple[int, int]], names: Sequence[str], tax_bits: float) -> str:

@@ -6,22 +6,23 @@ import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from gruemarket import _core
-from gruemarket.arrays import floats, integers, vector
+from gruemarket.arrays import floats, integers, matrix, vector
 from gruemarket.clearing import Kelly
-from gruemarket.conventions import blocks_of_one_kind, check_groups, rule, stage_name
+from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, rule, stage_name
 from gruemarket.errors import CheckpointError, InputError, ShapeError
 from gruemarket.grue import GrueTax
 from gruemarket.run import Floats, Run, Span
 from gruemarket.sparse import SparseRounds
 
-CAUSES = ("settlement", "grue tax", "grue tax", "entry")
+CAUSES = ("settlement", "grue tax", "grue tax", "entry", "reinforcement")
+PAYERS = ("market", "tax", "tax", "entry", "reinforcement")  # the counterparty of each cause
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,13 @@ class Block:
     sparse: bool
     rounds: int
     outcomes: npt.NDArray[np.int64] | None
+
+
+class Transfer(NamedTuple):
+    """What a step of reinforcement did: each trader's gain (N,), as a share of all money, and what scaled the step."""
+
+    amounts: Floats
+    scale: float
 
 
 class Market:
@@ -275,6 +283,71 @@ class Market:
         """
         return self._with(self._core.with_wealth(vector(shares, "shares")))
 
+    def redefined(
+        self,
+        traders: Any,
+        bits: Any,
+        *,
+        names: Sequence[str] | None = None,
+        groups: Sequence[Any] | None = None,
+        stage: str | None = None,
+    ) -> Self:
+        """The market with new traders, each of which says "as trader i until now, from now on otherwise".
+
+        This is the Grue tax on demand: a new trader takes the share `2^-bits` of its source's money, which is what a
+        code for "now" and "otherwise" leaves it; the source keeps the rest. So does the prior, whose sum stays. The
+        ledger has it as grue tax, provenance as money redefined in `stage`. In a market that has not begun the prior is
+        divided and nobody pays.
+
+        Args:
+            traders: (M,) indices of those that are redefined, each once.
+            bits: what naming the redefinition takes, > 0: one number or (M,).
+            names: (M,) names of the new traders.
+            groups: (M,) their groups; None leaves each in its source's.
+            stage: the stage that begins with this; None stays in the present one.
+
+        Raises:
+            InputError: an unknown trader, one that has not entered, one given twice; bits that are not above 0.
+
+        >>> import gruemarket as gm
+        >>> market = gm.Market([1, 1], names=["old", "other"])
+        >>> _ = market.run([[0.5, 0.5]], [1])
+        >>> after = market.redefined([0], 2, names=["new"], stage="fine-tuning")
+        >>> after.names, after.wealth.tolist()
+        (['old', 'other', 'new'], [0.375, 0.5, 0.125])
+        """
+        sources, lengths, added, given = redefinitions(traders, bits, names, groups, self.names, self.groups)
+        labels = list(dict.fromkeys([*self._group_names, *given]))
+        rows = [(i, b, labels.index(group)) for i, b, group in zip(sources, lengths, given, strict=True)]
+        other = object.__new__(type(self))
+        core = self._core.redefined(rows, len(labels), stage_name(stage))
+        other._adopt(core, [*self.names, *added], labels)
+        return other
+
+    def reinforce(self, parts: Any, advantages: Any, *, step: float = 1.0) -> "Transfer":
+        """Pays the traders behind good rollouts out of the money of those behind bad ones, in the present batch.
+
+        Trader i gains `step / (G - 1) sum_g advantages[g] parts[g, i]`: with parts that are posterior shares this is the
+        replicator, the policy gradient on wealth, in expectation. Nobody is overdrawn: the whole step is scaled so that
+        no account pays more than 0.9 of what it has.
+
+        Args:
+            parts: (G, N) each trader's fast wealth at the end of each rollout, as a share of all money.
+            advantages: (G,) of the rollouts; they sum to 0.
+            step: the size of the step, >= 0.
+
+        Raises:
+            InputError: advantages that do not sum to 0, parts that do not sum to the traders' money, NaN.
+            ShapeError: parts of another shape.
+
+        >>> import gruemarket as gm
+        >>> market = gm.Market([1, 1])
+        >>> _ = market.run_batch([[[0.5, 0.5]]] * 2)
+        >>> market.reinforce([[0.75, 0.25], [0.25, 0.75]], [1, -1], step=0.1)
+        Transfer(amounts=array([ 0.05, -0.05]), scale=1.0)
+        """
+        return Transfer(*self._core.reinforce(matrix(parts, "parts"), vector(advantages, "advantages"), float(step)))
+
     def _with(self, core: _core.Market) -> Self:
         other = object.__new__(type(self))
         other._adopt(core, self._names, self._group_names)
@@ -356,7 +429,8 @@ class Market:
         """Every transfer: stage, batch, cause, from, to, amount (share of all money, > 0).
 
         Causes are "settlement" (a group's net over the batch, with the counterparty `market`), "grue tax" (gross, with
-        `tax`) and "entry" (from `reserve` by way of `entry`). What is left of every counterparty but the reserve is 0.
+        `tax`), "entry" (from `reserve` by way of `entry`) and "reinforcement" (net, with `reinforcement`). What is left
+        of every counterparty but the reserve is 0.
 
         >>> import gruemarket as gm
         >>> market = gm.Market([1, 1], groups=["a", "b"])
@@ -374,9 +448,9 @@ class Market:
                 "cause": pl.Series(CAUSES, dtype=pl.String).gather(cause),
             }
         )
-        other = pl.Series(["market", "tax", "tax", "entry"], dtype=pl.String).gather(cause)
+        other = pl.Series(PAYERS, dtype=pl.String).gather(cause)
         # a group pays where it lost, and where it paid tax
-        pays = pl.Series((cause == 1) | ((cause == 0) & (columns["amount"] < 0)), dtype=pl.Boolean)
+        pays = pl.Series((cause == 1) | (columns["amount"] < 0), dtype=pl.Boolean)
         rows = rows.with_columns(
             pl.Series("from", other.zip_with(~pays, group)),
             pl.Series("to", group.zip_with(~pays, other)),

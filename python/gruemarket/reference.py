@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gruemarket.conventions import blocks_of_one_kind, check_groups, rule, stage_name
+from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, rule, stage_name
 from gruemarket.errors import InputError
 from gruemarket.run import Floats, Run, Span
 from gruemarket.sparse import SparseRounds
@@ -333,6 +333,80 @@ class Market:
         other = self.virgin()
         other._resume(self._state, np.asarray(cash, dtype=float))  # noqa: SLF001  # of the same class
         return other
+
+    def redefined(
+        self,
+        traders: Any,
+        bits: Any,
+        *,
+        names: Sequence[str] | None = None,
+        groups: Sequence[Any] | None = None,
+        stage: str | None = None,
+    ) -> Market:
+        """New traders that take 2^-bits of their source's money, present and prior, as if taxed at the stage's start."""
+        source, length, added, given = redefinitions(traders, bits, names, groups, self.names, self.groups)
+        before = self.virgin()
+        before._spare, before._state = self._spare, self._state.fork()  # noqa: SLF001  # of the same class
+        if self.episodes:
+            before._begin(stage_name(stage), 0, new_episode=False)  # noqa: SLF001
+        return before._divided(source, np.array(length), added, given)  # noqa: SLF001
+
+    def _divided(self, source: list[int], bits: Floats, names: list[str], groups: list[str]) -> Market:
+        n, m, rest = len(self.names), len(source), np.zeros(len(self.names))
+        rest[source] = np.log2(-np.expm1(-bits * np.log(2)))
+        later = {
+            "bits": -np.concatenate([self._log2_prior + rest, self._log2_prior[source] - bits]),
+            "prior": None,
+            "names": [*self.names, *names],
+            "groups": [*self.groups, *groups],
+            "enters_at": np.concatenate([self._enters_at, np.zeros(m, int)]),
+            "normalize": False,
+        }
+        if self._grue and not isinstance(self._grue.kernel, str):  # nothing leads from or to the new traders
+            indptr, targets, shares = self._grue.kernel
+            later["grue"] = replace(self._grue, kernel=(np.pad(indptr, (0, m), mode="edge"), targets, shares))
+        other = Market(**(self._arguments | later))
+        state, book, moved = self._state, self._state.book, self._state.book.log2_wealth[source] - bits
+        origin, new = book.log2_origin + rest[:, None], book.log2_origin[source] - bits[:, None]
+        if state.episodes:
+            new = np.full(new.shape, NOTHING)
+            new[:, 1 + state.columns.index(state.stage)] = moved
+        levies = tuple(
+            (index, np.concatenate([came_from, np.arange(n, n + m)]), np.concatenate([tax, np.zeros(m)]))
+            for index, came_from, tax in book.levies
+        )
+        if state.episodes:
+            clocks = {"round": state.rounds, "batch": state.batches, "stage": state.stages - 1}
+            came_from = np.concatenate([np.arange(n), source])
+            index = clocks.get(self._unit or "", state.episodes)
+            levies = (*levies, (index, came_from, np.concatenate([-rest, bits])))
+        state.book = Book(
+            np.concatenate([book.log2_wealth + rest, moved]),
+            np.concatenate([origin, new]),
+            np.concatenate([book.log2_history + rest, book.log2_history[source] - bits]),
+            levies,
+        )
+        state.entered = np.concatenate([state.entered, np.ones(m, bool)])
+        other._spare, other._state = self._spare, state  # noqa: SLF001
+        if state.episodes:
+            taken = np.exp2(np.concatenate([np.full(n, NOTHING), moved]))
+            paid = np.zeros(n + m)
+            paid[source] = taken[n:]
+            other._post("grue tax", None, "tax", paid)  # noqa: SLF001
+            other._post("grue tax", "tax", None, taken)  # noqa: SLF001
+        return other
+
+    def reinforce(self, parts: npt.ArrayLike, advantages: npt.ArrayLike, *, step: float = 1.0) -> tuple[Floats, float]:
+        """Delta w_i = step / (G - 1) sum_g A_g f_gi, scaled so that nobody pays more than 0.9 of its wealth."""
+        wealth, weights = self.wealth, np.asarray(advantages, dtype=float)
+        amounts = step / (len(weights) - 1) * weights @ np.asarray(parts, dtype=float)
+        losers = amounts < 0
+        scale = float(min(1, 0.9 * np.min(wealth[losers] / -amounts[losers], initial=np.inf)))
+        amounts *= scale
+        growth = np.log1p(np.divide(amounts, wealth, out=np.zeros_like(wealth), where=wealth > 0)) / np.log(2)
+        self._state.book = self._state.book.settled(growth)
+        self._post("reinforcement", "reinforcement", None, amounts)
+        return amounts, scale
 
     def _resume(self, then: State, cash: Floats) -> None:
         waiting = np.exp2(self._log2_prior[~then.entered]).sum()

@@ -189,6 +189,7 @@ impl<F: Real> Market<F> {
             tensors.put("open.paid", Dtype::F64, &open.paid);
             tensors.put("open.received", Dtype::F64, &open.received);
             tensors.put("open.entered", Dtype::F64, &open.entered);
+            tensors.put("open.reinforced", Dtype::F64, &open.reinforced);
         }
         let columns = state.provenance.columns();
         for (i, column) in columns.iter().enumerate() {
@@ -501,6 +502,7 @@ impl Reader<'_> {
         };
         let (wealth, paid) = (self.all("open.wealth")?, self.all("open.paid")?);
         let (received, entered) = (self.all("open.received")?, self.all("open.entered")?);
+        let reinforced = self.all("open.reinforced")?;
         Ok(Some(Open {
             stage,
             batch,
@@ -508,6 +510,7 @@ impl Reader<'_> {
             paid,
             received,
             entered,
+            reinforced,
         }))
     }
 

@@ -6,6 +6,7 @@ pub enum Cause {
     TaxPaid,
     TaxReceived,
     Entry,
+    Reinforcement,
 }
 
 impl Cause {
@@ -16,7 +17,8 @@ impl Cause {
             0 => Self::Settlement,
             1 => Self::TaxPaid,
             2 => Self::TaxReceived,
-            _ => Self::Entry,
+            3 => Self::Entry,
+            _ => Self::Reinforcement,
         }
     }
 }
@@ -28,7 +30,7 @@ pub struct Entry {
     pub batch: u64,
     pub cause: Cause,
     pub group: u32,
-    /// Settlements: what the group won (negative: lost). Else the amount that moved, >= 0.
+    /// Settlements and reinforcements: what the group won (negative: lost). Else the amount that moved, >= 0.
     pub amount: f64,
 }
 
@@ -42,6 +44,7 @@ pub struct Open {
     pub paid: Vec<f64>,
     pub received: Vec<f64>,
     pub entered: Vec<f64>,
+    pub reinforced: Vec<f64>,
 }
 
 impl Open {
@@ -54,15 +57,29 @@ impl Open {
             wealth,
             paid: zero.clone(),
             received: zero.clone(),
-            entered: zero,
+            entered: zero.clone(),
+            reinforced: zero,
         }
     }
 
-    /// The entries of the batch, given the groups' wealth now. What neither tax nor entry explains was won or lost.
+    /// Makes room for new groups, which own nothing yet.
+    pub fn grow(&mut self, groups: usize) {
+        for column in [
+            &mut self.wealth,
+            &mut self.paid,
+            &mut self.received,
+            &mut self.entered,
+            &mut self.reinforced,
+        ] {
+            column.resize(groups, 0.0);
+        }
+    }
+
+    /// The entries of the batch, given the groups' wealth now. What nothing else explains was won or lost.
     pub fn entries(&self, wealth: &[f64]) -> Vec<Entry> {
         let mut entries = Vec::new();
         for g in 0..wealth.len() {
-            let explained = self.received[g] - self.paid[g] + self.entered[g];
+            let explained = self.received[g] - self.paid[g] + self.entered[g] + self.reinforced[g];
             let won = wealth[g] - self.wealth[g] - explained;
             // a lone group's settlement is rounding alone: the market's other side is the group itself
             let won = if wealth.len() == 1 { 0.0 } else { won };
@@ -71,6 +88,7 @@ impl Open {
                 (Cause::TaxPaid, self.paid[g]),
                 (Cause::TaxReceived, self.received[g]),
                 (Cause::Settlement, won),
+                (Cause::Reinforcement, self.reinforced[g]),
             ];
             #[allow(clippy::cast_possible_truncation)]
             entries.extend(rows.into_iter().filter(|r| r.1 != 0.0).map(|(cause, amount)| Entry {

@@ -6,11 +6,12 @@ use crate::input::{Block, TaxSpec, Values, layout, slice};
 use gruemarket_core::accounts::groups::Groups;
 use gruemarket_core::accounts::prior::Given;
 use gruemarket_core::grue::Unit;
+use gruemarket_core::market::redefine::Redefinition;
 use gruemarket_core::market::regret::Regret;
 use gruemarket_core::market::sparse::SparseRounds;
 use gruemarket_core::market::{Config, Market as Core, Run as CoreRun, When};
 use gruemarket_core::real::Real;
-use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
+use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::path::PathBuf;
@@ -354,6 +355,45 @@ impl Market {
             Book::F32(m) => m.with_wealth(shares).map(Book::F32),
         };
         book.map(|book| Self { book }).map_err(exception)
+    }
+
+    /// The market with one more trader for each (source, bits, group).
+    fn redefined(
+        &self,
+        py: Python<'_>,
+        redefinitions: Vec<(u32, f64, u32)>,
+        groups: usize,
+        stage: Option<&str>,
+    ) -> PyResult<Self> {
+        let new = |(source, bits, group)| Redefinition { source, bits, group };
+        let new: Vec<_> = redefinitions.into_iter().map(new).collect();
+        let book = match &self.book {
+            Book::F64(m) => released(py, |_| m.redefined(&new, groups, stage)).map(Book::F64),
+            Book::F32(m) => released(py, |_| m.redefined(&new, groups, stage)).map(Book::F32),
+        };
+        book.map(|book| Self { book })
+    }
+
+    /// (amounts, scale) of a payment from the traders behind bad rollouts to those behind good ones.
+    fn reinforce<'py>(
+        &mut self,
+        py: Python<'py>,
+        parts: PyReadonlyArray2<'_, f64>,
+        advantages: PyReadonlyArray1<'_, f64>,
+        step: f64,
+    ) -> PyResult<(Bound<'py, PyArray1<f64>>, f64)> {
+        let (parts, advantages) = (parts.as_slice()?, advantages.as_slice()?);
+        let transfer = on!(&mut self.book, m => released(py, |_| m.reinforce(parts, advantages, step)))?;
+        Ok((transfer.amounts.into_pyarray(py), transfer.scale))
+    }
+
+    /// The same accounts at the same time, without the records.
+    fn without_records(&self) -> Self {
+        let book = match &self.book {
+            Book::F64(m) => Book::F64(m.without_records()),
+            Book::F32(m) => Book::F32(m.without_records()),
+        };
+        Self { book }
     }
 
     fn wealth<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {

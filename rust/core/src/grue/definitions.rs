@@ -105,6 +105,14 @@ impl<F: Real> Histories<F> {
         self.scores = Book::from_values(n, |j| next[j]);
     }
 
+    /// Makes room for new traders, each with the history of its source.
+    pub fn grow(&mut self, sources: impl Iterator<Item = usize>) {
+        for source in sources {
+            self.last.push(self.last[source]);
+            self.tax_bits.push(self.tax_bits[source]);
+        }
+    }
+
     /// The redefinitions behind trader j's best history, oldest first: (index, the trader until then).
     #[must_use]
     pub fn path(&self, nodes: &[Node], j: usize) -> Vec<(u64, u32)> {

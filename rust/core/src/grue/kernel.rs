@@ -59,6 +59,11 @@ impl Rows {
         Ok(rows)
     }
 
+    /// Adds empty rows.
+    pub fn grow(&mut self, traders: usize) {
+        self.starts.resize(traders + 1, self.targets.len());
+    }
+
     #[must_use]
     pub fn starts(&self) -> &[usize] {
         &self.starts

@@ -45,6 +45,16 @@ impl Tax {
         Self { kernel, ..self.clone() }
     }
 
+    /// The same tax for more traders: nothing leads from or to the new ones by a kernel's rows.
+    #[must_use]
+    pub fn grown(&self, traders: usize) -> Self {
+        let mut tax = self.clone();
+        if let Kernel::Rows(rows) = &mut tax.kernel {
+            rows.grow(traders);
+        }
+        tax
+    }
+
     /// The hazard before index t; `landmark` holds the bits of a stage that starts there.
     pub fn hazard(&self, t: u64, landmark: Option<f64>) -> Result<f64> {
         if t == 0 {

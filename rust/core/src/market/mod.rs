@@ -5,7 +5,9 @@ mod begin;
 pub mod lazy;
 pub mod play;
 pub mod read;
+pub mod redefine;
 pub mod regret;
+pub mod reinforce;
 pub mod sparse;
 pub mod state;
 pub mod tax;
@@ -214,6 +216,26 @@ impl<F: Real> Market<F> {
             market.state.open = Some(Arc::new(Open::new(clock.stage, clock.batches - 1, wealth)));
         }
         Ok(market)
+    }
+
+    /// The same accounts at the same time, without the records: what one rollout or one look ahead plays on.
+    #[must_use]
+    pub fn without_records(&self) -> Self {
+        let traders = Traders {
+            provenance: false,
+            definitions: false,
+            rho: Arc::clone(&self.traders.rho),
+            over: self.traders.over.clone(),
+            entrants: self.traders.entrants.clone(),
+            groups: self.traders.groups.clone(),
+            tax: self.traders.tax.clone(),
+            ..*self.traders
+        };
+        let mut state = self.state.clone();
+        state.accounts.unredefined = None;
+        state.accounts.histories = None;
+        state.provenance = Provenance::default();
+        Self::from_parts(Arc::new(traders), state, Vec::new(), Vec::new())
     }
 
     #[must_use]
