@@ -54,8 +54,6 @@ def test_engine_is_reference(tax, options):
     assert ours.groups == theirs.groups
 
 
-
-
 @pytest.mark.parametrize("tax", TAXES)
 def test_who_forecasts_as_its_source_changes_no_price(tax):
     """A redefinition that does the same as before costs nobody anything where the tax does not tell them apart."""

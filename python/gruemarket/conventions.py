@@ -58,16 +58,16 @@ def check_groups(labels: Iterable[str]) -> None:
 
 
 def redefinitions(
-    traders: Any, bits: Any, names: Any, groups: Any, old_names: Sequence[str], old_groups: Sequence[str]
+    traders: Any, bits: Any, names: Any, groups: Any, market: Any
 ) -> tuple[list[int], list[float], list[str], list[str]]:
     """What `Market.redefined` is given, one item a redefinition: sources, bits, names and groups of the new traders."""
     sources = integers(traders, "traders").tolist()
     lengths = floats(bits, "bits")
     lengths = np.full(len(sources), lengths) if lengths.ndim == 0 else lengths
-    if (wrong := next((i for i in sources if not 0 <= i < len(old_names)), None)) is not None:
-        raise InputError(f"trader {wrong} is not one of 0 to {len(old_names) - 1}")
-    added = [f"{old_names[i]} (redefined)" for i in sources] if names is None else [str(name) for name in names]
-    given = [old_groups[i] for i in sources] if groups is None else [str(group) for group in groups]
+    if (wrong := next((i for i in sources if not 0 <= i < len(market.names)), None)) is not None:
+        raise InputError(f"trader {wrong} is not one of 0 to {len(market.names) - 1}")
+    added = [f"{market.names[i]} (redefined)" for i in sources] if names is None else [str(name) for name in names]
+    given = [market.groups[i] for i in sources] if groups is None else [str(group) for group in groups]
     if not len(sources) == len(lengths) == len(added) == len(given):
         counts = f"{len(lengths)} bits, {len(added)} names and {len(given)} groups"
         raise ShapeError(f"{len(sources)} traders to redefine, with {counts}; give one each")

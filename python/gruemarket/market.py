@@ -316,7 +316,7 @@ class Market:
         >>> after.names, after.wealth.tolist()
         (['old', 'other', 'new'], [0.375, 0.5, 0.125])
         """
-        sources, lengths, added, given = redefinitions(traders, bits, names, groups, self.names, self.groups)
+        sources, lengths, added, given = redefinitions(traders, bits, names, groups, self)
         labels = list(dict.fromkeys([*self._group_names, *given]))
         rows = [(i, b, labels.index(group)) for i, b, group in zip(sources, lengths, given, strict=True)]
         other = object.__new__(type(self))
@@ -327,8 +327,8 @@ class Market:
     def reinforce(self, parts: Any, advantages: Any, *, step: float = 1.0) -> "Transfer":
         """Pays the traders behind good rollouts out of the money of those behind bad ones, in the present batch.
 
-        Trader i gains `step / (G - 1) sum_g advantages[g] parts[g, i]`: with parts that are posterior shares this is the
-        replicator, the policy gradient on wealth, in expectation. Nobody is overdrawn: the whole step is scaled so that
+        Trader i gains `step / (G - 1) sum_g advantages[g] parts[g, i]`. With parts that are posterior shares this is, in
+        expectation, the replicator: the policy gradient on wealth. Nobody is overdrawn: the whole step is scaled so that
         no account pays more than 0.9 of what it has.
 
         Args:

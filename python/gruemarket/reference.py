@@ -343,8 +343,8 @@ class Market:
         groups: Sequence[Any] | None = None,
         stage: str | None = None,
     ) -> Market:
-        """New traders that take 2^-bits of their source's money, present and prior, as if taxed at the stage's start."""
-        source, length, added, given = redefinitions(traders, bits, names, groups, self.names, self.groups)
+        """New traders that take 2^-bits of their source's money, present and prior, at the start of the stage."""
+        source, length, added, given = redefinitions(traders, bits, names, groups, self)
         before = self.virgin()
         before._spare, before._state = self._spare, self._state.fork()  # noqa: SLF001  # of the same class
         if self.episodes:
@@ -387,13 +387,13 @@ class Market:
             levies,
         )
         state.entered = np.concatenate([state.entered, np.ones(m, bool)])
-        other._spare, other._state = self._spare, state  # noqa: SLF001
+        other._spare, other._state = self._spare, state
         if state.episodes:
             taken = np.exp2(np.concatenate([np.full(n, NOTHING), moved]))
             paid = np.zeros(n + m)
             paid[source] = taken[n:]
-            other._post("grue tax", None, "tax", paid)  # noqa: SLF001
-            other._post("grue tax", "tax", None, taken)  # noqa: SLF001
+            other._post("grue tax", None, "tax", paid)
+            other._post("grue tax", "tax", None, taken)
         return other
 
     def reinforce(self, parts: npt.ArrayLike, advantages: npt.ArrayLike, *, step: float = 1.0) -> tuple[Floats, float]:
