@@ -12,28 +12,39 @@ import warnings
 from gruemarket import reference, schedules
 from gruemarket._core import build_info, set_threads, threads
 from gruemarket.clearing import Kelly
+from gruemarket.contract import check_family
 from gruemarket.errors import CheckpointError, ImpossibleOutcomeError, InputError, MarketError, ShapeError
+from gruemarket.families import Family
 from gruemarket.grue import GrueTax
-from gruemarket.market import Market
+from gruemarket.inductor import Inductor, Rehearsal, Sample
+from gruemarket.market import Market, Transfer
 from gruemarket.run import Run, Span
 from gruemarket.schedules import Schedule
 from gruemarket.sparse import SparseRounds
+from gruemarket.table import Table
 
 __version__: str = build_info()["version"]
 __all__ = [
     "CheckpointError",
+    "Family",
     "GrueTax",
     "ImpossibleOutcomeError",
+    "Inductor",
     "InputError",
     "Kelly",
     "Market",
     "MarketError",
+    "Rehearsal",
     "Run",
+    "Sample",
     "Schedule",
     "ShapeError",
     "Span",
     "SparseRounds",
+    "Table",
+    "Transfer",
     "build_info",
+    "check_family",
     "reference",
     "schedules",
     "set_threads",

@@ -191,3 +191,33 @@ class Market:
         """A saved market and the note kept with it."""
 
     def __copy__(self) -> Market: ...
+
+class Members:
+    """Families whose accounts stand side by side in one market."""
+
+    def __new__(cls, families: Sequence[object]) -> Self:
+        """Families with the same outcomes."""
+
+    @property
+    def accounts(self) -> int:
+        """All accounts of all members."""
+
+    @property
+    def outcomes(self) -> int:
+        """K of every round."""
+
+    def likelihoods(self, episodes: list[npt.NDArray[np.uint32]], learn: npt.NDArray[np.bool_]) -> list[_Floats]:
+        """(rounds, accounts) probabilities of what happened, for each episode; `learn` is (members, episodes)."""
+
+    def sample(
+        self,
+        market: Market,
+        context: npt.NDArray[np.uint32],
+        symbols: int,
+        rounds: int,
+        temperature: float,
+        stop: list[list[int]],
+        new_episode: bool,
+        seeds: list[int],
+    ) -> list[tuple[npt.NDArray[np.uint32], float, _Floats]]:
+        """(outcomes, bits, (symbols + 1, accounts) fast wealth) of a rollout for each seed."""

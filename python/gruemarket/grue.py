@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -59,6 +59,26 @@ class GrueTax:
             if not (np.isfinite(bits) and bits >= 0):
                 raise InputError(f"landmark {key!r} of {bits} bits; give a finite number >= 0")
         object.__setattr__(self, "landmarks", landmarks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The tax in plain values, which `from_dict` reads."""
+        kernel = self.kernel if isinstance(self.kernel, str) else [part.tolist() for part in self.kernel]
+        landmarks = [[key if isinstance(key, str) else int(key), float(bits)] for key, bits in self.landmarks.items()]
+        schedule = {"kind": self.schedule.kind, "values": self.schedule.values.tolist()}
+        return {"schedule": schedule, "kernel": kernel, "landmarks": landmarks, "unit": self.unit}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The tax that `to_dict` was called on.
+
+        >>> import gruemarket as gm
+        >>> tax = gm.GrueTax(gm.schedules.inverse(), landmarks={"rl": 3.0}, unit="episode")
+        >>> gm.GrueTax.from_dict(tax.to_dict()) == tax
+        True
+        """
+        kernel = values["kernel"] if isinstance(values["kernel"], str) else tuple(values["kernel"])
+        schedule = Schedule(values["schedule"]["kind"], vector(values["schedule"]["values"], "the schedule's values"))
+        return cls(schedule, kernel, dict(values["landmarks"]), values["unit"])
 
     def _key(self) -> tuple[Any, ...]:
         kernel = self.kernel if isinstance(self.kernel, str) else tuple(part.tobytes() for part in self.kernel)

@@ -327,9 +327,9 @@ class Market:
     def reinforce(self, parts: Any, advantages: Any, *, step: float = 1.0) -> "Transfer":
         """Pays the traders behind good rollouts out of the money of those behind bad ones, in the present batch.
 
-        Trader i gains `step / (G - 1) sum_g advantages[g] parts[g, i]`. With parts that are posterior shares this is, in
-        expectation, the replicator: the policy gradient on wealth. Nobody is overdrawn: the whole step is scaled so that
-        no account pays more than 0.9 of what it has.
+        Trader i gains `step / (G - 1) sum_g advantages[g] parts[g, i]`. With parts that are posterior shares this is,
+        in expectation, the replicator: the policy gradient on wealth. Nobody is overdrawn: the whole step is scaled so
+        that no account pays more than 0.9 of what it has.
 
         Args:
             parts: (G, N) each trader's fast wealth at the end of each rollout, as a share of all money.

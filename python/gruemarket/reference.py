@@ -343,7 +343,7 @@ class Market:
         groups: Sequence[Any] | None = None,
         stage: str | None = None,
     ) -> Market:
-        """New traders that take 2^-bits of their source's money, present and prior, at the start of the stage."""
+        """New traders take 2^-bits of their sources' money, present and prior, at the start of the stage."""
         source, length, added, given = redefinitions(traders, bits, names, groups, self)
         before = self.virgin()
         before._spare, before._state = self._spare, self._state.fork()  # noqa: SLF001  # of the same class

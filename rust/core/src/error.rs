@@ -29,6 +29,9 @@ pub enum MarketError {
     /// A checkpoint that cannot be used.
     #[error("{path}: {why}")]
     Checkpoint { path: String, why: String },
+    /// What a family of the caller's own raised.
+    #[error(transparent)]
+    Foreign(Box<dyn std::error::Error + Send + Sync>),
     #[error("{path}: {source}")]
     Io { path: String, source: std::io::Error },
 }

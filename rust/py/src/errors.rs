@@ -14,9 +14,16 @@ pub type PyResult<T> = pyo3::PyResult<T>;
 
 /// The one map from errors to exceptions.
 pub fn exception(error: MarketError) -> PyErr {
+    let error = match error {
+        MarketError::Foreign(raised) => match raised.downcast::<PyErr>() {
+            Ok(raised) => return *raised,
+            Err(other) => MarketError::Foreign(other),
+        },
+        known => known,
+    };
     let message = error.to_string();
     match error {
-        MarketError::Input(_) => InputError::new_err(message),
+        MarketError::Input(_) | MarketError::Foreign(_) => InputError::new_err(message),
         MarketError::Shape(_) => ShapeError::new_err(message),
         MarketError::Impossible { .. } => ImpossibleOutcomeError::new_err(message),
         MarketError::Interrupted { .. } => PyKeyboardInterrupt::new_err(message),

@@ -2,6 +2,7 @@
 
 mod build_info;
 mod errors;
+mod families;
 mod gil;
 mod input;
 mod market;
@@ -10,6 +11,8 @@ mod market;
 mod _core {
     #[pymodule_export]
     use super::build_info::build_info;
+    #[pymodule_export]
+    use super::families::Members;
     #[pymodule_export]
     use super::input::hazards;
     #[pymodule_export]

@@ -5,11 +5,12 @@ use crate::gil::released;
 use crate::input::{Block, TaxSpec, Values, layout, slice};
 use gruemarket_core::accounts::groups::Groups;
 use gruemarket_core::accounts::prior::Given;
+use gruemarket_core::families::members::{Members, Rollout, Sampling};
 use gruemarket_core::grue::Unit;
 use gruemarket_core::market::redefine::Redefinition;
 use gruemarket_core::market::regret::Regret;
 use gruemarket_core::market::sparse::SparseRounds;
-use gruemarket_core::market::{Config, Market as Core, Run as CoreRun, When};
+use gruemarket_core::market::{Config, Interrupt, Market as Core, Run as CoreRun, When};
 use gruemarket_core::real::Real;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
@@ -116,6 +117,20 @@ impl Run {
             Pending::F64(regret) => matches!(regret, Regret::Growth { .. } | Regret::Unredefined(_)),
             Pending::F32(regret) => matches!(regret, Regret::Growth { .. } | Regret::Unredefined(_)),
         }
+    }
+}
+
+impl Market {
+    /// Draws a rollout from the prices of this market's accounts.
+    pub fn sample(
+        &self,
+        members: &Members,
+        context: &[u32],
+        how: &Sampling<'_>,
+        seed: u64,
+        interrupt: Interrupt<'_>,
+    ) -> gruemarket_core::Result<Rollout> {
+        on!(&self.book, m => members.sample(m, context, how, seed, interrupt))
     }
 }
 

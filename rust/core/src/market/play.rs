@@ -168,12 +168,21 @@ impl<P: Real> Game<'_, P> {
         Err(fault.unwrap_or_else(|| MarketError::input(format!("round {t}: a forecast is not valid"))))
     }
 
+    /// The price of outcome k in round t.
+    fn clear(&self, t: usize, k: usize, sums: &[Scaled], stake: Scaled) -> Scaled {
+        if self.rounds.traders == 1 {
+            // w q / w, but for rounding: the market of a lone trader is that trader, to the last bit
+            return Scaled::new(self.rounds.at(t, k, 0), 0);
+        }
+        sums[k] / stake
+    }
+
     /// Writes down the prices `sums / stake` of round t.
     fn record(&self, sums: &[Scaled], stake: Scaled, t: usize, played: &mut Played) -> Result<Scaled> {
         if stake.is_zero() {
             return Ok(self.record_asleep(played));
         }
-        let price = sums[self.rounds.outcome(t)] / stake;
+        let price = self.clear(t, self.rounds.outcome(t), sums, stake);
         if price.is_zero() {
             let known = self.rounds.layout != Layout::Likelihood;
             let outcome = if known {
@@ -187,7 +196,8 @@ impl<P: Real> Game<'_, P> {
                 outcome,
             });
         }
-        played.prices.extend(sums.iter().map(|&s| (s / stake).to_f64()));
+        let prices = (0..sums.len()).map(|k| self.clear(t, k, sums, stake).to_f64());
+        played.prices.extend(prices);
         played.losses.push(-price.log2());
         Ok(price)
     }
@@ -341,6 +351,7 @@ impl<P: Real> Game<'_, P> {
         let parts: Vec<_> = parts.into_iter().flatten().collect();
         let width = self.rounds.width();
         let sum = |k: usize| Scaled::sum(parts.iter().map(|p| p[k]));
+        let sums: Vec<_> = (0..width).map(sum).collect();
         let stake = if self.everything { accounts.total } else { sum(width) };
         #[allow(clippy::cast_precision_loss)]
         let uniform = 1.0 / width as f64;
@@ -349,7 +360,7 @@ impl<P: Real> Game<'_, P> {
                 if stake.is_zero() {
                     uniform
                 } else {
-                    (sum(k) / stake).to_f64()
+                    self.clear(0, k, &sums, stake).to_f64()
                 }
             })
             .collect())

@@ -1,0 +1,519 @@
+"""The inductor: families and one market over all their accounts, which reads, prices, generates; itself a family."""
+
+import copy
+import importlib
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from gruemarket import _core, schedules
+from gruemarket.clearing import Kelly
+from gruemarket.errors import CheckpointError, InputError
+from gruemarket.families import Adapter, outcomes_of
+from gruemarket.grue import GrueTax
+from gruemarket.market import Market
+from gruemarket.run import Floats, Run
+
+BYTE = 8  # rounds, where the outcomes are bits
+STATE = "inductor.json"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What an inductor drew from its own price.
+
+    Attributes:
+        outcomes: (T,) what was drawn, without the prompt.
+        bits: its code length under the prices it was drawn from.
+        responsibility: (L + 1, N) the accounts' fast wealth after the prompt and after each byte (outcome, where the
+            outcomes are not bits).
+        data: the outcomes as bytes; empty where they are neither bits nor bytes.
+    """
+
+    outcomes: npt.NDArray[np.uint32]
+    bits: float
+    responsibility: Floats
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        """The bytes as text; what is not UTF-8 is replaced."""
+        return self.data.decode(errors="replace")
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """An episode as an inductor would read it.
+
+    Attributes:
+        loss_bits: (T,) -log2 of the price of what happened.
+        account_bits: (N,) the code length of the whole episode under each account alone.
+        wealth: (M + 1, N) the accounts' fast wealth at each mark, and at the end.
+    """
+
+    loss_bits: Floats
+    account_bits: Floats
+    wealth: Floats
+
+    @property
+    def bits(self) -> float:
+        """The code length of the episode."""
+        return float(self.loss_bits.sum())
+
+
+class Inductor:
+    """Families of any kind, and one market over all their accounts.
+
+    Slow wealth stands between episodes; in an episode each account's fast wealth compounds round by round, which is
+    inference in context; a batch of episodes is resolved all at once. The inductor is itself a family with one account,
+    whose forecast is its price, so inductors nest.
+
+    Args:
+        families: name -> family. With 2 outcomes, text is read as bits, the most significant first.
+        clearing: as in `Market`.
+        grue: as in `Market`.
+        bits: name -> description length in bits; None gives each of M families log2 M. Accounts add their own.
+        seed: of `generate`.
+        definitions: follow the most probable definitions; None does where there is a tax not levied by round.
+
+    Raises:
+        InputError: no families, the same object twice, something that is not a family.
+        ShapeError: families that forecast different numbers of outcomes.
+
+    >>> import gruemarket as gm
+    >>> inductor = gm.Inductor({"a": gm.Table([[[0.9]], [[0.9]]]), "b": gm.Table([[[0.2]], [[0.2]]])})
+    >>> inductor.read([[1], [1]]).loss_bits.round(3).tolist()
+    [0.862, 0.372]
+    >>> inductor.market.wealth.round(3).tolist()
+    [0.953, 0.047]
+    """
+
+    def __init__(
+        self,
+        families: Mapping[str, Any],
+        *,
+        clearing: Kelly | None = None,
+        grue: GrueTax | None = None,
+        bits: Mapping[str, float] | None = None,
+        seed: int = 0,
+        definitions: bool | None = None,
+    ) -> None:
+        self._adopt_families(families, seed)
+        if bits is not None and (unknown := set(bits) ^ set(families)):
+            raise InputError(f"bits name {sorted(bits)}, the families are {sorted(families)}: {sorted(unknown)} differ")
+        own = [float(np.log2(len(families))) if bits is None else float(bits[name]) for name in self.families]
+        self.market = Market(
+            [b + more for b, member in zip(own, self._adapters, strict=True) for more in member.bits],
+            outcomes=self.outcomes,
+            clearing=clearing,
+            grue=grue,
+            groups=[name for name, member in self._named() for _ in range(member.accounts)],
+            names=self._account_names(),
+            definitions=(grue is not None and grue.unit != "round") if definitions is None else definitions,
+        )
+        self.clearing, self.grue = clearing, grue
+
+    def _adopt_families(self, families: Mapping[str, Any], seed: int) -> None:
+        self.families = dict(families)
+        if not all(self.families):
+            raise InputError(f"families {list(self.families)}; no name may be empty")
+        if len({id(family) for family in self.families.values()}) < len(self.families):
+            raise InputError("the same family stands under two names; give the second a fork() of it")
+        self._adapters = [Adapter(family, name) for name, family in self.families.items()]
+        self._members = _core.Members(self._adapters)
+        self.seed = seed
+        self.outcomes = self._members.outcomes
+        self.frozen = False
+        self._fast: Market | None = None  # of the episode that is under way
+
+    def _named(self) -> Iterable[tuple[str, Adapter]]:
+        return zip(self.families, self._adapters, strict=True)
+
+    def _account_names(self) -> list[str]:
+        return [
+            name if member.accounts == 1 else f"{name}[{i}]"
+            for name, member in self._named()
+            for i in range(member.accounts)
+        ]
+
+    @property
+    def _symbol(self) -> int:
+        """Rounds a symbol: a byte's where the outcomes are bits."""
+        return BYTE if self.outcomes == 2 else 1
+
+    @property
+    def names(self) -> list[str]:
+        """The accounts' names: the family's, or `family[i]` where it shows several."""
+        return self.market.names
+
+    def __repr__(self) -> str:
+        return f"Inductor({', '.join(self.families)}; {self.market!r})"
+
+    # --- Reading
+
+    def read(
+        self,
+        episodes: Iterable[Any],
+        *,
+        labels: Sequence[str] | None = None,
+        batch: int = 1,
+        stage: str | None = None,
+        regret: bool = True,
+    ) -> Run:
+        """Reads episodes: every family forecasts, then the market settles, batch by batch.
+
+        Args:
+            episodes: bytes, text, or (T,) outcomes each.
+            labels: a name for each episode: only the family of that name learns from it. None lets all learn that are
+                not frozen. In a batch each family reads the episodes in turn, predicting before it learns.
+            batch: how many episodes are resolved at once.
+            stage: the stage of the market; None stays in the present one.
+            regret: as in `Market.run`.
+
+        Raises:
+            InputError: an outcome out of range, labels that do not fit. The market is as it was before the batch, but
+                families may have learned from episodes of it.
+        """
+        outcomes = [outcomes_of(episode, self.outcomes, f"episode {e}") for e, episode in enumerate(episodes)]
+        if labels is not None and len(labels) != len(outcomes):
+            raise InputError(f"{len(labels)} labels for {len(outcomes)} episodes")
+        if batch < 1:
+            raise InputError(f"batches of {batch} episodes; give 1 or more")
+        learn = np.ones((len(self.families), len(outcomes)), dtype=bool)
+        if labels is not None:
+            learn = np.array(list(self.families))[:, None] == np.array(labels)[None, :]
+        runs = []
+        for start in range(0, len(outcomes), batch):
+            some = slice(start, start + batch)
+            read = self._members.likelihoods(outcomes[some], np.ascontiguousarray(learn[:, some]))
+            runs.append(self.market.run_batch(read, stage=stage, regret=regret))
+        if not runs:
+            raise InputError("no episodes; give one or more")
+        return Run.joined(runs)
+
+    def likelihoods(self, episodes: Iterable[Any]) -> list[Floats]:
+        """The probability each account gives to what happened, (T, N) for each episode. Nothing learns or moves."""
+        outcomes = [outcomes_of(episode, self.outcomes, f"episode {e}") for e, episode in enumerate(episodes)]
+        return self._members.likelihoods(outcomes, np.zeros((len(self.families), len(outcomes)), dtype=bool))
+
+    def rehearse(self, episodes: Iterable[Any], marks: Sequence[int] = ()) -> list[Rehearsal]:
+        """Each episode as it would be read next, from the present slow wealth. Nothing learns or moves.
+
+        Args:
+            episodes: as in `read`.
+            marks: bytes (outcomes, where they are not bits) after which to look at the fast wealth, in rising order;
+                marks past an episode's end stand for its end.
+        """
+        ends = [mark * self._symbol for mark in marks]
+        return [self._rehearse(rows, ends) for rows in self.likelihoods(episodes)]
+
+    def _rehearse(self, rows: Floats, ends: list[int]) -> Rehearsal:
+        fast, losses, wealth = self._look_ahead(), [], []
+        for first, last in itertools.pairwise([0, *(min(end, len(rows)) for end in ends), len(rows)]):
+            losses.append(fast.run(likelihoods=rows[first:last], new_episode=first == 0, regret=False).loss_bits)
+            wealth.append(fast.wealth)
+        with np.errstate(divide="ignore"):
+            return Rehearsal(np.concatenate(losses), -np.log2(rows).sum(axis=0), np.array(wealth))
+
+    def _look_ahead(self) -> Market:
+        """The market's accounts to play on, without its records."""
+        return self.market._with(self.market._core.without_records())  # noqa: SLF001
+
+    def price(self, context: Any = b"") -> Floats:
+        """(K,) the prices of what comes after `context` in a new episode. Nothing moves."""
+        [read] = self.likelihoods([context])
+        fast = self._look_ahead()
+        fast.run(likelihoods=read, regret=False)
+        return fast.price(self._member_forecasts())
+
+    def byte_price(self, context: Any = b"") -> Floats:
+        """(256,) the prices of the next byte after `context`, where the outcomes are bits or bytes. Nothing moves."""
+        if self.outcomes == 256:
+            return self.price(context)
+        start = outcomes_of(context, self.outcomes)
+        ends = [np.concatenate([start, outcomes_of(bytes([byte]), self.outcomes)]) for byte in range(256)]
+        read = self.likelihoods(ends)
+        fast = self._look_ahead()
+        fast.run(likelihoods=read[0][: len(start)], regret=False)
+        paths = (copy.copy(fast).run(likelihoods=rows[len(start) :], new_episode=False, regret=False) for rows in read)
+        return np.array([np.exp2(-path.total_loss_bits) for path in paths])
+
+    def _member_forecasts(self) -> Floats:
+        return np.concatenate([member.forecast() for member in self._adapters], axis=1)
+
+    # --- Generating
+
+    def generate(
+        self,
+        prompt: Any = b"",
+        max_bytes: int = 200,
+        *,
+        temperature: float = 1.0,
+        stop: Any = None,
+        n: int = 1,
+        seed: int | None = None,
+        new_episode: bool = True,
+    ) -> list[Sample]:
+        """Samples from the price, inference in context included. Nothing learns or moves.
+
+        Args:
+            prompt: bytes, text or outcomes that begin the episode.
+            max_bytes: how much to draw at most; outcomes, where they are not bits.
+            temperature: prices are raised to the power 1/temperature, round by round; 0 takes the likeliest.
+            stop: bytes or text, or a list of these, after which a sample ends.
+            n: how many samples.
+            seed: None takes the inductor's own. Sample i of a seed is the same whatever n is.
+            new_episode: False goes on in the market's present episode, untaxed.
+
+        Raises:
+            InputError: a negative temperature or number.
+        """
+        if not (np.isfinite(temperature) and temperature >= 0):
+            raise InputError(f"temperature {temperature}; give a number >= 0")
+        if max_bytes < 0 or n < 1:
+            raise InputError(f"{n} samples of {max_bytes} bytes; give 1 or more, of 0 or more")
+        stops = [] if stop is None else [stop] if isinstance(stop, str | bytes) else list(stop)
+        key = np.random.SeedSequence(self.seed if seed is None else seed)
+        seeds = [int(child.generate_state(1, np.uint64)[0]) for child in key.spawn(n)]
+        drawn = self._members.sample(
+            self.market._core,  # noqa: SLF001
+            outcomes_of(prompt, self.outcomes, "a prompt"),
+            max_bytes,
+            self._symbol,
+            temperature,
+            [outcomes_of(one, self.outcomes, "a stop").tolist() for one in stops],
+            new_episode,
+            seeds,
+        )
+        return [Sample(outcomes, bits, wealth, self._data(outcomes)) for outcomes, bits, wealth in drawn]
+
+    def _data(self, outcomes: npt.NDArray[np.uint32]) -> bytes:
+        if self.outcomes == 2:
+            return np.packbits(outcomes.astype(np.uint8)).tobytes()
+        return outcomes.astype(np.uint8).tobytes() if self.outcomes == 256 else b""
+
+    # --- Other inductors of the same families
+
+    def virgin(self) -> Self:
+        """Forks of the same families with their prior cash: what pretraining taught the families, not the market."""
+        return self._with(self.market.virgin())
+
+    def with_wealth(self, shares: Any) -> Self:
+        """Forks of the same families with other cash, (N,) shares."""
+        return self._with(self.market.with_wealth(shares))
+
+    def without(self, *names: str) -> Self:
+        """Forks of the other families; the accounts that are left share the money in proportion to what they had.
+
+        Raises:
+            InputError: an unknown family, or none would be left.
+        """
+        self._check_known(names)
+        kept = {name: family for name, family in self.families.items() if name not in names}
+        if not kept:
+            raise InputError("without any of its families an inductor is nothing; leave one or more")
+        rest = np.array([group in kept for group in self.market.groups])
+        prior = np.exp2(-self.market.bits) * rest
+        other = object.__new__(type(self))
+        other._adopt_families({name: family.fork() for name, family in kept.items()}, self.seed)
+        other.clearing, other.grue = self.clearing, self.grue
+        other.market = Market(
+            prior=prior[rest] / prior.sum(),
+            outcomes=self.outcomes,
+            clearing=self.clearing,
+            grue=self.grue,
+            groups=[group for group, keep in zip(self.market.groups, rest, strict=True) if keep],
+            names=[name for name, keep in zip(self.names, rest, strict=True) if keep],
+        )
+        wealth = np.exp2(self.market.log2_wealth[rest] - self.market.log2_wealth[rest].max())
+        other.market = other.market.with_wealth(wealth / wealth.sum())
+        return other
+
+    def _check_known(self, names: Iterable[str]) -> None:
+        if unknown := [name for name in names if name not in self.families]:
+            raise InputError(f"unknown families {unknown}; there are {', '.join(self.families)}")
+
+    def _with(self, market: Market, families: Mapping[str, Any] | None = None) -> Self:
+        other = object.__new__(type(self))
+        forks = {name: family.fork() for name, family in self.families.items()} if families is None else families
+        other._adopt_families(forks, self.seed)
+        other.clearing, other.grue, other.market = self.clearing, self.grue, market
+        other.frozen = self.frozen
+        return other
+
+    def fork(self) -> Self:
+        """An independent copy: families, market and all."""
+        return self._with(copy.copy(self.market))
+
+    def redefine(self, *names: str, bits: float | None = None, stage: str | None = None) -> list[str]:
+        """Sets beside each family a fork of it that learns, which says "as before until now, from now on as I learn".
+
+        The fork takes the share `2^-bits` of the original's money: that is its Grue tax (see `Market.redefined`). The
+        original is frozen, so that money can tell selection from modification.
+
+        Args:
+            names: families; none stands for all that are there.
+            bits: None takes what the market's tax says of this moment, a landmark of `stage` first; without a tax, the
+                length of Elias's delta code for the number of episodes so far.
+            stage: the stage that begins; the forks are called `name@stage`.
+
+        Returns:
+            The forks' names.
+        """
+        self._check_known(names)
+        chosen = names or tuple(self.families)
+        label = stage or self.market.stage
+        tax = self._redefinition_bits(stage) if bits is None else bits
+        forks = {f"{name}@{label}": self.families[name].fork() for name in chosen}
+        if taken := [name for name in forks if name in self.families]:
+            raise InputError(f"{', '.join(taken)} is there already; name another stage")
+        accounts = [(i, group) for i, group in enumerate(self.market.groups) if group in chosen]
+        accounts.sort(key=lambda pair: chosen.index(pair[1]))
+        new = [self.names[i].replace(group, f"{group}@{label}", 1) for i, group in accounts]
+        market = self.market.redefined(
+            [i for i, _ in accounts], tax, names=new, groups=[f"{group}@{label}" for _, group in accounts], stage=stage
+        )
+        for name in chosen:
+            self.families[name].freeze()
+        for family in forks.values():
+            family.freeze(False)  # noqa: FBT003
+        self._adopt_families(self.families | forks, self.seed)
+        self.market = market
+        return list(forks)
+
+    def _redefinition_bits(self, stage: str | None) -> float:
+        tax, market = self.grue, self.market
+        if tax is not None and stage is not None and stage in tax.landmarks:
+            return max(float(tax.landmarks[stage]), 2.0**-20)
+        index = {"round": market.rounds, "batch": market.batches, "stage": 1}.get(
+            tax.unit if tax is not None else "", market.episodes
+        )
+        if tax is None:
+            return float(-np.log2(schedules.elias_delta().hazard(max(index, 1))))
+        hazard = tax.schedule.hazard(max(index, 1))
+        if not 0 < hazard < 1:
+            raise InputError(f"the tax has hazard {hazard} at {tax.unit} {index}; say bits= for the redefinition")
+        return float(-np.log2(hazard))
+
+    # --- As a family
+
+    accounts = 1
+
+    @property
+    def bits(self) -> Floats:
+        """(1,) zeros: the one account of this family is its price."""
+        return np.zeros(1)
+
+    def begin_episode(self) -> None:
+        """Every member begins an episode; fast wealth starts at slow wealth."""
+        for member in self._adapters:
+            member.begin_episode()
+        self._fast = self._look_ahead() if self.frozen else self.market
+        self._fast.run(likelihoods=np.empty((0, len(self.market))), regret=False)
+
+    def _episode(self) -> Market:
+        if self._fast is None:
+            self.begin_episode()
+        return self.market if self._fast is None else self._fast
+
+    def forecast(self) -> Floats:
+        """(K, 1) the price of the next outcome."""
+        return self._episode().price(self._member_forecasts())[:, None]
+
+    def observe(self, outcome: int) -> None:
+        """Settles the round; every member observes."""
+        self._episode().settle(self._member_forecasts(), outcome, regret=False)
+        for member in self._adapters:
+            member.observe(np.array([outcome], dtype=np.uint32))
+
+    def observe_all(self, outcomes: Any) -> Floats:
+        """(T, 1) the prices of what happened, forecast and observed in turn."""
+        market = self._episode()
+        happened = outcomes_of(outcomes, self.outcomes)
+        read = np.concatenate([member.observe_all(happened) for member in self._adapters], axis=1)
+        run = market.run(likelihoods=read, new_episode=False, regret=False)
+        return run.prices[:, None]
+
+    def freeze(self, frozen: bool = True) -> None:  # noqa: FBT001, FBT002  # freeze(False) thaws
+        """A frozen inductor moves no slow wealth, and its members learn nothing."""
+        self.frozen = frozen
+        for member in self._adapters:
+            member.freeze(frozen)
+
+    # --- Saving
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Saves market and families into a folder: written beside it, then renamed.
+
+        Raises:
+            OSError: the place cannot be written, or the disk is full. What was at `path` before is still there.
+        """
+        target = Path(path)
+        partial = target.with_name(target.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        members = []
+        for i, (name, family) in enumerate(self.families.items()):
+            family.save(partial / f"family-{i}")
+            kind = type(family)
+            members.append(
+                {"name": name, "class": f"{kind.__module__}:{kind.__qualname__}", "frozen": bool(family.frozen)}
+            )
+        self.market.save(partial / "market.safetensors")
+        state = {
+            "format": 1,
+            "seed": self.seed,
+            "frozen": self.frozen,
+            "fraction": None if self.clearing is None else self.clearing.fraction,
+            "grue": None if self.grue is None else self.grue.to_dict(),
+            "members": members,
+        }
+        (partial / STATE).write_text(json.dumps(state, indent=1))
+        if target.exists():
+            old = target.with_name(target.name + ".old")
+            shutil.rmtree(old, ignore_errors=True)
+            target.rename(old)
+            partial.rename(target)
+            shutil.rmtree(old)
+        else:
+            partial.rename(target)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """The inductor that was saved to `path`; it goes on with the same bits.
+
+        Raises:
+            CheckpointError: the folder is not an inductor's, or damaged.
+        """
+        folder = Path(path)
+        try:
+            state = json.loads((folder / STATE).read_text())
+            members = [(m["name"], m["class"], m["frozen"]) for m in state["members"]]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{folder}: not a saved inductor ({error})") from error
+        families = {}
+        for i, (name, kind, frozen) in enumerate(members):
+            module, _, qualname = kind.partition(":")
+            try:
+                found: Any = importlib.import_module(module)
+                for part in qualname.split("."):
+                    found = getattr(found, part)
+            except (ImportError, AttributeError) as error:
+                raise CheckpointError(f"{folder}: family {name} is a {kind}, which cannot be imported") from error
+            families[name] = found.load(folder / f"family-{i}")
+            families[name].freeze(frozen)
+        other = object.__new__(cls)
+        other._adopt_families(families, state["seed"])
+        other.frozen = state["frozen"]
+        other.market = Market.load(folder / "market.safetensors")
+        other.clearing = None if state["fraction"] is None else Kelly(state["fraction"])
+        other.grue = None if state["grue"] is None else GrueTax.from_dict(state["grue"])
+        return other

@@ -1,0 +1,309 @@
+"""Inductors: families in one market, nested ones, generation, redefinition, saving."""
+
+import gruemarket as gm
+import numpy as np
+import polars as pl
+import pytest
+from families import Counter
+
+RNG = np.random.default_rng(5)
+EPISODES = [RNG.integers(2, size=40) for _ in range(6)]
+TAX = gm.GrueTax(gm.schedules.inverse(), unit="episode", landmarks={"tuning": 4.0})
+
+
+def forecasts(episodes=5, rounds=12, outcomes=3, accounts=2, seed=0):
+    return list(np.random.default_rng(seed).dirichlet(np.ones(outcomes), (episodes, rounds, accounts)).swapaxes(2, 3))
+
+
+def three():
+    return {"a": Counter(), "b": Counter(accounts=2, start=0.5), "c": Counter(start=20.0)}
+
+
+@pytest.mark.parametrize("grue", (None, TAX), ids=("untaxed", "taxed"))
+@pytest.mark.parametrize("batch", (1, 2))
+def test_a_flat_inductor_is_the_engine_on_the_same_forecasts(grue, batch):
+    tables = forecasts(seed=1), forecasts(accounts=1, seed=2)
+    outcomes = [np.random.default_rng(3).integers(3, size=12) for _ in range(5)]
+    options = {"clearing": gm.Kelly(0.5), "grue": grue}
+    inductor = gm.Inductor({"one": gm.Table(tables[0]), "two": gm.Table(tables[1])}, **options)
+    market = gm.Market([2, 2, 1], outcomes=3, groups=["one", "one", "two"], **options)
+    ours = inductor.read(outcomes, batch=batch)
+    theirs = []
+    for first in range(0, 5, batch):
+        blocks = [(np.concatenate([a, b], axis=2), x) for a, b, x in zip(*tables, outcomes, strict=True)][
+            first : first + batch
+        ]
+        theirs.append(market.run_batch(blocks))
+    assert ours.loss_bits.tobytes() == np.concatenate([run.loss_bits for run in theirs]).tobytes()
+    assert inductor.market.wealth.tobytes() == market.wealth.tobytes()
+    assert inductor.names == ["one[0]", "one[1]", "two"]
+
+
+@pytest.mark.parametrize("frozen", (False, True))
+def test_a_nested_inductor_with_one_member_is_that_member(frozen):
+    alone, nested = Counter(start=0.3), gm.Inductor({"only": Counter(start=0.3)})
+    for family in (alone, nested):
+        family.freeze(frozen)
+    for episode in EPISODES:
+        for family in (alone, nested):
+            family.begin_episode()
+        for x in episode.tolist():
+            assert nested.forecast().tobytes() == alone.forecast().tobytes()
+            for family in (alone, nested):
+                family.observe(x)
+    flat, deep = (
+        gm.Inductor({"x": Counter(), "y": Counter(start=9)}),
+        gm.Inductor({"x": gm.Inductor({"only": Counter()}), "y": gm.Inductor({"only": Counter(start=9)})}),
+    )
+    assert flat.read(EPISODES).loss_bits.tobytes() == deep.read(EPISODES).loss_bits.tobytes()
+    assert flat.market.wealth.tobytes() == deep.market.wealth.tobytes()
+
+
+@pytest.mark.parametrize(
+    "family",
+    (
+        Counter(),
+        Counter(3, 2),
+        gm.Inductor(three(), grue=TAX),
+        gm.Inductor({"in": gm.Inductor(three()), "out": Counter()}),
+    ),
+    ids=("counter", "several accounts", "inductor", "nested"),
+)
+def test_families_keep_the_contract(family):
+    gm.check_family(family)
+
+
+class LooksAhead(Counter):
+    def observe_all(self, outcomes):
+        return np.where(np.asarray(outcomes) == outcomes[-1], 0.9, 0.1)[:, None]
+
+
+class Thaws(Counter):
+    def observe(self, outcome):
+        self.counts[self.last, outcome] += 1
+
+
+class Shares(Counter):
+    def fork(self):
+        other = super().fork()
+        other.counts = self.counts
+        return other
+
+
+class Forgets(Counter):
+    def save(self, path):
+        type(self)().save_counts(path)
+
+    def save_counts(self, path):
+        super().save(path)
+
+
+class SumsToMore(Counter):
+    def forecast(self):
+        return super().forecast() * 1.1
+
+
+@pytest.mark.parametrize(
+    ("family", "message"),
+    (
+        (LooksAhead(), "one by one"),
+        (Thaws(), "learns though frozen"),
+        (Shares(), "shares what it learned|one by one"),
+        (Forgets(), "after save and load"),
+        (SumsToMore(), "sum to 1"),
+        (object(), "not a family; it lacks outcomes"),
+    ),
+)
+def test_broken_families_are_found(family, message):
+    with pytest.raises(gm.InputError, match=message):
+        gm.check_family(family)
+
+
+def test_who_learns():
+    families = three()
+    inductor = gm.Inductor(families)
+    inductor.read(EPISODES, labels=["a", "a", "b", "z", "z", "z"], batch=3)
+    assert [f.counts.sum() - f.start * 6 for f in families.values()] == [80, 40, 0]
+    families["a"].freeze()
+    inductor.read(EPISODES[:1])
+    assert [f.counts.sum() - f.start * 6 for f in families.values()] == [80, 80, 40]
+    assert families["a"].frozen
+    assert not families["b"].frozen
+
+
+def test_looking_moves_nothing():
+    inductor = gm.Inductor(three(), grue=TAX)
+    inductor.read(EPISODES)
+    before, counts = inductor.market.log2_wealth, [f.counts.copy() for f in inductor.families.values()]
+    prices = inductor.price([1, 0, 1])
+    np.testing.assert_allclose(prices.sum(), 1, rtol=1e-14)
+    np.testing.assert_allclose(inductor.byte_price(b"a").sum(), 1, rtol=1e-12)
+    sample = inductor.generate(b"a", 4, n=2)
+    assert [len(s.data) for s in sample] == [4, 4]
+    [seen] = inductor.rehearse([EPISODES[0]], marks=[2])
+    assert seen.wealth.shape == (2, 4)
+    assert inductor.market.log2_wealth.tobytes() == before.tobytes()
+    assert all((f.counts == c).all() for f, c in zip(inductor.families.values(), counts, strict=True))
+    run = inductor.fork().read([EPISODES[0]], labels=["nobody"])
+    np.testing.assert_allclose(seen.loss_bits, run.loss_bits, rtol=1e-14)
+
+
+def test_samples_follow_the_price():
+    inductor = gm.Inductor({"a": Counter(start=2), "b": Counter(start=3)})
+    inductor.read(EPISODES)
+    draws = inductor.generate(b"", 1, n=4000, seed=1)
+    ones = np.array([d.outcomes for d in draws]).mean(axis=0)
+    first = inductor.price()[1]
+    assert abs(ones[0] - first) < 4 * np.sqrt(first / 4000)
+    bits = np.array([d.bits for d in draws])
+    prices = np.exp2(-bits)
+    distinct = {d.data: p for d, p in zip(draws, prices, strict=True)}
+    expected = inductor.byte_price()
+    for data, p in distinct.items():
+        np.testing.assert_allclose(p, expected[data[0]], rtol=1e-10)
+    frequency = np.bincount([d.data[0] for d in draws], minlength=256) / 4000
+    assert 0.5 * abs(frequency - expected).sum() < 0.12
+
+
+def test_generation_is_reproducible_stops_and_cools():
+    inductor = gm.Inductor(three(), seed=7)
+    assert inductor.generate(n=1)[0].data == inductor.generate(n=3)[0].data
+    assert inductor.generate(seed=8)[0].data != inductor.generate(seed=9)[0].data
+    cold = inductor.generate(max_bytes=5, temperature=0, n=2)
+    assert cold[0].data == cold[1].data
+    [free] = inductor.generate(max_bytes=50)
+    [stopped] = inductor.generate(max_bytes=50, stop=free.data[10:12])
+    assert stopped.data == free.data[: free.data.index(free.data[10:12]) + 2]
+    assert stopped.responsibility.shape == (len(stopped.data) + 1, 4)
+    np.testing.assert_allclose(stopped.responsibility.sum(axis=1), 1, rtol=1e-12)
+
+
+def test_redefinition_sets_a_learner_beside_the_frozen():
+    inductor = gm.Inductor({"a": Counter(), "b": Counter(start=30)}, grue=TAX)
+    inductor.read(EPISODES, stage="first")
+    before = inductor.market.wealth
+    assert inductor.redefine("a", stage="tuning") == ["a@tuning"]
+    np.testing.assert_allclose(inductor.market.wealth, [before[0] * 15 / 16, before[1], before[0] / 16], rtol=1e-14)
+    assert [f.frozen for f in inductor.families.values()] == [True, False, False]
+    inductor.read([np.ones(60, int)] * 4, stage="tuning")
+    provenance = inductor.market.provenance()
+    assert provenance["tuning"][2] > 0.5
+    np.testing.assert_allclose(provenance["never"][2], 0, atol=1e-15)
+    with pytest.raises(gm.InputError, match="is there already"):
+        inductor.redefine("a", stage="tuning")
+
+
+@pytest.mark.parametrize("grue", (None, TAX))
+def test_saved_and_loaded(tmp_path, grue):
+    inductor = gm.Inductor(three(), grue=grue, clearing=gm.Kelly(0.5), seed=3)
+    inductor.read(EPISODES)
+    inductor.redefine(stage="tuning")
+    for _ in range(2):  # the second goes over the first
+        inductor.save(tmp_path / "saved")
+    again = gm.Inductor.load(tmp_path / "saved")
+    for one in (inductor, again):
+        one.read(EPISODES[:3], stage="tuning")
+    assert inductor.market.wealth.tobytes() == again.market.wealth.tobytes()
+    assert inductor.generate()[0].data == again.generate()[0].data
+    assert inductor.without("b").names == again.without("b").names
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["saved"]
+    (tmp_path / "saved" / "market.safetensors").write_bytes(b"half")
+    with pytest.raises(gm.CheckpointError):
+        gm.Inductor.load(tmp_path / "saved")
+    with pytest.raises(gm.CheckpointError, match="not a saved inductor"):
+        gm.Inductor.load(tmp_path)
+
+
+def test_other_cash():
+    inductor = gm.Inductor(three())
+    inductor.read(EPISODES)
+    np.testing.assert_allclose(inductor.virgin().market.wealth, [1 / 3, 1 / 6, 1 / 6, 1 / 3])
+    assert inductor.with_wealth([0.25] * 4).market.wealth.tolist() == [0.25] * 4
+    fewer = inductor.without("a")
+    wealth = inductor.market.wealth[1:]
+    np.testing.assert_allclose(fewer.market.wealth, wealth / wealth.sum(), rtol=1e-12)
+    np.testing.assert_allclose(fewer.virgin().market.wealth, [0.25, 0.25, 0.5], rtol=1e-12)
+
+
+class Raises(Counter):
+    def observe(self, _outcome):
+        raise RuntimeError("of its own")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    (
+        (lambda: gm.Inductor({}), gm.InputError, "no families"),
+        (lambda: gm.Inductor({"a": 3}), gm.InputError, "a: int is not a family"),
+        (lambda: gm.Inductor(dict.fromkeys("ab", Counter())), gm.InputError, "fork"),
+        (lambda: gm.Inductor({"a": Counter(), "b": Counter(3)}), gm.ShapeError, "family 1 forecasts 3 outcomes"),
+        (lambda: gm.Inductor(three(), bits={"a": 1.0}), gm.InputError, "differ"),
+        (lambda: gm.Inductor(three()).read([[0, 2]]), gm.InputError, "0 to 1"),
+        (lambda: gm.Inductor(three()).read([]), gm.InputError, "no episodes"),
+        (lambda: gm.Inductor(three()).read(EPISODES, labels=["a"]), gm.InputError, "1 labels"),
+        (lambda: gm.Inductor({"a": Counter(3)}).read([b"text"]), gm.InputError, "bytes are read with 2"),
+        (lambda: gm.Inductor({"a": Raises()}).read(EPISODES), RuntimeError, "of its own"),
+        (lambda: gm.Inductor({"a": SumsToMore()}).read(EPISODES), gm.InputError, "a: account 0 forecasts"),
+        (lambda: gm.Inductor(three()).generate(temperature=-1.0), gm.InputError, "temperature"),
+        (lambda: gm.Inductor(three()).without("x"), gm.InputError, "unknown families"),
+        (lambda: gm.Inductor(three()).without("a", "b", "c"), gm.InputError, "leave one"),
+    ),
+)
+def test_bad_input(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+# --- Tables
+
+
+def test_table_in_a_file(tmp_path):
+    table = gm.Table(forecasts(), names=["x", "y"], bits=[0.5, 2.0])
+    table.begin_episode()
+    table.save(tmp_path / "t.parquet")
+    again = gm.Table.load(tmp_path / "t.parquet")
+    assert again.frame().equals(table.frame())
+    assert again.names == ["x", "y"]
+    assert again.bits.tolist() == [0.5, 2.0]
+    outcomes = [np.random.default_rng(3).integers(3, size=12) for _ in range(5)]
+    gm.check_family(gm.Table(forecasts()), outcomes)
+    (tmp_path / "t.parquet").write_bytes(b"PAR1")
+    with pytest.raises(gm.CheckpointError):
+        gm.Table.load(tmp_path / "t.parquet")
+
+
+def test_table_of_what_happened():
+    """Token log-probabilities of language models: enough to read, not to price."""
+    logprobs = RNG.dirichlet(np.ones(9), (2, 30))[:, :, :2]
+    tokens = RNG.integers(50_000, size=(2, 30))
+    table = gm.Table(logprobs, happened=tokens, outcomes=50_257, names=["small", "large"])
+    frame = table.frame().select(pl.exclude("probability"), logprob=pl.col("probability").log())
+    again = gm.Table.from_frame(frame, outcomes=50_257)
+    inductor = gm.Inductor({"models": again})
+    run = inductor.read(list(tokens))
+    market = gm.Market([1, 1], outcomes=50_257)
+    expected = [market.run(likelihoods=np.exp(np.log(rows))).loss_bits for rows in logprobs]
+    np.testing.assert_allclose(run.loss_bits, np.concatenate(expected), rtol=1e-12)
+    with pytest.raises(gm.InputError, match="was recorded"):
+        gm.Inductor({"models": table}).read([tokens[1]])
+    with pytest.raises(gm.InputError, match="can be read, not priced"):
+        table.forecast()
+    with pytest.raises(gm.InputError, match="all 2 recorded episodes are read"):
+        inductor.read([tokens[0]])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    (
+        (lambda: gm.Table([]), "no episodes"),
+        (lambda: gm.Table([[[1.2]]]), "not probabilities"),
+        (lambda: gm.Table([np.full((1, 3, 1), 0.2)]), "round 0: probabilities that do not sum"),
+        (lambda: gm.Table([[[0.5]]], names=["a", "b"]), "2 names"),
+        (lambda: gm.Table([[[0.5]]], happened=[[0]]), "give outcomes="),
+        (lambda: gm.Table.from_frame(gm.Table([[[0.5]]]).frame().drop("probability")), "no column probability"),
+        (lambda: gm.Table.from_frame(gm.Table(forecasts()).frame()[1:]), "every forecaster must forecast"),
+    ),
+)
+def test_bad_tables(call, message):
+    with pytest.raises(gm.InputError, match=message):
+        call()
