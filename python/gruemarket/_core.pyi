@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from gruemarket.market import TaxSpec
 
-__all__ = ["Market", "Run", "build_info", "hazards", "set_threads", "threads"]
+__all__ = ["Market", "Members", "Run", "build_info", "hazards", "set_threads", "threads"]
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Values: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.float32]
@@ -192,6 +192,7 @@ class Market:
 
     def __copy__(self) -> Market: ...
 
+@final
 class Members:
     """Families whose accounts stand side by side in one market."""
 
