@@ -9,7 +9,7 @@
 
 import warnings
 
-from gruemarket import corpora, reference, schedules
+from gruemarket import corpora, reference, rewards, schedules
 from gruemarket._core import build_info, set_threads, threads
 from gruemarket.clearing import Kelly
 from gruemarket.contract import check_family
@@ -57,6 +57,7 @@ __all__ = [
     "check_family",
     "corpora",
     "reference",
+    "rewards",
     "schedules",
     "set_threads",
     "threads",
