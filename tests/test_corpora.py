@@ -91,6 +91,12 @@ def test_what_is_no_frame_is_refused():
         gm.Corpus(["text"])
 
 
+def test_the_digest_names_the_texts_and_their_voices():
+    names = [SMALL.digest, SMALL.limit(50).digest, corpus({"a": [b"x"]}).digest, corpus({"b": [b"x"]}).digest]
+    assert len(set(names)) == 4
+    assert shuffled(SMALL, 1).digest == SMALL.digest
+
+
 # --- Splits
 
 
