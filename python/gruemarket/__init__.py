@@ -9,11 +9,19 @@
 
 import warnings
 
-from gruemarket import reference, schedules
+from gruemarket import corpora, reference, rewards, schedules
 from gruemarket._core import build_info, set_threads, threads
 from gruemarket.clearing import Kelly
 from gruemarket.contract import check_family
-from gruemarket.errors import CheckpointError, ImpossibleOutcomeError, InputError, MarketError, ShapeError
+from gruemarket.corpora import Corpus
+from gruemarket.errors import (
+    CheckpointError,
+    ImpossibleOutcomeError,
+    InputError,
+    MarketError,
+    MissingExtraError,
+    ShapeError,
+)
 from gruemarket.families import Family
 from gruemarket.grue import GrueTax
 from gruemarket.inductor import Inductor, Rehearsal, Sample
@@ -26,6 +34,7 @@ from gruemarket.table import Table
 __version__: str = build_info()["version"]
 __all__ = [
     "CheckpointError",
+    "Corpus",
     "Family",
     "GrueTax",
     "ImpossibleOutcomeError",
@@ -34,6 +43,7 @@ __all__ = [
     "Kelly",
     "Market",
     "MarketError",
+    "MissingExtraError",
     "Rehearsal",
     "Run",
     "Sample",
@@ -45,7 +55,9 @@ __all__ = [
     "Transfer",
     "build_info",
     "check_family",
+    "corpora",
     "reference",
+    "rewards",
     "schedules",
     "set_threads",
     "threads",

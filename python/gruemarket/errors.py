@@ -19,3 +19,7 @@ class ImpossibleOutcomeError(InputError):
 
 class CheckpointError(MarketError, ValueError):
     """A file that is not a whole checkpoint, or is newer than this package."""
+
+
+class MissingExtraError(MarketError, ImportError):
+    """A package is missing that an extra of this package installs."""

@@ -1,0 +1,225 @@
+"""The command `gruemarket`: runs curricula from TOML files and looks at what came of them.
+
+Exit codes: 0 done, 1 the run failed, 2 the command or the configuration is wrong, 130 stopped by Ctrl-C.
+"""
+
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import polars as pl
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import gruemarket
+from gruemarket import corpora
+from gruemarket.config import Config
+from gruemarket.corpora.corpus import size
+from gruemarket.errors import CheckpointError, InputError, MarketError
+
+FAILED, WRONG = 1, 2
+MOST_ROWS = 12  # of a table of results; the report and the Parquet files have them all
+
+app = typer.Typer(
+    help="Markets of text traders: pretraining, fine-tuning and reinforcement as transfers of cash.",
+    epilog="Exit codes: 0 done, 1 the run failed, 2 the command or the configuration is wrong, 130 stopped by Ctrl-C.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a defect shows Python's own traceback
+)
+
+
+# --- Commands
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 # as typer calls it
+    if asked:
+        typer.echo(f"gruemarket {gruemarket.__version__}")
+        raise typer.Exit
+
+
+VERSION = typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
+
+
+@app.callback()
+def main(context: typer.Context, *, version: Annotated[bool, VERSION] = False) -> None:  # noqa: ARG001 # see _version
+    """Prepares every command."""
+    context.obj = context.obj or gruemarket  # whoever calls `app(obj=...)` may hand over another
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The run; see examples/voices.toml.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", metavar="KEY=VALUE", help="Change it: inductor.clearing.fraction=0.5. Repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the results, in place of its own.")
+    ] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Seed, in place of its own. Repeatable.")] = None,
+    *,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress.")] = False,
+) -> None:
+    """Runs a curriculum, or continues it: the same command goes on where it stopped."""
+    with failing(WRONG):
+        read = Config.load(config, changes or [])
+        given = {"out": out and str(out), "seeds": seed or None}
+        asked = {key: value for key, value in given.items() if value is not None}
+        plan = Config({**read.tables, **asked}, read.folder).plan(context.obj)
+    with failing(FAILED):
+        try:
+            history = plan.curriculum.run(plan.inductor, out=plan.out, progress=not no_progress)
+        except KeyboardInterrupt:
+            typer.echo(f"stopped; the same command continues the run in {plan.out}", err=True)
+            raise
+        page = _report(context.obj, history, plan.out)
+    _show(*results(history))
+    typer.echo(f"results: {plan.out}\nreport:  {page}")
+
+
+@app.command()
+def report(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
+) -> None:
+    """Shows the results of a run and writes its report anew."""
+    with failing(WRONG):
+        _check_run(directory)
+        history = context.obj.History.load(directory)
+    with failing(FAILED):
+        page = _report(context.obj, history, directory)
+    _show(*results(history))
+    typer.echo(f"report: {page}")
+
+
+@app.command("corpora")
+def list_corpora() -> None:
+    """Lists the voices that a corpus may have: sizes, licences, and whether they are installed."""
+    table = Table(title="Voices")
+    for column in ("voice", "what it is", "licence", "documents", "size", "from"):
+        table.add_column(column, justify="right" if column in ("documents", "size") else "left")
+    for row in corpora.catalogue().iter_rows(named=True):
+        found = (str(row["documents"]), size(row["bytes"])) if row["installed"] else ("", "")
+        origin = row["source"] if row["installed"] else f"pip install 'gruemarket[{row['extra']}]'"
+        table.add_row(row["voice"], row["about"], row["licence"], *found, origin)
+    _show(table)
+
+
+@app.command()
+def generate(
+    context: typer.Context,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
+    *,
+    prompt: Annotated[str, typer.Option("--prompt", "-p", help="How the text begins.")] = "",
+    max_bytes: Annotated[int, typer.Option(min=0, help="How much to write.")] = 200,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest, 1 samples from the price.")] = 1.0,
+    n: Annotated[int, typer.Option("-n", "--n", min=1, help="How many texts.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Of the draws; the run's own if not given.")] = None,
+) -> None:
+    """Writes text from the market as a run has left it."""
+    with failing(WRONG):
+        _check_run(directory)
+        inductor = context.obj.Inductor.load(_trained(context.obj, directory))
+    with failing(FAILED):
+        samples = inductor.generate(prompt, max_bytes, temperature=temperature, n=n, seed=seed)
+    for number, sample in enumerate(samples, start=1):
+        share, name = max(zip(sample.responsibility[-1], inductor.names, strict=True))
+        count = len(sample.data)
+        rate = f", {sample.bits / count:.2f} bits/byte" if count else ""
+        _show(f"# {number}: {count} bytes{rate}, {share:.0%} {name}", to=sys.stderr)
+        typer.echo(prompt + sample.text)
+
+
+# --- What it reads and writes
+
+
+def _check_run(directory: Path) -> None:
+    if not (directory / "manifest.json").is_file():
+        raise InputError(f"{directory} is not the folder of a run; give the --out of one")
+
+
+def _trained(api: Any, directory: Path) -> Path:
+    """Where a run has saved its inductor."""
+    snapshot = api.rundir.latest(directory)
+    saved = [] if snapshot is None else sorted(snapshot.rglob("inductor.json"))
+    if not saved:
+        raise CheckpointError(f"{directory} has no whole checkpoint; continue the run with its own command")
+    return Path(saved[-1]).parent
+
+
+def _report(api: Any, history: Any, directory: Path) -> Path:
+    """Writes the report into a run's folder."""
+    manifest = api.rundir.read_manifest(directory)
+    return Path(api.report.report(history, directory / "report.html", manifest=manifest))
+
+
+def results(history: Any) -> list[Table]:
+    """The results in short: what the market learned of each voice, and who holds the money, stage by stage.
+
+    Means over the seeds. Tables of which the history has nothing are left out.
+    """
+    stages = history.stages.sort("first_batch")["stage"].unique(maintain_order=True).to_list()
+    ends = history.stages.select("seed", "stage", batch="last_batch")
+    wealth = history.wealth.filter(pl.col("batch") == -1).with_columns(stage=pl.lit("before"))
+    after = history.wealth.drop("stage").join(ends, on=["seed", "batch"], how="inner").select(wealth.columns)
+    market = history.evaluation.filter(pl.col("account") == "market")
+    wealth = pl.concat([wealth, after])
+    found = [
+        _by_stage("Held-out text, bits/byte", market, stages, rows="voice", value="bits_per_byte", form="{:.3f}"),
+        _by_stage("Wealth, shares of all money", wealth, stages, rows="account", value="wealth", form="{:.4f}"),
+    ]
+    return [table for table in found if table is not None]
+
+
+def _by_stage(
+    title: str, frame: pl.DataFrame, stages: Sequence[str], *, rows: str, value: str, form: str
+) -> Table | None:
+    if frame.is_empty():
+        return None
+    columns = [stage for stage in ("before", *stages) if stage in frame["stage"]]
+    wide = frame.pivot(on="stage", index=rows, values=value, aggregate_function="mean", sort_columns=False)
+    shown = wide if len(wide) <= MOST_ROWS else wide.top_k(MOST_ROWS, by=columns[-1])
+    table = Table(title=title if len(shown) == len(wide) else f"{title} (the {MOST_ROWS} most of {len(wide)})")
+    table.add_column(rows)
+    for stage in columns:
+        table.add_column(stage, justify="right")
+    for row in shown.iter_rows(named=True):
+        table.add_row(row[rows], *("" if row[stage] is None else form.format(row[stage]) for stage in columns))
+    return table
+
+
+# --- Showing
+
+
+def _show(*what: Table | str, to: Any = None) -> None:
+    """Prints for people; where there is no terminal, tables take what room they need."""
+    stream = to or sys.stdout
+    console = Console(file=stream, width=None if stream.isatty() else 160, markup=False, highlight=False)
+    for one in what:
+        console.print(one)
+
+
+@contextmanager
+def failing(code: int) -> Iterator[None]:
+    """What goes wrong in here is one message on stderr and an exit code, without a traceback; warnings are one line."""
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = cast("Any", _warn)  # takes less than Python's own: where does not matter here
+            yield
+    except BrokenPipeError:  # nobody reads on, as in `gruemarket corpora | head`
+        raise
+    except (MarketError, OSError) as error:
+        told = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
+        typer.secho(f"error: {told}", fg="red", err=True)
+        raise typer.Exit(code) from None
+
+
+def _warn(message: Warning | str, *_where: Any, **_and_how: Any) -> None:
+    typer.secho(f"warning: {message}", fg="yellow", err=True)

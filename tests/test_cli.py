@@ -1,0 +1,267 @@
+"""The command: what it prints, its exit codes, and errors without tracebacks. The market is played by a stub."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import gruemarket as gm
+import numpy as np
+import polars as pl
+import pytest
+import test_config
+from gruemarket.cli import app
+from gruemarket.config import Config
+from typer.testing import CliRunner
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "voices.toml"
+
+
+def history():
+    """Two seeds of two stages."""
+    wealth = [(s, "tune" if b > 2 else "read", b, 0, "docs", 0.5 + 0.1 * b) for s in (1, 2) for b in (-1, 0, 2, 3)]
+    ends = [(s, stage, first, last) for s in (1, 2) for stage, first, last in (("read", 0, 2), ("tune", 3, 3))]
+    bits = [
+        (s, stage, "code", "market", s + x)
+        for s in (1, 2)
+        for stage, x in (("before", 6.5), ("read", 1.0), ("tune", 0.5))
+    ]
+    return SimpleNamespace(
+        wealth=pl.DataFrame(wealth, ["seed", "stage", "batch", "episodes", "account", "wealth"], orient="row"),
+        stages=pl.DataFrame(ends, ["seed", "stage", "first_batch", "last_batch"], orient="row"),
+        evaluation=pl.DataFrame(bits, ["seed", "stage", "voice", "account", "bits_per_byte"], orient="row"),
+    )
+
+
+class Inductor(test_config.Inductor):
+    names = ("docs", "code")
+
+    @classmethod
+    def load(cls, path):
+        assert (path / "inductor.json").is_file()
+        return cls({})
+
+    def generate(self, _prompt, max_bytes, **_given):
+        data = b"\xff" + b"x" * (max_bytes - 1) if max_bytes else b""
+        parts = np.array([[0.5, 0.5], [0.25, 0.75]])
+        return [SimpleNamespace(data=data, text=data.decode(errors="replace"), bits=8.0, responsibility=parts)]
+
+
+def stub(run=None):
+    """The package's names, with a curriculum that runs nothing."""
+
+    class Curriculum(test_config.Curriculum):
+        def run(self, inductor, out, progress):
+            if run is not None:
+                run()
+            out.mkdir(parents=True)
+            (out / "manifest.json").write_text(f"{inductor.families.keys()} {self.seed} {progress}")
+            return history()
+
+    def report(_history, path, *, manifest):
+        path.write_text(manifest)
+        return path
+
+    def latest(directory):
+        return next(iter(sorted(directory.glob("checkpoint/*"))), None)
+
+    return SimpleNamespace(
+        **vars(test_config.STUBS) | {"Curriculum": Curriculum, "Inductor": Inductor},
+        History=SimpleNamespace(load=lambda _directory: history()),
+        report=SimpleNamespace(report=report),
+        rundir=SimpleNamespace(
+            read_manifest=lambda directory: (directory / "manifest.json").read_text(), latest=latest
+        ),
+    )
+
+
+def invoke(*arguments, api=None):
+    return CliRunner().invoke(app, [str(one) for one in arguments], obj=api or stub())
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(test_config.SMALL)
+    return path
+
+
+# --- run
+
+
+def test_run_ends_with_a_table_and_the_report(config, tmp_path):
+    done = invoke("run", config, "--out", tmp_path / "out", "--seed", 4, "--seed", 5, "--no-progress")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert (tmp_path / "out" / "report.html").read_text() == "dict_keys(['docs']) [4, 5] False"
+    lines = [line.split() for line in done.stdout.replace("│", " ").replace("┃", " ").splitlines()]
+    assert ["voice", "before", "read", "tune"] in lines
+    assert ["code", "8.000", "2.500", "2.000"] in lines
+    assert ["docs", "0.4000", "0.7000", "0.8000"] in lines
+    assert lines[-1] == ["report:", str(tmp_path / "out" / "report.html")]
+
+
+def test_set_changes_the_configuration(config, tmp_path):
+    out = tmp_path / "there"
+    done = invoke("run", config, "--set", f"out={out}", "-s", "seeds=[9]", "-s", "corpus.voices=['code', 'docs']")
+    assert done.exit_code == 0
+    assert (out / "manifest.json").read_text() == "dict_keys(['code', 'docs']) 9 True"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    (
+        (("--set", "corpus.voices=['dcos']"), "[corpus]: unknown voice 'dcos'; did you mean 'docs'?"),
+        (("--set", "stage.1.bacth=1"), "unknown key 'bacth' in [[stage]] 1 (pretrain); did you mean 'batch'?"),
+        (("--set", "corpus.path=nowhere"), "nowhere does not exist"),
+        (("--seed", "one"), "--seed"),
+        (("--sed", "1"), "--sed"),
+    ),
+)
+def test_a_wrong_configuration_is_one_line_and_exit_2(config, arguments, words):
+    done = invoke("run", config, *arguments)
+    assert done.exit_code == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.output
+    assert done.stdout == ""
+    assert isinstance(done.exception, SystemExit)
+
+
+def test_a_missing_file_is_exit_2(tmp_path):
+    done = invoke("run", tmp_path / "nowhere.toml")
+    assert (done.exit_code, done.stderr) == (2, f"error: No such file or directory: {tmp_path / 'nowhere.toml'}\n")
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line(config, tmp_path):
+    (tmp_path / "mail").mkdir()
+    for name, text in (("1", "dear all"), ("2", "buy now"), ("3", "")):
+        (tmp_path / "mail" / name).write_text(text)
+    done = invoke("run", config, "--out", tmp_path / "out", "--set", "corpus={path='mail'}")
+    assert done.exit_code == 0
+    assert done.stderr.startswith(f"warning: {tmp_path / 'mail'}: 1 of 3 documents are empty")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    (
+        (gm.InputError("reward f raised at step 3"), "error: reward f raised at step 3\n"),
+        (OSError(28, "No space left on device", "out/wealth.parquet"), "No space left on device: out/wealth.parquet"),
+        (PermissionError("not here"), "error: not here\n"),
+    ),
+)
+def test_a_run_that_fails_is_one_line_and_exit_1(config, error, words):
+    def fail():
+        raise error
+
+    done = invoke("run", config, api=stub(fail))
+    assert done.exit_code == 1
+    assert words in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_ctrl_c_is_exit_130_and_says_how_to_go_on(config):
+    def stop():
+        raise KeyboardInterrupt
+
+    done = invoke("run", config, "--out", "runs/a", api=stub(stop))
+    assert (done.exit_code, done.stderr) == (130, "stopped; the same command continues the run in runs/a\n")
+
+
+def test_a_defect_keeps_its_traceback(config):
+    def fail():
+        raise ZeroDivisionError
+
+    assert isinstance(invoke("run", config, api=stub(fail)).exception, ZeroDivisionError)
+
+
+# --- report, generate
+
+
+@pytest.fixture
+def directory(tmp_path):
+    (tmp_path / "checkpoint" / "000003" / "inductor").mkdir(parents=True)
+    (tmp_path / "checkpoint" / "000003" / "inductor" / "inductor.json").touch()
+    (tmp_path / "manifest.json").write_text("a manifest")
+    return tmp_path
+
+
+def test_report_is_written_anew(directory):
+    done = invoke("report", directory)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.endswith(f"report: {directory / 'report.html'}\n")
+    assert (directory / "report.html").read_text() == "a manifest"
+
+
+def test_generate_prints_the_text_and_who_wrote_it(directory):
+    done = invoke("generate", directory, "--prompt", "[red]é", "--max-bytes", 4)
+    assert (done.exit_code, done.stdout) == (0, "[red]é\N{REPLACEMENT CHARACTER}xxx\n")
+    assert done.stderr == "# 1: 4 bytes, 2.00 bits/byte, 75% code\n"
+    assert invoke("generate", directory, "--max-bytes", 0).stderr == "# 1: 0 bytes, 75% code\n"
+
+
+@pytest.mark.parametrize("command", ("report", "generate"))
+def test_a_folder_of_something_else_is_refused(tmp_path, command):
+    done = invoke(command, tmp_path)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == f"error: {tmp_path} is not the folder of a run; give the --out of one\n"
+
+
+def test_a_run_without_a_checkpoint_generates_nothing(directory):
+    (directory / "checkpoint" / "000003" / "inductor" / "inductor.json").unlink()
+    done = invoke("generate", directory)
+    assert done.exit_code == 2
+    assert "no whole checkpoint" in done.stderr
+
+
+@pytest.mark.parametrize("wrong", (("--n", "0"), ("--max-bytes", "-1"), ("--temperature", "-1")))
+def test_wrong_numbers_are_refused(directory, wrong):
+    done = invoke("generate", directory, *wrong)
+    assert done.exit_code == 2
+    assert wrong[0] in done.stderr
+
+
+# --- corpora, help, version
+
+
+def test_corpora_lists_every_voice():
+    done = invoke("corpora")
+    assert done.exit_code == 0
+    for name, licence in gm.corpora.catalogue().select("voice", "licence").rows():
+        assert any(name in line and licence in line for line in done.stdout.splitlines())
+
+
+def test_version_and_help():
+    assert invoke("--version").stdout == f"gruemarket {gm.__version__}\n"
+    assert "Exit codes" in invoke("--help").stdout
+    for command in ("run", "report", "corpora", "generate"):
+        assert command in invoke("--help").stdout
+        assert invoke(command, "-h").exit_code == 0
+    assert invoke().exit_code == 2
+    assert "Did you mean 'run'" in invoke("rnu").stderr
+
+
+def test_the_example_is_a_configuration():
+    tables = Config.load(EXAMPLE).tables
+    small = ["corpus.voices=['docs', 'code']", "corpus.bytes_per_voice=9_000", "stage.2.voices=['docs']"]
+    plan = Config.load(EXAMPLE, small).plan(test_config.STUBS)
+    assert [type(stage).__name__ for stage in plan.curriculum.stages] == ["Pretrain", "FineTune", "Reinforce"]
+    assert len(tables["corpus"]["voices"]) == 5
+
+
+# --- The command as the system starts it
+
+COMMAND = [sys.executable, "-c", "from gruemarket.cli import app; app()"]
+
+
+def test_it_starts_without_a_terminal():
+    done = subprocess.run([*COMMAND, "run", "nowhere.toml"], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: No such file or directory: nowhere.toml\n"
+
+
+def test_nobody_reading_on_is_no_error():
+    command = f"{sys.executable} -c 'from gruemarket.cli import app; app()' corpora | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, timeout=60)  # noqa: S602
+    assert "Traceback" not in done.stderr
