@@ -16,6 +16,7 @@ from gruemarket.contract import check_family
 from gruemarket.errors import CheckpointError, ImpossibleOutcomeError, InputError, MarketError, ShapeError
 from gruemarket.families import Family
 from gruemarket.grue import GrueTax
+from gruemarket.history import History
 from gruemarket.inductor import Inductor, Rehearsal, Sample
 from gruemarket.market import Market, Transfer
 from gruemarket.run import Run, Span
@@ -28,6 +29,7 @@ __all__ = [
     "CheckpointError",
     "Family",
     "GrueTax",
+    "History",
     "ImpossibleOutcomeError",
     "Inductor",
     "InputError",
