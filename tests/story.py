@@ -84,7 +84,7 @@ class _Story:
             noise = self.draw.normal(0, 0.15, 6)
             fit = np.array([-6 * (bits_per_byte(account, voice, batch) + x) for account, x in zip(ACCOUNTS, noise)])  # noqa: B905
             share = self.money * np.exp(fit - fit.max())
-            won += 0.35 * (share / share.sum() - self.money / self.money.sum()) / len(labels)
+            won += 0.1 * (share / share.sum() - self.money / self.money.sum()) / len(labels)
             rate = min(bits_per_byte(account, voice, batch) for account in ACCOUNTS) + self.draw.normal(0.05, 0.12)
             self.add("bits", stage, batch, episodes + e, voice, 512, 512 * rate, rate)
         self.transfer(stage, batch, "settlement", "market", won)

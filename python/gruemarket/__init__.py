@@ -8,6 +8,8 @@
 """
 
 import warnings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from gruemarket import reference, schedules
 from gruemarket._core import build_info, set_threads, threads
@@ -23,6 +25,9 @@ from gruemarket.run import Run, Span
 from gruemarket.schedules import Schedule
 from gruemarket.sparse import SparseRounds
 from gruemarket.table import Table
+
+if TYPE_CHECKING:
+    from gruemarket import report
 
 __version__: str = build_info()["version"]
 __all__ = [
@@ -48,6 +53,7 @@ __all__ = [
     "build_info",
     "check_family",
     "reference",
+    "report",
     "schedules",
     "set_threads",
     "threads",
@@ -55,3 +61,9 @@ __all__ = [
 
 if build_info()["profile"] != "release":
     warnings.warn("gruemarket was built without optimisation; its speed means nothing", stacklevel=2)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "report":  # what draws it takes as long to import as all the rest, so only who draws waits
+        return import_module("gruemarket.report")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
