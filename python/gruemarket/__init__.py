@@ -8,6 +8,8 @@
 """
 
 import warnings
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from gruemarket import corpora, reference, rewards, schedules
 from gruemarket._core import build_info, set_threads, threads
@@ -24,6 +26,7 @@ from gruemarket.errors import (
 )
 from gruemarket.families import Family
 from gruemarket.grue import GrueTax
+from gruemarket.history import History
 from gruemarket.inductor import Inductor, Rehearsal, Sample
 from gruemarket.market import Market, Transfer
 from gruemarket.run import Run, Span
@@ -31,12 +34,16 @@ from gruemarket.schedules import Schedule
 from gruemarket.sparse import SparseRounds
 from gruemarket.table import Table
 
+if TYPE_CHECKING:
+    from gruemarket import report
+
 __version__: str = build_info()["version"]
 __all__ = [
     "CheckpointError",
     "Corpus",
     "Family",
     "GrueTax",
+    "History",
     "ImpossibleOutcomeError",
     "Inductor",
     "InputError",
@@ -57,6 +64,7 @@ __all__ = [
     "check_family",
     "corpora",
     "reference",
+    "report",
     "rewards",
     "schedules",
     "set_threads",
@@ -65,3 +73,9 @@ __all__ = [
 
 if build_info()["profile"] != "release":
     warnings.warn("gruemarket was built without optimisation; its speed means nothing", stacklevel=2)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "report":  # what draws it takes as long to import as all the rest, so only who draws waits
+        return import_module("gruemarket.report")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
