@@ -11,11 +11,12 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gruemarket import corpora, reference, rewards, schedules
+from gruemarket import corpora, reference, rewards, rundir, schedules
 from gruemarket._core import build_info, set_threads, threads
 from gruemarket.clearing import Kelly
 from gruemarket.contract import check_family
 from gruemarket.corpora import Corpus
+from gruemarket.curriculum import Callback, Curriculum
 from gruemarket.errors import (
     CheckpointError,
     ImpossibleOutcomeError,
@@ -29,9 +30,11 @@ from gruemarket.grue import GrueTax
 from gruemarket.history import History
 from gruemarket.inductor import Inductor, Rehearsal, Sample
 from gruemarket.market import Market, Transfer
+from gruemarket.reinforce import Reinforce
 from gruemarket.run import Run, Span
 from gruemarket.schedules import Schedule
 from gruemarket.sparse import SparseRounds
+from gruemarket.stages import FineTune, Pretrain
 from gruemarket.table import Table
 
 if TYPE_CHECKING:
@@ -39,9 +42,12 @@ if TYPE_CHECKING:
 
 __version__: str = build_info()["version"]
 __all__ = [
+    "Callback",
     "CheckpointError",
     "Corpus",
+    "Curriculum",
     "Family",
+    "FineTune",
     "GrueTax",
     "History",
     "ImpossibleOutcomeError",
@@ -51,7 +57,9 @@ __all__ = [
     "Market",
     "MarketError",
     "MissingExtraError",
+    "Pretrain",
     "Rehearsal",
+    "Reinforce",
     "Run",
     "Sample",
     "Schedule",
@@ -66,6 +74,7 @@ __all__ = [
     "reference",
     "report",
     "rewards",
+    "rundir",
     "schedules",
     "set_threads",
     "threads",

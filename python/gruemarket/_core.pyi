@@ -167,6 +167,10 @@ class Market:
         """What the tax's index counts; empty without a tax."""
 
     @property
+    def follows_definitions(self) -> bool:
+        """Whether the most probable histories are followed."""
+
+    @property
     def keeps_provenance(self) -> bool:
         """Whether the market follows in which stage money was redefined."""
 

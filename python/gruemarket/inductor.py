@@ -132,6 +132,7 @@ class Inductor:
         self.seed = seed
         self.outcomes = self._members.outcomes
         self.frozen = False
+        self.reference = np.empty(0)  # (N,) the book that a stage of reinforcement began with
         self._fast: Market | None = None  # of the episode that is under way
 
     def _named(self) -> Iterable[tuple[str, Adapter]]:
@@ -145,7 +146,7 @@ class Inductor:
         ]
 
     @property
-    def _symbol(self) -> int:
+    def symbol(self) -> int:
         """Rounds a symbol: a byte's where the outcomes are bits."""
         return BYTE if self.outcomes == 2 else 1
 
@@ -204,28 +205,46 @@ class Inductor:
         outcomes = [outcomes_of(episode, self.outcomes, f"episode {e}") for e, episode in enumerate(episodes)]
         return self._members.likelihoods(outcomes, np.zeros((len(self.families), len(outcomes)), dtype=bool))
 
-    def rehearse(self, episodes: Iterable[Any], marks: Sequence[int] = ()) -> list[Rehearsal]:
+    def learn(self, episodes: Sequence[Any]) -> None:
+        """Every family that is not frozen learns from the episodes; no money moves."""
+        outcomes = [outcomes_of(episode, self.outcomes, f"episode {e}") for e, episode in enumerate(episodes)]
+        if outcomes and not all(family.frozen for family in self.families.values()):
+            self._members.likelihoods(outcomes, np.ones((len(self.families), len(outcomes)), dtype=bool))
+
+    def rehearse(
+        self,
+        episodes: Iterable[Any],
+        marks: Sequence[int] = (),
+        *,
+        market: Market | None = None,
+        new_episode: bool = True,
+    ) -> list[Rehearsal]:
         """Each episode as it would be read next, from the present slow wealth. Nothing learns or moves.
 
         Args:
             episodes: as in `read`.
             marks: bytes (outcomes, where they are not bits) after which to look at the fast wealth, in rising order;
                 marks past an episode's end stand for its end.
+            market: other cash of the same accounts, see `Market.with_wealth`; None takes the inductor's own.
+            new_episode: False goes on in the market's present episode, untaxed.
         """
-        ends = [mark * self._symbol for mark in marks]
-        return [self._rehearse(rows, ends) for rows in self.likelihoods(episodes)]
+        ends = [mark * self.symbol for mark in marks]
+        begun = self._look_ahead(market)
+        begun.run(likelihoods=np.empty((0, len(begun))), new_episode=new_episode, regret=False)
+        return [self._rehearse(copy.copy(begun), rows, ends) for rows in self.likelihoods(episodes)]
 
-    def _rehearse(self, rows: Floats, ends: list[int]) -> Rehearsal:
-        fast, losses, wealth = self._look_ahead(), [], []
+    def _rehearse(self, fast: Market, rows: Floats, ends: list[int]) -> Rehearsal:
+        losses, wealth = [], []
         for first, last in itertools.pairwise([0, *(min(end, len(rows)) for end in ends), len(rows)]):
-            losses.append(fast.run(likelihoods=rows[first:last], new_episode=first == 0, regret=False).loss_bits)
+            losses.append(fast.run(likelihoods=rows[first:last], new_episode=False, regret=False).loss_bits)
             wealth.append(fast.wealth)
         with np.errstate(divide="ignore"):
             return Rehearsal(np.concatenate(losses), -np.log2(rows).sum(axis=0), np.array(wealth))
 
-    def _look_ahead(self) -> Market:
-        """The market's accounts to play on, without its records."""
-        return self.market._with(self.market._core.without_records())  # noqa: SLF001
+    def _look_ahead(self, market: Market | None = None) -> Market:
+        """The accounts to play on, without the records."""
+        market = self.market if market is None else market
+        return market._with(market._core.without_records())  # noqa: SLF001
 
     def price(self, context: Any = b"") -> Floats:
         """(K,) the prices of what comes after `context` in a new episode. Nothing moves."""
@@ -287,7 +306,7 @@ class Inductor:
             self.market._core,  # noqa: SLF001
             outcomes_of(prompt, self.outcomes, "a prompt"),
             max_bytes,
-            self._symbol,
+            self.symbol,
             temperature,
             [outcomes_of(one, self.outcomes, "a stop").tolist() for one in stops],
             new_episode,
@@ -450,6 +469,29 @@ class Inductor:
 
     # --- Saving
 
+    def config(self) -> dict[str, Any]:
+        """What the inductor is made of, in plain values: its families, its market's rules and its priors."""
+        families = {
+            name: family.config() if hasattr(family, "config") else repr(family)
+            for name, family in self.families.items()
+        }
+        return {
+            "families": families,
+            "fraction": None if self.clearing is None else self.clearing.fraction,
+            "grue": None if self.grue is None else self.grue.to_dict(),
+            "bits": self.market.bits.tolist(),
+            "seed": self.seed,
+        }
+
+    @property
+    def follows_definitions(self) -> bool:
+        """Whether its market follows definitions."""
+        return self.market.follows_definitions
+
+    def become(self, other: Self) -> None:
+        """Takes over everything that another inductor is."""
+        self.__dict__.update(other.__dict__)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Saves market and families into a folder: written beside it, then renamed.
 
@@ -474,6 +516,7 @@ class Inductor:
             "frozen": self.frozen,
             "fraction": None if self.clearing is None else self.clearing.fraction,
             "grue": None if self.grue is None else self.grue.to_dict(),
+            "reference": self.reference.tolist(),
             "members": members,
         }
         (partial / STATE).write_text(json.dumps(state, indent=1))
@@ -512,7 +555,7 @@ class Inductor:
             families[name].freeze(frozen)
         other = object.__new__(cls)
         other._adopt_families(families, state["seed"])
-        other.frozen = state["frozen"]
+        other.frozen, other.reference = state["frozen"], np.array(state["reference"])
         other.market = Market.load(folder / "market.safetensors")
         other.clearing = None if state["fraction"] is None else Kelly(state["fraction"])
         other.grue = None if state["grue"] is None else GrueTax.from_dict(state["grue"])

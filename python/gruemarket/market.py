@@ -412,6 +412,11 @@ class Market:
         return self._core.stage or "main"
 
     @property
+    def follows_definitions(self) -> bool:
+        """Whether it was built with `definitions=True`."""
+        return self._core.follows_definitions
+
+    @property
     def state_bytes(self) -> int:
         """Memory of the books and of what stands beside each trader."""
         return self._core.state_bytes

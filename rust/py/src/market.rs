@@ -471,6 +471,11 @@ impl Market {
     }
 
     #[getter]
+    fn follows_definitions(&self) -> bool {
+        on!(&self.book, m => m.traders().definitions)
+    }
+
+    #[getter]
     fn keeps_provenance(&self) -> bool {
         on!(&self.book, m => m.traders().provenance)
     }

@@ -1,0 +1,336 @@
+"""Curricula: stages in turn, written down, resumable at any moment."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from gruemarket import files
+from gruemarket.corpora import Corpus
+from gruemarket.errors import InputError
+from gruemarket.history import SCHEMAS, History
+from gruemarket.inductor import Inductor, Sample
+from gruemarket.progress import Shown
+from gruemarket.rundir import RunDirectory
+from gruemarket.stages import Records, Row, Stage, names_of, stream
+
+BEFORE = "before"  # the first stage, for samples and evaluations
+SNAPSHOT = 60.0  # seconds of work that a kill may cost
+PROBES = 1024  # bytes of an episode of held-out text
+MOST_PROBES = 32_768  # bytes of a voice that are evaluated
+
+
+class Callback:
+    """What is called as a curriculum runs; a method that returns True stops the run."""
+
+    def on_stage_start(self, stage: Stage, inductor: Inductor) -> bool | None:
+        """Before the first step of a stage."""
+
+    def on_batch(self, stage: Stage, step: int, inductor: Inductor) -> bool | None:
+        """After each step."""
+
+    def on_stage_end(self, stage: Stage, inductor: Inductor) -> bool | None:
+        """After the last step of a stage."""
+
+
+class Curriculum:
+    """A list of stages.
+
+    Args:
+        stages: `Pretrain`, `FineTune`, `Reinforce`, each with a name of its own.
+        seed: of everything that is drawn; several for several runs.
+        held_out: documents that no stage shows; before and after each stage their bits per byte are measured, for the
+            market and for each account.
+        prompts: what is continued before and after each stage, to look at; None takes those of the stages that have
+            any, or the empty text.
+        sample_bytes: length of these continuations.
+
+    Raises:
+        InputError: no stages, two of one name, a stage called "before" or by the name of a column of provenance.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage],
+        *,
+        seed: int | Sequence[int] = 0,
+        held_out: Corpus | None = None,
+        prompts: Sequence[str | bytes] | None = None,
+        sample_bytes: int = 200,
+    ) -> None:
+        self.stages = list(stages)
+        if not self.stages:
+            raise InputError("a curriculum of no stages; give one or more")
+        if BEFORE in names_of(self.stages):
+            raise InputError(f"a stage is called {BEFORE!r}, which stands for what was there before the first")
+        self.seeds = [seed] if isinstance(seed, int | np.integer) else list(seed)
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise InputError(f"seeds {self.seeds}; give one or more, each once")
+        known = [p for stage in self.stages for p in getattr(stage, "prompts", ())]
+        chosen: list[str | bytes] = list(dict.fromkeys(known)) if prompts is None else list(prompts)
+        self.prompts = [p.encode() if isinstance(p, str) else p for p in chosen or [""]]
+        self.held_out, self.sample_bytes = held_out, sample_bytes
+
+    def config(self, inductor: Inductor) -> dict[str, Any]:
+        """Everything that determines the results, in plain values."""
+        return {
+            "inductor": inductor.config(),
+            "stages": [stage.config() for stage in self.stages],
+            "held_out": None if self.held_out is None else self.held_out.digest,
+            "prompts": [p.decode(errors="replace") for p in self.prompts],
+            "sample_bytes": self.sample_bytes,
+        }
+
+    def run(
+        self,
+        inductor: Inductor,
+        *,
+        out: str | os.PathLike[str] | None = None,
+        progress: bool = True,
+        callbacks: Callback | Sequence[Callback] = (),
+    ) -> History:
+        """Runs the stages.
+
+        With one seed the inductor itself is trained; with several, a fork for each. A run with `out` leaves a run
+        directory: the same call continues one that was stopped, or killed, with the same bits; it returns the result of
+        one that is finished, and puts the trained inductor into the given one.
+
+        Args:
+            inductor: as it stands before the first stage.
+            out: the run directory; None keeps everything in memory.
+            progress: bars in a terminal, lines elsewhere.
+            callbacks: see `Callback`. A run that they stop is not finished: the same call goes on with it.
+
+        Raises:
+            InputError: the directory holds another run, or the stages do not fit the inductor.
+            OSError: the directory cannot be written; what was there can be continued.
+        """
+        heard = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+        with Shown(wanted=progress) as shown:
+            if out is None:
+                return self._run(inductor, None, shown, heard)
+            with RunDirectory(out, self.config(inductor), self.seeds) as directory:
+                return self._run(inductor, directory, shown, heard)
+
+    def _run(
+        self, inductor: Inductor, directory: RunDirectory | None, shown: Shown, callbacks: list[Callback]
+    ) -> History:
+        latest = None if directory is None else directory.latest()
+        course = Course(self, inductor, shown, callbacks, directory)
+        if latest is not None:
+            course.restore(latest)
+        if directory is not None and directory.finished:
+            return directory.history()
+        stopped = course.run()
+        history = History.joined(course.histories)
+        if directory is not None:
+            if stopped:
+                history.save(directory.path)
+            else:
+                directory.finish(history)
+        return history
+
+
+class Course:
+    """One run of a curriculum: where it stands, and what it has written down."""
+
+    def __init__(
+        self,
+        curriculum: Curriculum,
+        inductor: Inductor,
+        shown: Shown,
+        callbacks: list[Callback],
+        directory: RunDirectory | None,
+    ) -> None:
+        self.curriculum, self.given, self.shown, self.callbacks = curriculum, inductor, shown, callbacks
+        self.directory, self.saved = directory, time.monotonic()
+        self.histories: list[History] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        """Stands before the first stage of the next seed."""
+        alone = len(self.curriculum.seeds) == 1
+        self.inductor = self.given if alone else self.given.fork()
+        self.stage, self.step = 0, -1  # step -1: the stage has not begun
+        self.rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
+        self.kept: dict[str, pl.DataFrame] = {}  # rows of before a snapshot
+
+    @property
+    def seed(self) -> int:
+        """The seed that is running."""
+        return int(self.curriculum.seeds[len(self.histories)])
+
+    # --- Running
+
+    def run(self) -> bool:
+        """Runs to the end; whether a callback stopped it."""
+        while len(self.histories) < len(self.curriculum.seeds):
+            if self._run_seed():
+                self.histories.append(self.history())
+                return True
+            self.histories.append(self.history())
+            if len(self.histories) < len(self.curriculum.seeds):
+                self._begin()
+                self.save()
+        return False
+
+    def _run_seed(self) -> bool:
+        if self.stage == 0 and self.step < 0:
+            self._look(BEFORE)
+            self._write_wealth(self.curriculum.stages[0].name, -1)
+        while self.stage < len(self.curriculum.stages):
+            stage = self.curriculum.stages[self.stage]
+            key = (self.seed, self.stage)
+            length = stage.length(key)
+            self.shown.stage(self._title(stage), length, max(self.step, 0))
+            if self.step < 0:
+                stage.begin(self.inductor)
+                self.step, self.first = 0, self.inductor.market.batches
+                if self._hear("on_stage_start", stage):
+                    return True
+            while self.step < length:
+                self._take(stage, key)
+                self.shown.step(self.step, self._note())
+                if self._hear("on_batch", stage, self.step - 1):
+                    self.save()
+                    return True
+                if time.monotonic() - self.saved > SNAPSHOT:
+                    self.save()
+            self._end(stage)
+            if self._hear("on_stage_end", stage):
+                return True
+        return False
+
+    def _take(self, stage: Stage, key: tuple[int, int]) -> None:
+        records = Records()
+        stage.play(self.inductor, self.step, key, records)
+        self.rows["bits"].extend(records.bits)
+        self.rows["rewards"].extend(records.rewards)
+        self.step += 1
+        self._write_wealth(stage.name, self.inductor.market.batches - 1)
+
+    def _end(self, stage: Stage) -> None:
+        market = self.inductor.market
+        last = market.batches - 1
+        episodes = market.episodes - sum(row["episodes"] for row in self._stage_rows())
+        row = {"stage": stage.name, "kind": type(stage).__name__, "first_batch": self.first, "last_batch": last}
+        self.rows["stages"].append({**row, "episodes": episodes})
+        self._look(stage.name)
+        self.stage, self.step = self.stage + 1, -1
+        self.save()
+
+    def _stage_rows(self) -> list[Row]:
+        kept = self.kept["stages"].to_dicts() if "stages" in self.kept else []
+        return [*kept, *self.rows["stages"]]
+
+    def _hear(self, event: str, *arguments: Any) -> bool:
+        answers = [getattr(callback, event)(*arguments, self.inductor) for callback in self.callbacks]
+        return any(answer is True for answer in answers)
+
+    def _title(self, stage: Stage) -> str:
+        return stage.name if len(self.curriculum.seeds) == 1 else f"seed {self.seed}: {stage.name}"
+
+    def _note(self) -> str:
+        wealth = self.inductor.market.wealth
+        richest = int(wealth.argmax())
+        return f"{self.inductor.names[richest]} holds {wealth[richest]:.0%}"
+
+    # --- Writing down
+
+    def _write_wealth(self, stage: str, batch: int) -> None:
+        market = self.inductor.market
+        for name, share, bits in zip(market.names, market.wealth.tolist(), market.log2_wealth.tolist(), strict=True):
+            row = {"stage": stage, "batch": batch, "episodes": market.episodes, "account": name}
+            self.rows["wealth"].append({**row, "wealth": share, "log2_wealth": bits})
+
+    def _look(self, stage: str) -> None:
+        """Samples and evaluates what the stage has left."""
+        self.shown.note(f"{stage}: samples and held-out text")
+        if self.inductor.symbol > 1:
+            for i, prompt in enumerate(self.curriculum.prompts):
+                seed = stream(self.seed, i)
+                for sample in self.inductor.generate(prompt, self.curriculum.sample_bytes, n=2, seed=seed):
+                    self.rows["samples"].append({"stage": stage, **_shown(prompt, sample, self.inductor.names)})
+        if self.curriculum.held_out is not None:
+            self.rows["evaluation"].extend(evaluated(self.inductor, self.curriculum.held_out, stage))
+
+    def history(self) -> History:
+        """What the present seed has written down so far."""
+        frames = {}
+        for table, columns in SCHEMAS.items():
+            schema = {name: column.dtype for name, column in columns.items() if name != "seed"}
+            frame = pl.DataFrame(self.rows[table], schema, orient="row") if table != "provenance" else pl.DataFrame()
+            frames[table] = pl.concat([self.kept[table], frame]) if table in self.kept else frame
+        market = self.inductor.market
+        frames["ledger"] = market.ledger()
+        stages = [name for name in market.provenance().columns if name not in ("trader", "group")]
+        frames["provenance"] = market.provenance().select(stages).rename({"name": "account"})
+        if self.inductor.follows_definitions:
+            found = market.definitions(top=len(market))
+            frames["definitions"] = found.select(pl.col("name").alias("account"), "definition", "tax_bits", "wealth")
+        seed = pl.lit(self.seed, dtype=pl.Int64).alias("seed")
+        return History(**{table: frame.select(seed, pl.all()) for table, frame in frames.items()})
+
+    # --- Snapshots
+
+    def save(self) -> None:
+        """Keeps the present state in the run directory, if there is one."""
+        if self.directory is not None:
+            self.directory.snapshot(self._write)
+        self.saved = time.monotonic()
+
+    def _write(self, place: Path) -> None:
+        self.inductor.save(place / "inductor")
+        for i, history in enumerate(self.histories):
+            history.save(place / f"history-{i}")
+        for table, rows in self.rows.items():
+            if rows:
+                schema = {name: column.dtype for name, column in SCHEMAS[table].items() if name != "seed"}
+                frame = pl.DataFrame(rows, schema, orient="row")
+                self.kept[table] = pl.concat([self.kept[table], frame]) if table in self.kept else frame
+                self.rows[table] = []
+        for table, frame in self.kept.items():
+            files.write_table(place / f"{table}.parquet", frame)
+        stands = {
+            "stage": self.stage,
+            "step": self.step,
+            "seeds": len(self.histories),
+            "first": getattr(self, "first", 0),
+        }
+        files.write(place / "course.json", json.dumps(stands).encode())
+
+    def restore(self, place: Path) -> None:
+        """Goes back to where a snapshot was taken."""
+        stands = json.loads((place / "course.json").read_bytes())
+        self.stage, self.step, self.first = stands["stage"], stands["step"], stands["first"]
+        self.histories = [History.load(place / f"history-{i}") for i in range(stands["seeds"])]
+        self.kept = {p.stem: pl.read_parquet(p.read_bytes()) for p in place.glob("*.parquet")}
+        self.inductor.become(Inductor.load(place / "inductor"))
+
+
+def _shown(prompt: bytes, sample: Sample, names: Sequence[str]) -> Row:
+    wealth = sample.responsibility[-1]
+    best = int(wealth.argmax())
+    shown = {"prompt": prompt.decode(errors="replace"), "text": sample.text, "bits": sample.bits}
+    return {**shown, "bytes": len(sample.data), "account": names[best], "responsibility": float(wealth[best])}
+
+
+def evaluated(inductor: Inductor, held_out: Corpus, stage: str = "") -> list[Row]:
+    """Bits of held-out text by voice, for the market (episode by episode, from the present slow wealth) and each account."""
+    rows: list[Row] = []
+    for voice in held_out.voices:
+        texts = held_out.filter(voice).limit(MOST_PROBES).episodes(PROBES)["text"].to_list()
+        seen = inductor.rehearse(texts)
+        count = sum(map(len, texts))
+        bits = {"market": sum(one.bits for one in seen)}
+        bits |= dict(zip(inductor.names, np.sum([one.account_bits for one in seen], axis=0).tolist(), strict=True))
+        shown = (
+            {"stage": stage, "voice": voice, "account": name, "bytes": count, "bits": b} for name, b in bits.items()
+        )
+        rows.extend({**row, "bits_per_byte": row["bits"] / count} for row in shown)
+    return rows
