@@ -11,13 +11,14 @@ import warnings
 
 from gruemarket import reference, schedules
 from gruemarket._core import build_info, set_threads, threads
-from gruemarket.clearing import Kelly
+from gruemarket.clearing import Kelly, LogPool
 from gruemarket.errors import CheckpointError, ImpossibleOutcomeError, InputError, MarketError, ShapeError
 from gruemarket.grue import GrueTax
 from gruemarket.market import Market
 from gruemarket.run import Run, Span
 from gruemarket.schedules import Schedule
 from gruemarket.sparse import SparseRounds
+from gruemarket.text import Text
 
 __version__: str = build_info()["version"]
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "ImpossibleOutcomeError",
     "InputError",
     "Kelly",
+    "LogPool",
     "Market",
     "MarketError",
     "Run",
@@ -33,6 +35,7 @@ __all__ = [
     "ShapeError",
     "Span",
     "SparseRounds",
+    "Text",
     "build_info",
     "reference",
     "schedules",

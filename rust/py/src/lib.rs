@@ -5,6 +5,7 @@ mod errors;
 mod gil;
 mod input;
 mod market;
+mod text;
 
 #[pyo3::pymodule]
 mod _core {
@@ -14,4 +15,6 @@ mod _core {
     use super::input::hazards;
     #[pymodule_export]
     use super::market::{Market, Run, set_threads, threads};
+    #[pymodule_export]
+    use super::text::Text;
 }
