@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from gruemarket import corpora, reference, rewards, rundir, schedules
 from gruemarket._core import build_info, set_threads, threads
-from gruemarket.clearing import Kelly
 from gruemarket.contract import check_family
 from gruemarket.corpora import Corpus
 from gruemarket.curriculum import Callback, Curriculum
@@ -26,6 +25,7 @@ from gruemarket.errors import (
     ShapeError,
 )
 from gruemarket.families import Family
+from gruemarket.clearing import Kelly, LogPool
 from gruemarket.grue import GrueTax
 from gruemarket.history import History
 from gruemarket.inductor import Inductor, Rehearsal, Sample
@@ -36,6 +36,7 @@ from gruemarket.schedules import Schedule
 from gruemarket.sparse import SparseRounds
 from gruemarket.stages import FineTune, Pretrain
 from gruemarket.table import Table
+from gruemarket.text import Text
 
 if TYPE_CHECKING:
     from gruemarket import report
@@ -54,6 +55,7 @@ __all__ = [
     "Inductor",
     "InputError",
     "Kelly",
+    "LogPool",
     "Market",
     "MarketError",
     "MissingExtraError",
@@ -67,6 +69,7 @@ __all__ = [
     "Span",
     "SparseRounds",
     "Table",
+    "Text",
     "Transfer",
     "build_info",
     "check_family",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from gruemarket.market import TaxSpec
 
-__all__ = ["Market", "Members", "Run", "build_info", "hazards", "set_threads", "threads"]
+__all__ = ["Market", "Members", "Run", "Text", "build_info", "hazards", "set_threads", "threads"]
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Values: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.float32]
@@ -226,3 +226,88 @@ class Members:
         seeds: list[int],
     ) -> list[tuple[npt.NDArray[np.uint32], float, _Floats]]:
         """(outcomes, bits, (symbols + 1, accounts) fast wealth) of a rollout for each seed."""
+class _TextConfig(TypedDict):
+    memory_mib: float
+    orders: list[int]
+    word: bool
+    matches: bool
+    clearing: tuple[str, float]
+    floor: float
+    estimator: float
+    limit: float
+    endowment: float
+    seed: int
+
+@final
+class Text:
+    """A dense cluster of specialists that read bytes as bits, most significant first; `gruemarket.Text` describes it."""
+
+    def __new__(
+        cls,
+        memory_mib: float,
+        orders: Sequence[int],
+        word: bool,
+        matches: bool,
+        clearing: tuple[str, float],
+        floor: float,
+        estimator: float,
+        limit: float,
+        endowment: float,
+        seed: int,
+    ) -> Self:
+        """A family that has read nothing; clearing is "log pool" and its step, or "Kelly" and its fraction."""
+
+    def begin_episode(self) -> None:
+        """Forgets the context, not what was learned."""
+
+    def forecast(self) -> _Floats:
+        """(2, 1) the probability of each next bit."""
+
+    def byte_forecast(self) -> _Floats:
+        """(256,) the probability of each next byte; where a byte begins."""
+
+    def observe(self, outcome: int) -> None:
+        """Learns the bit, unless frozen, and goes on."""
+
+    def read(self, outcomes: npt.NDArray[np.uint8] | npt.NDArray[np.uint32]) -> _Floats:
+        """(T, 1) the probability of each bit that happened, forecast before it is learned."""
+
+    def bits(self, data: bytes) -> float:
+        """Begins an episode and reads bytes: their code length in bits."""
+
+    def freeze(self, frozen: bool = True) -> None:
+        """While frozen, nothing is learned; the context moves on."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing is learned."""
+
+    def fork(self) -> Text:
+        """An independent copy."""
+
+    def save(self, path: Path) -> None:
+        """Saves the family to a file, which is whole or the one before."""
+
+    @staticmethod
+    def load(path: Path) -> Text:
+        """The family that was saved.
+
+        Raises:
+            CheckpointError: a file that is damaged, newer than this package or of something else.
+        """
+
+    @property
+    def traders(self) -> int:
+        """How many traders have been asked and are still in the tables."""
+
+    @property
+    def awake(self) -> int:
+        """How many traders bet on the next bit."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory of everything the family holds."""
+
+    @property
+    def config(self) -> _TextConfig:
+        """The arguments it was made with."""

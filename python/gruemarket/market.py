@@ -16,6 +16,9 @@ from gruemarket import _core
 from gruemarket.arrays import floats, integers, matrix, vector
 from gruemarket.clearing import Kelly
 from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, rule, stage_name
+from gruemarket.arrays import floats, integers, vector
+from gruemarket.clearing import Kelly, LogPool
+from gruemarket.conventions import blocks_of_one_kind, check_groups, rule, stage_name
 from gruemarket.errors import CheckpointError, InputError, ShapeError
 from gruemarket.grue import GrueTax
 from gruemarket.run import Floats, Run, Span
@@ -661,6 +664,8 @@ def _outcomes(given: Any) -> int:
 
 def _fraction(clearing: Any) -> float:
     clearing = Kelly() if clearing is None else clearing
+    if isinstance(clearing, LogPool):
+        raise InputError(f"{clearing!r}: a market clears by Kelly so far; the log pool clears inside of gm.Text")
     if not isinstance(clearing, Kelly):
         raise InputError(f"clearing {clearing!r} is not a clearing rule; give gm.Kelly(fraction)")
     return clearing.fraction

@@ -6,6 +6,7 @@ mod families;
 mod gil;
 mod input;
 mod market;
+mod text;
 
 #[pyo3::pymodule]
 mod _core {
@@ -17,4 +18,6 @@ mod _core {
     use super::input::hazards;
     #[pymodule_export]
     use super::market::{Market, Run, set_threads, threads};
+    #[pymodule_export]
+    use super::text::Text;
 }

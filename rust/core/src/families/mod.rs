@@ -1,6 +1,7 @@
 //! Families: dense clusters of traders behind one interface, cleared together exactly.
 
 pub mod members;
+pub mod text;
 
 use crate::error::{MarketError, Result};
 use std::path::Path;

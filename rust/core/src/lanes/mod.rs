@@ -6,6 +6,7 @@
 //! Tried, and slower: leaving the sums and extremes to the compiler's own vectoriser, which breaks interleaved lanes up
 //! again (2 to 4 times the time).
 
+pub mod eight;
 pub mod prefetch;
 pub mod vector;
 
@@ -18,7 +19,7 @@ use vector::Vector;
 const LANES: usize = 32;
 const RUN: usize = 1024;
 
-fn arch() -> Arch {
+pub(crate) fn arch() -> Arch {
     static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
     *ARCH
 }

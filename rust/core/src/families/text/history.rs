@@ -1,0 +1,138 @@
+//! What was read, and where each run of bytes was seen last: the trader of the longest match.
+
+use serde::{Deserialize, Serialize};
+
+/// So many equal bytes make a match.
+pub const SHORTEST: u32 = 6;
+/// Lengths of a match are told apart up to here.
+pub const LONGEST: u32 = 32;
+const LENGTHS: usize = LONGEST as usize + 1;
+
+/// The last bytes of an episode, the most recent in the lowest place.
+pub type Recent = u128;
+
+#[derive(Clone, Debug)]
+pub struct History {
+    /// A ring of a power of two.
+    pub ring: Vec<u8>,
+    /// By hash of the last bytes: the place after them.
+    pub places: Vec<u32>,
+    /// Bytes read in all.
+    pub read: u64,
+}
+
+/// Where the last match leads: the place of the byte that came next then, and how long the match is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    pub place: u32,
+    pub length: u32,
+}
+
+impl History {
+    /// A power of two of bytes, and a quarter as many places.
+    pub fn new(bytes: usize) -> Self {
+        Self {
+            ring: vec![0; bytes],
+            places: vec![0; bytes / 4],
+            read: 0,
+        }
+    }
+
+    pub fn memory_bytes(&self) -> usize {
+        self.ring.len() + size_of_val(self.places.as_slice())
+    }
+
+    #[inline(always)]
+    fn mask(&self) -> usize {
+        self.ring.len() - 1
+    }
+
+    #[inline(always)]
+    pub fn at(&self, place: u32) -> u8 {
+        self.ring[place as usize & self.mask()]
+    }
+
+    #[inline(always)]
+    fn key(&self, recent: Recent) -> usize {
+        let bytes = (recent as u64) << (64 - 8 * SHORTEST);
+        (bytes.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.places.len() - 1)
+    }
+
+    /// Where the bytes `recent`, of which `seen` belong to the episode, were seen last.
+    #[inline(always)]
+    pub fn find(&self, recent: Recent, seen: u32) -> Match {
+        if seen < SHORTEST {
+            return Match::default();
+        }
+        let place = self.places[self.key(recent)];
+        let back = |i: u32| Recent::from(self.at(place.wrapping_sub(1 + i))) << (8 * i);
+        let before = (0..16).fold(0, |bytes, i| bytes | back(i));
+        let length = ((before ^ recent).trailing_zeros() / 8).min(seen);
+        if length < SHORTEST {
+            Match::default()
+        } else {
+            Match { place, length }
+        }
+    }
+
+    /// The match after the byte that it foretold; none if it was another or there is nothing more to follow.
+    #[inline(always)]
+    pub fn follow(&self, last: Match, byte: u8) -> Match {
+        let place = (last.place + 1) & self.mask() as u32;
+        if last.length == 0 || self.at(last.place) != byte || place == self.head() {
+            return Match::default();
+        }
+        let length = (last.length + 1).min(LONGEST);
+        Match { place, length }
+    }
+
+    #[inline(always)]
+    fn head(&self) -> u32 {
+        (self.read & self.mask() as u64) as u32
+    }
+
+    /// Writes a byte down.
+    #[inline(always)]
+    pub fn append(&mut self, byte: u8) {
+        let head = self.head() as usize;
+        self.ring[head] = byte;
+        self.read += 1;
+    }
+
+    /// Notes that what comes next was preceded by `recent`.
+    #[inline(always)]
+    pub fn note(&mut self, recent: Recent, seen: u32) {
+        if seen >= SHORTEST {
+            let key = self.key(recent);
+            self.places[key] = self.head();
+        }
+    }
+}
+
+/// How far a match of each length is to be believed.
+#[derive(Clone, Debug)]
+pub struct Confidence {
+    /// The probability that the bit which the match foretells happens.
+    pub hits: [f32; LENGTHS],
+}
+
+impl Confidence {
+    const STEP: f32 = 0.01;
+
+    pub fn new() -> Self {
+        Self {
+            hits: std::array::from_fn(|length| 1.0 - 1.0 / (length as f32 + 2.0)),
+        }
+    }
+
+    #[inline(always)]
+    pub fn of(&self, length: u32) -> f32 {
+        self.hits[length as usize % LENGTHS]
+    }
+
+    #[inline(always)]
+    pub fn learn(&mut self, length: u32, hit: bool) {
+        let cell = &mut self.hits[length as usize % LENGTHS];
+        *cell += (f32::from(u8::from(hit)) - *cell) * Self::STEP;
+    }
+}

@@ -1,0 +1,54 @@
+//! The first market: everybody awake bets on the bit, each with the wealth of its own node.
+
+use crate::lanes::eight::{Eight, exp, ln, sigmoid};
+use serde::{Deserialize, Serialize};
+
+/// How the traders' forecasts become a price, and how their wealth grows.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Clearing {
+    /// Exponential utility: the price's logit is the wealth-weighted mean of logits.
+    LogPool { step: f64 },
+    /// Log utility: the price is the wealth-weighted mean of probabilities.
+    Kelly { fraction: f64 },
+}
+
+/// Forecasts of a bit, as probabilities of a 1 and as their logits.
+#[derive(Clone, Copy, Debug)]
+pub struct Forecasts {
+    pub beliefs: Eight,
+    pub logits: Eight,
+}
+
+impl Clearing {
+    /// The logit of the price; `stakes` are 0 for who is asleep. 0 (even odds) if nobody is awake.
+    #[inline(always)]
+    pub fn price(self, stakes: Eight, forecasts: &Forecasts) -> f32 {
+        const NOBODY: f32 = 1e-30; // far below the least wealth
+        match self {
+            Self::LogPool { .. } => (stakes * forecasts.logits).sum() / (stakes.sum() + NOBODY),
+            Self::Kelly { .. } => {
+                let ones = (stakes * forecasts.beliefs).sum();
+                let zeros = (stakes - stakes * forecasts.beliefs).sum();
+                ln((ones + NOBODY) / (zeros + NOBODY))
+            }
+        }
+    }
+
+    /// What the bit `y` multiplies each trader's wealth by, the price's logit being `price`.
+    #[inline(always)]
+    pub fn growth(self, y: f32, price: f32, forecasts: &Forecasts) -> Eight {
+        match self {
+            Self::LogPool { step } => {
+                // the profit of one unit staked is (y - c)(logit q_i - logit c), up to a term that all share
+                let gain = (forecasts.logits - price) * (step as f32 * (y - sigmoid(price)));
+                gain.clamp(-8.0, 8.0).exp()
+            }
+            Self::Kelly { fraction } => {
+                let fraction = fraction as f32;
+                let paid = forecasts.beliefs.map(|q| if y > 0.5 { q } else { 1.0 - q });
+                let sign = if y > 0.5 { -1.0 } else { 1.0 };
+                paid * (fraction * (1.0 + exp(sign * price))) + (1.0 - fraction)
+            }
+        }
+    }
+}
