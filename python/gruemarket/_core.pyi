@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from gruemarket.market import TaxSpec
 
-__all__ = ["Market", "Run", "build_info", "hazards", "set_threads", "threads"]
+__all__ = ["ContextTree", "Market", "Run", "build_info", "hazards", "set_threads", "threads"]
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Values: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.float32]
@@ -182,3 +182,83 @@ class Market:
         """A saved market and the note kept with it."""
 
     def __copy__(self) -> Market: ...
+
+@final
+class ContextTree:
+    """All prunable suffix trees of a depth, cleared as one full-Kelly market: context-tree weighting, or switching.
+
+    A trader is a suffix tree with the prior `2^-bits`, one bit for each of its nodes above the full depth; its leaves
+    forecast by their counts (Willems, Shtarkov, Tjalkens 1995). With a tax every node is a market of two accounts of one
+    bit each, "stop here" and "descend", taxed before each of its visits but the first (Veness, Ng, Hutter, Bowling 2012,
+    arXiv 1111.3182, whose `1/t` of a global clock moves whole accounts; the kernel "anything" moves half of that).
+    """
+
+    def __new__(
+        cls, depth: int, factored: bool, estimator: float, tax: TaxSpec | None, memory_mib: float
+    ) -> Self:
+        """Trees that have read nothing.
+
+        Args:
+            depth: the longest context in bits, 0 to 64, the most recent bit first.
+            factored: whether the bits are those of bytes, most significant first: eight trees, one for each place in a
+                byte, whose contexts are the bits of this byte so far, then those of the bytes before it.
+            estimator: what is added to each count of a belief, > 0; 0.5 is Krichevsky-Trofimov.
+            tax: moves money inside the nodes, where its index counts the node's visits: kernel "anything", unit "round".
+            memory_mib: the most that nodes may take, in MiB, 32 bytes for a node and 16 for a path that has seen one
+                context. When they are full, no more are born: a context that was never seen forecasts as its longest
+                seen suffix, and contexts that were not told apart until then are counted together.
+
+        Raises:
+            InputError: a setting out of range, a tax with another kernel or unit, or with a stage's landmark.
+        """
+
+    def begin_episode(self) -> None:
+        """Forgets the context: the bits before the first are 0."""
+
+    def forecast(self) -> _Floats:
+        """(2, 1) the probability of each next bit."""
+
+    def byte_forecast(self) -> _Floats:
+        """(256,) the probability of each next byte; for factored trees where a byte begins."""
+
+    def observe(self, outcome: int) -> None:
+        """Learns the bit, unless frozen, and goes on."""
+
+    def read(self, outcomes: npt.NDArray[np.uint8] | npt.NDArray[np.uint32]) -> _Floats:
+        """(T, 1) the probability of each bit that happened, forecast before it is learned."""
+
+    def bits(self, data: bytes) -> float:
+        """The code length of the bytes in bits, from the present state on, learning."""
+
+    def freeze(self, frozen: bool = True) -> None:
+        """While frozen, nothing is learned; the context moves on."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing is learned."""
+
+    def fork(self) -> ContextTree:
+        """An independent copy."""
+
+    def save(self, path: Path) -> None:
+        """Saves the trees to a file, which is whole or the one before."""
+
+    @staticmethod
+    def load(path: Path) -> ContextTree:
+        """The trees that were saved.
+
+        Raises:
+            CheckpointError: a file that is damaged, newer than this package or of something else.
+        """
+
+    @property
+    def traders(self) -> int:
+        """How many contexts have been seen."""
+
+    @property
+    def awake(self) -> int:
+        """How many of them the present context awakens."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory of nodes and leaves."""

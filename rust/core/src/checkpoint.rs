@@ -19,6 +19,7 @@ use crate::real::Real;
 use crate::scaled::Scaled;
 use bytemuck::Pod;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -27,7 +28,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 const HEADER: &str = "gruemarket";
 const HASH: &str = "blake3";
 
@@ -62,15 +63,15 @@ struct Header {
 
 /// Tensors by name, as little-endian bytes.
 #[derive(Default)]
-struct Tensors<'a>(BTreeMap<String, (Dtype, Cow<'a, [u8]>)>);
+pub(crate) struct Tensors<'a>(BTreeMap<String, (Dtype, Cow<'a, [u8]>)>);
 
 impl<'a> Tensors<'a> {
-    fn put<T: Pod>(&mut self, name: &str, dtype: Dtype, values: &'a [T]) {
+    pub(crate) fn put<T: Pod>(&mut self, name: &str, dtype: Dtype, values: &'a [T]) {
         self.0
             .insert(name.to_owned(), (dtype, Cow::Borrowed(bytemuck::cast_slice(values))));
     }
 
-    fn put_all<T: Pod>(&mut self, name: &str, dtype: Dtype, values: impl Iterator<Item = T>) {
+    pub(crate) fn put_all<T: Pod>(&mut self, name: &str, dtype: Dtype, values: impl Iterator<Item = T>) {
         let values: Vec<_> = values.collect();
         self.0.insert(
             name.to_owned(),
@@ -109,6 +110,31 @@ impl<'a> Tensors<'a> {
         let views = self.0.iter().map(|(name, (_, bytes))| (name.as_str(), &**bytes));
         hash(header, views)
     }
+
+    /// Writes the tensors and the header to a file; `kind` is the header's name in it.
+    pub(crate) fn save(&self, path: &Path, kind: &str, header: &impl Serialize) -> Result<()> {
+        let fault = |source: std::io::Error| MarketError::Io {
+            path: path.display().to_string(),
+            source,
+        };
+        let header = serde_json::to_string(header).map_err(|e| fault(std::io::Error::other(e)))?;
+        let metadata = HashMap::from([(HASH.to_owned(), self.hash(&header)), (kind.to_owned(), header)]);
+        let views = self.0.iter().map(|(name, (dtype, bytes))| {
+            let length = bytes.len() * 8 / dtype.bitsize();
+            TensorView::new(*dtype, vec![length], bytes).map(|view| (name.as_str(), view))
+        });
+        let views = views
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(|e| fault(std::io::Error::other(e)))?;
+        let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| fault(std::io::Error::other(e)))?;
+        let temporary = temporary_name(path);
+        let written = write(&bytes, &temporary, path);
+        if written.is_err() {
+            // the fault that is reported matters more than one in clearing up after it
+            let _ = std::fs::remove_file(&temporary);
+        }
+        written.map_err(fault)
+    }
 }
 
 fn hash<'a>(header: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
@@ -125,28 +151,8 @@ fn hash<'a>(header: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) ->
 impl<F: Real> Market<F> {
     /// Saves the market to `path`; `note` is kept with it.
     pub fn save(&self, path: &Path, note: &str) -> Result<()> {
-        let fault = |source: std::io::Error| MarketError::Io {
-            path: path.display().to_string(),
-            source,
-        };
         let (header, tensors) = self.freeze(note);
-        let header = serde_json::to_string(&header).map_err(|e| fault(std::io::Error::other(e)))?;
-        let metadata = HashMap::from([(HASH.to_owned(), tensors.hash(&header)), (HEADER.to_owned(), header)]);
-        let views = tensors.0.iter().map(|(name, (dtype, bytes))| {
-            let length = bytes.len() * 8 / dtype.bitsize();
-            TensorView::new(*dtype, vec![length], bytes).map(|view| (name.as_str(), view))
-        });
-        let views = views
-            .collect::<std::result::Result<Vec<_>, _>>()
-            .map_err(|e| fault(std::io::Error::other(e)))?;
-        let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| fault(std::io::Error::other(e)))?;
-        let temporary = temporary_name(path);
-        let written = write(&bytes, &temporary, path);
-        if written.is_err() {
-            // the fault that is reported matters more than one in clearing up after it
-            let _ = std::fs::remove_file(&temporary);
-        }
-        written.map_err(fault)
+        tensors.save(path, HEADER, &header)
     }
 
     fn freeze<'a>(&'a self, note: &'a str) -> (Header, Tensors<'a>) {
@@ -262,15 +268,16 @@ fn write(bytes: &[u8], temporary: &Path, path: &Path) -> std::io::Result<()> {
     File::open(folder).map_or(Ok(()), |folder| folder.sync_all())
 }
 
-/// A checkpoint that has been read and found whole.
-pub struct Checkpoint {
+/// A file that has been read and found whole.
+pub(crate) struct Whole {
     path: String,
-    header: Header,
+    header: String,
     bytes: Vec<u8>,
 }
 
-impl Checkpoint {
-    pub fn read(path: &Path) -> Result<Self> {
+impl Whole {
+    /// Reads a file whose header has the name `kind`.
+    pub(crate) fn read(path: &Path, kind: &str) -> Result<Self> {
         let name = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|source| MarketError::Io {
             path: name.clone(),
@@ -283,10 +290,10 @@ impl Checkpoint {
         let damaged = || fault("not a whole gruemarket checkpoint (truncated or damaged); use an older copy");
         let (_, info) = SafeTensors::read_metadata(&bytes).map_err(|_| damaged())?;
         let metadata = info.metadata().as_ref().ok_or_else(damaged)?;
-        let text = metadata
-            .get(HEADER)
-            .ok_or_else(|| fault("a safetensors file, but not a gruemarket checkpoint"))?;
-        let version: Version = serde_json::from_str(text).map_err(|_| damaged())?;
+        let header = metadata
+            .get(kind)
+            .ok_or_else(|| fault(&format!("a safetensors file, but not a {kind} checkpoint")))?;
+        let version: Version = serde_json::from_str(header).map_err(|_| damaged())?;
         if version.format > FORMAT {
             return Err(fault(&format!(
                 "checkpoint format {}, newer than this gruemarket's {FORMAT}; install a newer gruemarket",
@@ -298,16 +305,59 @@ impl Checkpoint {
             .iter()
             .map(|(name, view)| (name.to_owned(), view.data()))
             .collect();
-        let found = hash(text, views.iter().map(|(name, data)| (name.as_str(), *data)));
+        let found = hash(header, views.iter().map(|(name, data)| (name.as_str(), *data)));
         if metadata.get(HASH) != Some(&found) {
             return Err(damaged());
         }
-        let header = serde_json::from_str(text).map_err(|_| damaged())?;
         Ok(Self {
             path: name,
-            header,
+            header: header.clone(),
             bytes,
         })
+    }
+
+    pub(crate) fn fault(&self, why: &str) -> MarketError {
+        MarketError::Checkpoint {
+            path: self.path.clone(),
+            why: why.to_owned(),
+        }
+    }
+
+    pub(crate) fn header<H: DeserializeOwned>(&self) -> Result<H> {
+        serde_json::from_str(&self.header).map_err(|_| self.fault("a checkpoint with a header of another form"))
+    }
+
+    pub(crate) fn tensors(&self) -> Result<SafeTensors<'_>> {
+        SafeTensors::deserialize(&self.bytes).map_err(|_| self.fault("damaged"))
+    }
+
+    /// All values of a tensor.
+    pub(crate) fn all<T: Pod>(&self, tensors: &SafeTensors<'_>, name: &str) -> Result<Vec<T>> {
+        let view = tensors
+            .tensor(name)
+            .map_err(|_| self.fault(&format!("has no tensor {name}")))?;
+        if view.data().len() % size_of::<T>() != 0 {
+            return Err(self.fault(&format!("tensor {name} has the wrong type")));
+        }
+        Ok(view
+            .data()
+            .chunks_exact(size_of::<T>())
+            .map(bytemuck::pod_read_unaligned)
+            .collect())
+    }
+}
+
+/// A market's checkpoint that has been read and found whole.
+pub struct Checkpoint {
+    file: Whole,
+    header: Header,
+}
+
+impl Checkpoint {
+    pub fn read(path: &Path) -> Result<Self> {
+        let file = Whole::read(path, HEADER)?;
+        let header = file.header()?;
+        Ok(Self { file, header })
     }
 
     #[must_use]
@@ -316,15 +366,12 @@ impl Checkpoint {
     }
 
     fn fault(&self, why: &str) -> MarketError {
-        MarketError::Checkpoint {
-            path: self.path.clone(),
-            why: why.to_owned(),
-        }
+        self.file.fault(why)
     }
 
     /// The market and the note kept with it.
     pub fn market<F: Real>(self) -> Result<(Market<F>, String)> {
-        let tensors = SafeTensors::deserialize(&self.bytes).map_err(|_| self.fault("damaged"))?;
+        let tensors = self.file.tensors()?;
         let reader = Reader {
             file: &self,
             tensors: &tensors,
@@ -426,18 +473,7 @@ impl Reader<'_> {
     }
 
     fn all<T: Pod>(&self, name: &str) -> Result<Vec<T>> {
-        let view = self
-            .tensors
-            .tensor(name)
-            .map_err(|_| self.file.fault(&format!("has no tensor {name}")))?;
-        if view.data().len() % size_of::<T>() != 0 {
-            return Err(self.file.fault(&format!("tensor {name} has the wrong type")));
-        }
-        Ok(view
-            .data()
-            .chunks_exact(size_of::<T>())
-            .map(bytemuck::pod_read_unaligned)
-            .collect())
+        self.file.file.all(self.tensors, name)
     }
 
     fn book<F: Real>(&self, name: &str, traders: usize) -> Result<Book<F>> {

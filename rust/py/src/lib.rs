@@ -1,6 +1,7 @@
 //! The Python extension module `gruemarket._core`. Everything that Python sees is listed here.
 
 mod build_info;
+mod context_tree;
 mod errors;
 mod gil;
 mod input;
@@ -10,6 +11,8 @@ mod market;
 mod _core {
     #[pymodule_export]
     use super::build_info::build_info;
+    #[pymodule_export]
+    use super::context_tree::ContextTree;
     #[pymodule_export]
     use super::input::hazards;
     #[pymodule_export]

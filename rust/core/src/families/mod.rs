@@ -1,5 +1,7 @@
 //! Families: dense clusters of traders behind one interface, cleared together exactly.
 
+pub mod context_tree;
+
 use crate::error::{MarketError, Result};
 use std::path::Path;
 
