@@ -187,14 +187,15 @@ class Market:
 class ContextTree:
     """All prunable suffix trees of a depth, cleared as one full-Kelly market: context-tree weighting, or switching.
 
-    A trader is a suffix tree with the prior `2^-bits`, one bit for each of its nodes above the full depth; its leaves
-    forecast by their counts (Willems, Shtarkov, Tjalkens 1995). With a tax every node is a market of two accounts of one
-    bit each, "stop here" and "descend", taxed before each of its visits but the first (Veness, Ng, Hutter, Bowling 2012,
-    arXiv 1111.3182, whose `1/t` of a global clock moves whole accounts; the kernel "anything" moves half of that).
+    A trader is a suffix tree with the prior `2^-bits` of its code; its leaves forecast by their counts. Every node is a
+    market of two accounts, "stop here" and "descend" (Willems, Shtarkov, Tjalkens 1995). With a tax, each node's market
+    is taxed as any other: before every visit of the node but its first, by the kernel "anything". That is context-tree
+    switching (Veness, Ng, Hutter, Bowling 2012, arXiv 1111.3182), but for their hazard: they turn `1/t` of each account
+    into the other, where t counts all outcomes.
     """
 
     def __new__(
-        cls, depth: int, factored: bool, estimator: float, tax: TaxSpec | None, memory_mib: float
+        cls, depth: int, factored: bool, estimator: float, leaf_bits: float, tax: TaxSpec | None, memory_mib: float
     ) -> Self:
         """Trees that have read nothing.
 
@@ -202,7 +203,10 @@ class ContextTree:
             depth: the longest context in bits, 0 to 64, the most recent bit first.
             factored: whether the bits are those of bytes, most significant first: eight trees, one for each place in a
                 byte, whose contexts are the bits of this byte so far, then those of the bytes before it.
-            estimator: what is added to each count of a belief, > 0; 0.5 is Krichevsky-Trofimov.
+            estimator: what is added to each count of a belief, > 0; 0.5 is Krichevsky-Trofimov, and 1/16 is
+                better on text.
+            leaf_bits: what a tree's code spends on a leaf above the full depth; an inner node costs
+                `-log2(1 - 2^-leaf_bits)`. One bit a node is 1; on text, 4 is far better.
             tax: moves money inside the nodes, where its index counts the node's visits: kernel "anything", unit "round".
             memory_mib: the most that nodes may take, in MiB, 32 bytes for a node and 16 for a path that has seen one
                 context. When they are full, no more are born: a context that was never seen forecasts as its longest

@@ -45,7 +45,7 @@ impl ContextTree {
 #[pymethods]
 impl ContextTree {
     #[new]
-    #[pyo3(signature = (depth, factored, estimator, tax, memory_mib))]
+    #[pyo3(signature = (depth, factored, estimator, leaf_bits, tax, memory_mib))]
     fn new(depth: usize, factored: bool, estimator: f64, tax: Option<TaxSpec<'_>>, memory_mib: f64) -> PyResult<Self> {
         if !(memory_mib > 0.0 && memory_mib.is_finite()) {
             return Err(InputError::new_err(format!(
@@ -56,6 +56,7 @@ impl ContextTree {
             depth,
             factored,
             estimator,
+            leaf_bits,
             tax: tax.map(|spec| spec.parse(2)).transpose()?,
             memory_bytes: (memory_mib * f64::from(1 << 20)) as usize,
         };

@@ -23,7 +23,7 @@ pub struct Node {
 }
 
 /// Contexts that so far were seen only within one context of full depth: from here down every node has the same counts,
-/// so it forecasts the same as its subtree, and its odds are still even.
+/// so it forecasts the same as its subtree, and its odds are still those it started with.
 #[derive(Clone, Copy, Debug)]
 pub struct Leaf {
     pub context: u64,

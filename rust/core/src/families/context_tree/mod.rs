@@ -1,11 +1,12 @@
 //! Context-tree weighting and switching: the full-Kelly market over every prunable suffix tree of a depth.
 //!
-//! A trader is a tree, described by its code: one bit for each node above the full depth says whether it is a leaf, so a
-//! trader's prior is `2^-(code length)`. Its leaves forecast by their counts. All trees are cleared at once, because every
-//! node is a market of its own with two accounts, "stop here" and "descend" (Willems, Shtarkov, Tjalkens 1995, The
-//! Context-Tree Weighting Method). A Grue tax inside every node lets the traders change where they stop, which makes it
-//! context-tree switching (Veness, Ng, Hutter, Bowling 2012, arXiv 1111.3182); theirs moves `1/t` of each account into the
-//! other by a clock of all outcomes, ours what the kernel "anything" moves, by the clock of the node.
+//! A trader is a tree, described by its code: for each node above the full depth it says whether that is a leaf, in one
+//! bit or as `leaf_bits` splits it, so a trader's prior is `2^-(code length)`. Its leaves forecast by their counts. All
+//! trees are cleared at once, because every node is a market of its own with two accounts, "stop here" and "descend"
+//! (Willems, Shtarkov, Tjalkens 1995, The Context-Tree Weighting Method). A Grue tax inside every node lets the traders
+//! change where they stop, which makes it context-tree switching (Veness, Ng, Hutter, Bowling 2012, arXiv 1111.3182);
+//! theirs moves `1/t` of each account into the other by a clock of all outcomes, ours what the kernel "anything" moves,
+//! by the clock of the node.
 
 mod file;
 mod forest;
@@ -18,8 +19,8 @@ use crate::grue::Tax;
 use crate::market::Interrupt;
 pub use forest::DEEPEST;
 use forest::{End, Forest};
-use odds::NodeTax;
-use path::Path;
+use odds::{NodeTax, Prior};
+use path::{Path, Rules};
 
 /// Outcomes between two looks at whether the caller asks to stop.
 const LOOK: usize = 1 << 12;
@@ -33,6 +34,8 @@ pub struct Config {
     pub factored: bool,
     /// What is added to every count of a belief; 1/2 is Krichevsky-Trofimov.
     pub estimator: f64,
+    /// What the code of a tree spends on a leaf above the full depth; an inner node costs `-log2(1 - 2^-leaf_bits)`.
+    pub leaf_bits: f64,
     /// The tax inside the nodes: none is weighting, any is switching.
     pub tax: Option<Tax>,
     /// The most bytes that the nodes may take; when they are full, no more are born.
@@ -46,8 +49,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct ContextTree {
     factored: bool,
-    estimator: f64,
-    tax: Option<NodeTax>,
+    rules: Rules,
     forest: Forest,
     frozen: bool,
     /// The bits of this episode, the last one in the lowest place.
@@ -82,8 +84,11 @@ impl ContextTree {
         }
         Ok(Self {
             factored: config.factored,
-            estimator,
-            tax: config.tax.map(NodeTax::new).transpose()?,
+            rules: Rules {
+                estimator,
+                prior: Prior::new(config.leaf_bits)?,
+                tax: config.tax.map(NodeTax::new).transpose()?,
+            },
             forest,
             frozen: false,
             past: 0,
@@ -101,9 +106,8 @@ impl ContextTree {
     /// Clears the path of the present context.
     fn clear(&mut self) -> Result<()> {
         if !self.cleared {
-            let (context, tax) = (self.context(self.past), self.tax.as_ref());
-            self.path
-                .clear(&self.forest, self.place, context, self.estimator, tax)?;
+            let context = self.context(self.past);
+            self.path.clear(&self.forest, self.place, context, &self.rules)?;
             self.cleared = true;
         }
         Ok(())
@@ -146,11 +150,11 @@ impl ContextTree {
 
     /// Whether the tax has a hazard for every node through so many more outcomes: roots have the longest clocks.
     fn check_clocks(&self, outcomes: usize) -> Result<()> {
-        let Some(tax) = &self.tax else { return Ok(()) };
+        let Some(tax) = &self.rules.tax else { return Ok(()) };
         let trees = self.forest.roots.len();
         for i in 0..trees.min(outcomes) {
             let more = if self.frozen { 0 } else { (outcomes - 1 - i) / trees };
-            tax.moved(self.forest.visits((self.place + i) % trees) + more as u64)?;
+            tax.hazard(self.forest.visits((self.place + i) % trees) + more as u64)?;
         }
         Ok(())
     }
@@ -191,7 +195,7 @@ impl ContextTree {
             let mut longer = Vec::with_capacity(2 << place);
             for (prefix, p) in bytes.iter().enumerate() {
                 let context = self.context(self.past << place | prefix as u64);
-                path.clear(&self.forest, place, context, self.estimator, self.tax.as_ref())?;
+                path.clear(&self.forest, place, context, &self.rules)?;
                 longer.extend(path.price().map(|q| p * q));
             }
             bytes = longer;

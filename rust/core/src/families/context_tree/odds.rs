@@ -6,6 +6,7 @@ use crate::grue::kernel::Kernel;
 use crate::grue::{Tax, Unit};
 use crate::real::pow2;
 use crate::scaled::Scaled;
+use std::f64::consts::LN_2;
 
 /// The odds of "stop here": its wealth over that of "descend", `value * 2^(512 exponent)`, the value in `[2^-256, 2^256]`.
 ///
@@ -18,13 +19,39 @@ pub struct Odds {
 
 const STEP: i64 = 512;
 
-impl Odds {
-    /// Both accounts are described in one bit.
-    pub const EVEN: Self = Self {
-        value: 1.0,
-        exponent: 0,
-    };
+/// The shares that the two accounts of a node start with: `2^-bits` of what the code of trees says of a node.
+#[derive(Clone, Copy, Debug)]
+pub struct Prior {
+    pub leaf_bits: f64,
+    stop: f64,
+    descend: f64,
+}
 
+impl Prior {
+    /// A node above the full depth is described in so many bits if it is a leaf, else in `-log2(1 - 2^-leaf_bits)`.
+    pub fn new(leaf_bits: f64) -> Result<Self> {
+        if !(1e-6..=64.0).contains(&leaf_bits) {
+            return Err(MarketError::input(format!(
+                "leaf_bits {leaf_bits}; give 0.000001 to 64, 1 for one bit a node"
+            )));
+        }
+        let (stop, descend) = ((-leaf_bits).exp2(), -(-leaf_bits * LN_2).exp_m1());
+        Ok(Self {
+            leaf_bits,
+            stop,
+            descend,
+        })
+    }
+
+    pub fn odds(self) -> Odds {
+        Odds {
+            value: self.stop / self.descend,
+            exponent: 0,
+        }
+    }
+}
+
+impl Odds {
     /// The share of "stop here" in the node's money.
     #[inline(always)]
     pub fn share(self) -> f64 {
@@ -46,26 +73,32 @@ impl Odds {
         Self::from_scaled(Scaled::new(value, STEP * i64::from(self.exponent)))
     }
 
-    /// The odds after each account has turned the share `moved` of its money into the other's.
+    /// The odds after a tax by the kernel "anything", which turns the hazard times the other's prior of each account into
+    /// the other: `w_i <- w_i - h w_i rho_j + h w_j rho_i`. The prior's own odds stay.
     #[inline(always)]
     #[must_use]
-    pub fn taxed(self, moved: f64) -> Self {
-        if self.exponent != 0 || moved < pow2(-STEP / 4) {
-            return self.taxed_exactly(moved);
+    pub fn taxed(self, hazard: f64, prior: Prior) -> Self {
+        if self.exponent != 0 || hazard < pow2(-STEP / 4) {
+            return self.taxed_exactly(hazard, prior);
         }
-        let (keep, r) = (1.0 - moved, self.value);
+        let (to_stop, to_descend, r) = (hazard * prior.stop, hazard * prior.descend, self.value);
         Self {
-            value: (keep * r + moved) / (keep + moved * r),
+            value: ((1.0 - to_descend) * r + to_stop) / ((1.0 - to_stop) + to_descend * r),
             exponent: 0,
         }
     }
 
     /// The same where one account is too poor for floats, or the tax too small.
     #[cold]
-    fn taxed_exactly(self, moved: f64) -> Self {
+    fn taxed_exactly(self, hazard: f64, prior: Prior) -> Self {
         let r = Scaled::new(self.value, STEP * i64::from(self.exponent));
-        let (keep, moved) = (Scaled::new(1.0 - moved, 0), Scaled::new(moved, 0));
-        Self::from_scaled((keep * r + moved) / (keep + moved * r))
+        let (to_stop, to_descend) = (hazard * prior.stop, hazard * prior.descend);
+        let [stop, descend] = [
+            (to_descend, r, to_stop, Scaled::ONE),
+            (to_stop, Scaled::ONE, to_descend, r),
+        ]
+        .map(|(pays, own, gets, other)| own * (1.0 - pays) + other * gets);
+        Self::from_scaled(stop / descend)
     }
 
     #[cold]
@@ -79,13 +112,10 @@ impl Odds {
 }
 
 /// A Grue tax inside every node, whose index counts the node's visits.
-///
-/// The two accounts are described in one bit each, so the kernel "anything" turns half of the hazard's share of each
-/// into the other: `w <- w - h w / 2 + h w' / 2`.
 #[derive(Clone, Debug)]
 pub struct NodeTax {
     tax: Tax,
-    /// What is moved at the first indices, worked out once.
+    /// The first hazards, worked out once.
     known: Vec<f64>,
 }
 
@@ -109,12 +139,12 @@ impl NodeTax {
         Ok(Self { tax, known })
     }
 
-    /// The share of each account that turns into the other before the visit after `visits` others.
+    /// The hazard before the visit that so many came before.
     #[inline(always)]
-    pub fn moved(&self, visits: u64) -> Result<f64> {
+    pub fn hazard(&self, visits: u64) -> Result<f64> {
         match self.known.get(visits as usize) {
-            Some(&moved) => Ok(moved),
-            None => self.tax.hazard(visits, None).map(|h| h / 2.0),
+            Some(&hazard) => Ok(hazard),
+            None => self.tax.hazard(visits, None),
         }
     }
 
@@ -131,9 +161,14 @@ mod tests {
         Scaled::new(odds.value, STEP * i64::from(odds.exponent))
     }
 
+    const EVEN: Odds = Odds {
+        value: 1.0,
+        exponent: 0,
+    };
+
     #[test]
     fn odds_never_underflow() {
-        let mut odds = Odds::EVEN;
+        let mut odds = EVEN;
         for _ in 0..100_000 {
             odds = odds.settled(0.001, 0.999);
         }
@@ -148,23 +183,26 @@ mod tests {
 
     #[test]
     fn both_ways_of_taxing_agree() {
-        for value in [1e-60, 0.3, 1.0, 5.0, 1e60] {
-            for moved in [1e-30, 0.01, 0.25, 0.5] {
-                let odds = Odds { value, exponent: 0 };
-                let (fast, slow) = (odds.taxed(moved), odds.taxed_exactly(moved));
-                assert!((scaled(fast).log2() - scaled(slow).log2()).abs() < 1e-12);
+        for leaf_bits in [1e-3, 1.0, 4.0, 60.0] {
+            let prior = Prior::new(leaf_bits).unwrap();
+            let home = prior.odds();
+            assert!((home.taxed(0.3, prior).value / home.value - 1.0).abs() < 1e-12);
+            for value in [1e-60, 0.3, 1.0, 5.0, 1e60] {
+                for hazard in [1e-30, 0.01, 0.5, 1.0] {
+                    let odds = Odds { value, exponent: 0 };
+                    let (fast, slow) = (odds.taxed(hazard, prior), odds.taxed_exactly(hazard, prior));
+                    assert!((scaled(fast).log2() - scaled(slow).log2()).abs() < 1e-12);
+                }
             }
         }
-        let poor = Odds {
-            value: 1.0,
-            exponent: -3,
-        };
-        assert!((poor.taxed(0.25).share() - 0.25).abs() < 1e-15);
-        assert_eq!(poor.taxed(0.0), poor);
-        let rich = Odds {
-            value: 1.0,
-            exponent: 3,
-        };
-        assert!((scaled(rich.taxed(pow2(-900))).log2() - 900.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_tax_feeds_the_poorest() {
+        let prior = Prior::new(1.0).unwrap();
+        let [poor, rich] = [-3, 3].map(|exponent| Odds { value: 1.0, exponent });
+        assert!((poor.taxed(0.5, prior).share() - 0.25).abs() < 1e-15);
+        assert_eq!(poor.taxed(0.0, prior), poor);
+        assert!((scaled(rich.taxed(pow2(-900), prior)).log2() - 901.0).abs() < 1e-9);
     }
 }

@@ -1,7 +1,7 @@
 //! One context's path through its tree: what every node on it believes, and the price at each.
 
 use super::forest::{Counts, DEEPEST, End, Forest, visits};
-use super::odds::{NodeTax, Odds};
+use super::odds::{NodeTax, Odds, Prior};
 use crate::error::Result;
 
 /// The nodes that a context awakens, from the empty context to the longest, and the prices they clear at.
@@ -24,6 +24,16 @@ pub struct Path {
     prices: [[f64; 2]; DEEPEST + 1],
 }
 
+/// What all nodes have in common.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// What is added to each count of a belief.
+    pub estimator: f64,
+    /// What "stop here" and "descend" start with.
+    pub prior: Prior,
+    pub tax: Option<NodeTax>,
+}
+
 /// The belief of a node: each outcome's count and `a` more, Krichevsky-Trofimov for `a = 1/2`.
 #[inline(always)]
 fn belief(counts: Counts, a: f64) -> [f64; 2] {
@@ -40,7 +50,10 @@ impl Path {
             end: End::Unborn,
             markets: 0,
             beliefs: [[0.5; 2]; DEEPEST],
-            odds: [Odds::EVEN; DEEPEST],
+            odds: [Odds {
+                value: 1.0,
+                exponent: 0,
+            }; DEEPEST],
             prices: [[0.5; 2]; DEEPEST + 1],
         }
     }
@@ -51,17 +64,17 @@ impl Path {
     }
 
     /// Finds the context's path and clears it.
-    pub fn clear(&mut self, forest: &Forest, tree: usize, context: u64, a: f64, tax: Option<&NodeTax>) -> Result<()> {
+    pub fn clear(&mut self, forest: &Forest, tree: usize, context: u64, rules: &Rules) -> Result<()> {
         (self.inner, self.end) = forest.descend(tree, context, &mut self.nodes);
         for d in 0..self.inner {
             let node = &forest.nodes[self.nodes[d] as usize];
-            self.beliefs[d] = belief(node.counts, a);
-            self.odds[d] = match tax {
-                Some(tax) => node.odds.taxed(tax.moved(visits(node.counts))?),
+            self.beliefs[d] = belief(node.counts, rules.estimator);
+            self.odds[d] = match &rules.tax {
+                Some(tax) => node.odds.taxed(tax.hazard(visits(node.counts))?, rules.prior),
                 None => node.odds,
             };
         }
-        let below = self.below(forest, a);
+        let below = self.below(forest, rules);
         self.prices[self.markets] = below;
         for d in (0..self.markets).rev() {
             let (beta, p, q) = (self.odds[d].share(), self.beliefs[d], self.prices[d + 1]);
@@ -71,19 +84,19 @@ impl Path {
     }
 
     /// The price at the end of the path, where nobody bets against a subtree.
-    fn below(&mut self, forest: &Forest, a: f64) -> [f64; 2] {
+    fn below(&mut self, forest: &Forest, rules: &Rules) -> [f64; 2] {
         self.markets = self.inner;
         let full = !forest.has_room();
         match self.end {
             End::Leaf { leaf, shared } => {
-                let own = belief(forest.leaves[leaf].counts, a);
+                let own = belief(forest.leaves[leaf].counts, rules.estimator);
                 if shared == forest.depth || full {
                     return own;
                 }
-                // the nodes that the context shares with the leaf have its counts, and even odds
+                // the nodes that the context shares with the leaf have its counts, and the odds they started with
                 self.markets = shared + 1;
                 self.beliefs[self.inner..=shared].fill(own);
-                self.odds[self.inner..=shared].fill(Odds::EVEN);
+                self.odds[self.inner..=shared].fill(rules.prior.odds());
                 [0.5; 2]
             }
             // whoever will never be born forecasts as the node above
