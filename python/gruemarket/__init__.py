@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gruemarket import corpora, reference, rewards, rundir, schedules
 from gruemarket._core import build_info, set_threads, threads
+from gruemarket.clearing import Kelly, LogPool
 from gruemarket.contract import check_family
 from gruemarket.corpora import Corpus
 from gruemarket.curriculum import Callback, Curriculum
@@ -25,7 +26,6 @@ from gruemarket.errors import (
     ShapeError,
 )
 from gruemarket.families import Family
-from gruemarket.clearing import Kelly, LogPool
 from gruemarket.grue import GrueTax
 from gruemarket.history import History
 from gruemarket.inductor import Inductor, Rehearsal, Sample

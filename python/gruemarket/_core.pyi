@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from gruemarket.market import TaxSpec
 
-__all__ = ["Market", "Members", "Run", "Text", "build_info", "hazards", "set_threads", "threads"]
+__all__ = ["ContextTree", "Market", "Members", "Run", "Text", "build_info", "hazards", "set_threads", "threads"]
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Values: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.float32]
@@ -259,12 +259,47 @@ class Text:
 
     def begin_episode(self) -> None:
         """Forgets the context, not what was learned."""
+class ContextTree:
+    """All prunable suffix trees of a depth, cleared as one full-Kelly market: context-tree weighting, or switching.
+
+    A trader is a suffix tree with the prior `2^-bits` of its code; its leaves forecast by their counts. Every node is a
+    market of two accounts, "stop here" and "descend" (Willems, Shtarkov, Tjalkens 1995). With a tax, each node's market
+    is taxed as any other: before every visit of the node but its first, by the kernel "anything". That is context-tree
+    switching (Veness, Ng, Hutter, Bowling 2012, arXiv 1111.3182), but for their hazard: they turn `1/t` of each account
+    into the other, where t counts all outcomes.
+    """
+
+    def __new__(
+        cls, depth: int, factored: bool, estimator: float, leaf_bits: float, tax: TaxSpec | None, memory_mib: float
+    ) -> Self:
+        """Trees that have read nothing.
+
+        Args:
+            depth: the longest context in bits, 0 to 64, the most recent bit first.
+            factored: whether the bits are those of bytes, most significant first: eight trees, one for each place in a
+                byte, whose contexts are the bits of this byte so far, then those of the bytes before it.
+            estimator: what is added to each count of a belief, > 0; 0.5 is Krichevsky-Trofimov, and 1/16 is
+                better on text.
+            leaf_bits: what a tree's code spends on a leaf above the full depth; an inner node costs
+                `-log2(1 - 2^-leaf_bits)`. One bit a node is 1; on text, 4 is far better.
+            tax: moves money inside the nodes, where its index counts the node's visits: kernel "anything", unit "round".
+            memory_mib: the most that nodes may take, in MiB, 32 bytes for a node and 16 for a path that has seen one
+                context. When they are full, no more are born: a context that was never seen forecasts as its longest
+                seen suffix, and contexts that were not told apart until then are counted together.
+
+        Raises:
+            InputError: a setting out of range, a tax with another kernel or unit, or with a stage's landmark.
+        """
+
+    def begin_episode(self) -> None:
+        """Forgets the context: the bits before the first are 0."""
 
     def forecast(self) -> _Floats:
         """(2, 1) the probability of each next bit."""
 
     def byte_forecast(self) -> _Floats:
         """(256,) the probability of each next byte; where a byte begins."""
+        """(256,) the probability of each next byte; for factored trees where a byte begins."""
 
     def observe(self, outcome: int) -> None:
         """Learns the bit, unless frozen, and goes on."""
@@ -274,6 +309,7 @@ class Text:
 
     def bits(self, data: bytes) -> float:
         """Begins an episode and reads bytes: their code length in bits."""
+        """The code length of the bytes in bits, from the present state on, learning."""
 
     def freeze(self, frozen: bool = True) -> None:
         """While frozen, nothing is learned; the context moves on."""
@@ -291,6 +327,15 @@ class Text:
     @staticmethod
     def load(path: Path) -> Text:
         """The family that was saved.
+    def fork(self) -> ContextTree:
+        """An independent copy."""
+
+    def save(self, path: Path) -> None:
+        """Saves the trees to a file, which is whole or the one before."""
+
+    @staticmethod
+    def load(path: Path) -> ContextTree:
+        """The trees that were saved.
 
         Raises:
             CheckpointError: a file that is damaged, newer than this package or of something else.
@@ -311,3 +356,12 @@ class Text:
     @property
     def config(self) -> _TextConfig:
         """The arguments it was made with."""
+        """How many contexts have been seen."""
+
+    @property
+    def awake(self) -> int:
+        """How many of them the present context awakens."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory of nodes and leaves."""

@@ -14,11 +14,8 @@ import polars as pl
 
 from gruemarket import _core
 from gruemarket.arrays import floats, integers, matrix, vector
-from gruemarket.clearing import Kelly
-from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, rule, stage_name
-from gruemarket.arrays import floats, integers, vector
 from gruemarket.clearing import Kelly, LogPool
-from gruemarket.conventions import blocks_of_one_kind, check_groups, rule, stage_name
+from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, rule, stage_name
 from gruemarket.errors import CheckpointError, InputError, ShapeError
 from gruemarket.grue import GrueTax
 from gruemarket.run import Floats, Run, Span

@@ -1,8 +1,10 @@
 //! Families as Python sees them: the members of an inductor, and families written in Python.
 
+use crate::context_tree::ContextTree;
 use crate::errors::{InputError, PyResult};
 use crate::gil::released;
 use crate::market::Market;
+use crate::text::Text;
 use gruemarket_core::families::Family;
 use gruemarket_core::families::members::{Members as Core, Rollout, Sampling, Shared};
 use gruemarket_core::{MarketError, Result};
@@ -110,6 +112,14 @@ impl Family for PyFamily {
 
 /// The family behind a Python object: the core's own, or an adapter of the user's.
 fn shared(object: &Bound<'_, PyAny>) -> PyResult<Shared> {
+    if let Ok(core) = object.getattr("family").and_then(|family| family.getattr("_core")) {
+        if let Ok(text) = core.cast::<Text>() {
+            return Ok(text.get().inner.clone());
+        }
+        if let Ok(tree) = core.cast::<ContextTree>() {
+            return Ok(tree.get().inner.clone());
+        }
+    }
     Ok(Arc::new(Mutex::new(PyFamily::new(object)?)))
 }
 

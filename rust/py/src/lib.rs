@@ -1,6 +1,7 @@
 //! The Python extension module `gruemarket._core`. Everything that Python sees is listed here.
 
 mod build_info;
+mod context_tree;
 mod errors;
 mod families;
 mod gil;
@@ -12,6 +13,8 @@ mod text;
 mod _core {
     #[pymodule_export]
     use super::build_info::build_info;
+    #[pymodule_export]
+    use super::context_tree::ContextTree;
     #[pymodule_export]
     use super::families::Members;
     #[pymodule_export]

@@ -1,5 +1,6 @@
 //! Families: dense clusters of traders behind one interface, cleared together exactly.
 
+pub mod context_tree;
 pub mod members;
 pub mod text;
 
