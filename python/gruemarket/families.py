@@ -27,7 +27,8 @@ class Family(Protocol):
         outcomes: K, the number of outcomes of a round. With 2, bytes and text are read as bits, the most significant
             first; with 256, byte by byte.
         accounts: the number of accounts N that it shows the market.
-        bits: (N,) description length in bits of each account, given the family.
+        bits: (N,) description length in bits of each account, given the family; log2 N each where there is none, or
+            where it is a method.
         frozen: whether it learns nothing from what it observes.
     """
 
@@ -67,7 +68,9 @@ class Adapter:
         if self.outcomes < 2 or self.accounts < 1:
             raise InputError(f"{name}: {self.outcomes} outcomes and {self.accounts} accounts; 2 and 1 are the least")
         even = np.full(self.accounts, np.log2(self.accounts))
-        self.bits = [float(b) for b in np.atleast_1d(getattr(family, "bits", even))]
+        given = getattr(family, "bits", even)
+        # where it is a method, as `Text.bits(data)`, it says nothing of the accounts
+        self.bits = [float(b) for b in np.atleast_1d(even if callable(given) else given)]
         if len(self.bits) != self.accounts:
             raise ShapeError(f"{name}: {len(self.bits)} bits for {self.accounts} accounts")
 

@@ -46,7 +46,14 @@ impl ContextTree {
 impl ContextTree {
     #[new]
     #[pyo3(signature = (depth, factored, estimator, leaf_bits, tax, memory_mib))]
-    fn new(depth: usize, factored: bool, estimator: f64, tax: Option<TaxSpec<'_>>, memory_mib: f64) -> PyResult<Self> {
+    fn new(
+        depth: usize,
+        factored: bool,
+        estimator: f64,
+        leaf_bits: f64,
+        tax: Option<TaxSpec<'_>>,
+        memory_mib: f64,
+    ) -> PyResult<Self> {
         if !(memory_mib > 0.0 && memory_mib.is_finite()) {
             return Err(InputError::new_err(format!(
                 "memory_mib {memory_mib}; give a finite number > 0"
