@@ -226,6 +226,7 @@ class Members:
         seeds: list[int],
     ) -> list[tuple[npt.NDArray[np.uint32], float, _Floats]]:
         """(outcomes, bits, (symbols + 1, accounts) fast wealth) of a rollout for each seed."""
+
 class _TextConfig(TypedDict):
     memory_mib: float
     orders: list[int]
@@ -259,6 +260,60 @@ class Text:
 
     def begin_episode(self) -> None:
         """Forgets the context, not what was learned."""
+
+    def forecast(self) -> _Floats:
+        """(2, 1) the probability of each next bit."""
+
+    def byte_forecast(self) -> _Floats:
+        """(256,) the probability of each next byte; where a byte begins."""
+
+    def observe(self, outcome: int) -> None:
+        """Learns the bit, unless frozen, and goes on."""
+
+    def read(self, outcomes: npt.NDArray[np.uint8] | npt.NDArray[np.uint32]) -> _Floats:
+        """(T, 1) the probability of each bit that happened, forecast before it is learned."""
+
+    def bits(self, data: bytes) -> float:
+        """Begins an episode and reads bytes: their code length in bits."""
+
+    def freeze(self, frozen: bool = True) -> None:
+        """While frozen, nothing is learned; the context moves on."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing is learned."""
+
+    def fork(self) -> Text:
+        """An independent copy."""
+
+    def save(self, path: Path) -> None:
+        """Saves the family to a file, which is whole or the one before."""
+
+    @staticmethod
+    def load(path: Path) -> Text:
+        """The family that was saved.
+
+        Raises:
+            CheckpointError: a file that is damaged, newer than this package or of something else.
+        """
+
+    @property
+    def traders(self) -> int:
+        """How many traders have been asked and are still in the tables."""
+
+    @property
+    def awake(self) -> int:
+        """How many traders bet on the next bit."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory of everything the family holds."""
+
+    @property
+    def config(self) -> _TextConfig:
+        """The arguments it was made with."""
+
+@final
 class ContextTree:
     """All prunable suffix trees of a depth, cleared as one full-Kelly market: context-tree weighting, or switching.
 
@@ -298,7 +353,6 @@ class ContextTree:
         """(2, 1) the probability of each next bit."""
 
     def byte_forecast(self) -> _Floats:
-        """(256,) the probability of each next byte; where a byte begins."""
         """(256,) the probability of each next byte; for factored trees where a byte begins."""
 
     def observe(self, outcome: int) -> None:
@@ -308,7 +362,6 @@ class ContextTree:
         """(T, 1) the probability of each bit that happened, forecast before it is learned."""
 
     def bits(self, data: bytes) -> float:
-        """Begins an episode and reads bytes: their code length in bits."""
         """The code length of the bytes in bits, from the present state on, learning."""
 
     def freeze(self, frozen: bool = True) -> None:
@@ -318,15 +371,6 @@ class ContextTree:
     def frozen(self) -> bool:
         """Whether nothing is learned."""
 
-    def fork(self) -> Text:
-        """An independent copy."""
-
-    def save(self, path: Path) -> None:
-        """Saves the family to a file, which is whole or the one before."""
-
-    @staticmethod
-    def load(path: Path) -> Text:
-        """The family that was saved.
     def fork(self) -> ContextTree:
         """An independent copy."""
 
@@ -343,19 +387,6 @@ class ContextTree:
 
     @property
     def traders(self) -> int:
-        """How many traders have been asked and are still in the tables."""
-
-    @property
-    def awake(self) -> int:
-        """How many traders bet on the next bit."""
-
-    @property
-    def memory_bytes(self) -> int:
-        """Memory of everything the family holds."""
-
-    @property
-    def config(self) -> _TextConfig:
-        """The arguments it was made with."""
         """How many contexts have been seen."""
 
     @property

@@ -156,7 +156,7 @@ class Course:
         """Stands before the first stage of the next seed."""
         alone = len(self.curriculum.seeds) == 1
         self.inductor = self.given if alone else self.given.fork()
-        self.stage, self.step = 0, -1  # step -1: the stage has not begun
+        self.stage, self.step, self.first = 0, -1, 0  # step -1: the stage has not begun; its first batch
         self.rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
         self.kept: dict[str, pl.DataFrame] = {}  # rows of before a snapshot
 
@@ -296,12 +296,7 @@ class Course:
                 self.rows[table] = []
         for table, frame in self.kept.items():
             files.write_table(place / f"{table}.parquet", frame)
-        stands = {
-            "stage": self.stage,
-            "step": self.step,
-            "seeds": len(self.histories),
-            "first": getattr(self, "first", 0),
-        }
+        stands = {"stage": self.stage, "step": self.step, "first": self.first, "seeds": len(self.histories)}
         files.write(place / "course.json", json.dumps(stands).encode())
 
     def restore(self, place: Path) -> None:
@@ -321,7 +316,7 @@ def _shown(prompt: bytes, sample: Sample, names: Sequence[str]) -> Row:
 
 
 def evaluated(inductor: Inductor, held_out: Corpus, stage: str = "") -> list[Row]:
-    """Bits of held-out text by voice, for the market (episode by episode, from the present slow wealth) and each account."""
+    """Bits of held-out text by voice, for the market from the present slow wealth, and for each account."""
     rows: list[Row] = []
     for voice in held_out.voices:
         texts = held_out.filter(voice).limit(MOST_PROBES).episodes(PROBES)["text"].to_list()
@@ -329,8 +324,7 @@ def evaluated(inductor: Inductor, held_out: Corpus, stage: str = "") -> list[Row
         count = sum(map(len, texts))
         bits = {"market": sum(one.bits for one in seen)}
         bits |= dict(zip(inductor.names, np.sum([one.account_bits for one in seen], axis=0).tolist(), strict=True))
-        shown = (
-            {"stage": stage, "voice": voice, "account": name, "bytes": count, "bits": b} for name, b in bits.items()
-        )
-        rows.extend({**row, "bits_per_byte": row["bits"] / count} for row in shown)
+        for name, found in bits.items():
+            row = {"stage": stage, "voice": voice, "account": name, "bytes": count, "bits": found}
+            rows.append({**row, "bits_per_byte": found / count})
     return rows

@@ -40,9 +40,9 @@ class Reinforce:
     """Pays the traders behind good rollouts out of the money of those behind bad ones.
 
     At each step a group of continuations of one prompt is drawn from the price, inference in context included. Rewards
-    `r_g` give advantages `A_g = r_g - mean r`, over their standard deviation if `scale_rewards` (GRPO: Shao et al. 2024,
-    arXiv 2402.03300); then `w_i += step / (G - 1) sum_g A_g f_gi`, with `f_gi` account i's fast wealth at the rollout's
-    end (see `Market.reinforce`). In expectation this is the replicator: the policy gradient on wealth.
+    `r_g` give advantages `A_g = r_g - mean r`, over their standard deviation if `scale_rewards` (GRPO: Shao et al.
+    2024, arXiv 2402.03300); then `w_i += step / (G - 1) sum_g A_g f_gi`, with `f_gi` account i's fast wealth at the
+    rollout's end (see `Market.reinforce`). In expectation this is the replicator: the policy gradient on wealth.
 
     Args:
         prompts: texts, taken in turn.
@@ -50,8 +50,8 @@ class Reinforce:
         group: rollouts a step.
         steps: how many steps.
         step: the size of a step.
-        beta: weight of a penalty on leaving the book the stage began with: the reward loses beta times the natural log of
-            the rollout's probability now over that at the beginning.
+        beta: weight of a penalty on leaving the book the stage began with: the reward loses beta times the natural log
+            of the rollout's probability now over that at the beginning.
         mode: "sampled"; or "replicator" for the expectation, over all 256 continuations where `max_bytes` is 1, else
             estimated from `rollouts` rollouts. The replicator does not scale its advantages.
         rollouts: of the replicator's estimate.
@@ -69,8 +69,8 @@ class Reinforce:
         name: of the stage.
 
     Raises:
-        InputError: no prompts, a group of one, an unknown mode, negative numbers; while it runs, a reward that raises or is
-            not finite.
+        InputError: no prompts, a group of one, an unknown mode, negative numbers; while it runs, a reward that raises
+            or is not finite.
     """
 
     prompts: Sequence[str | bytes]
@@ -173,7 +173,7 @@ class Reinforce:
         return rng.permutation(reward) if self.permute_rewards else reward
 
     def _advantages(self, reward: Floats, weight: Floats | None) -> Floats:
-        """(G,) rewards less their mean; where all continuations are here, weighed so that the step is the expectation."""
+        """(G,) rewards less their mean; of all continuations, weighed so that the step is the expectation."""
         if weight is not None:
             centred = weight * (reward - weight @ reward) * (len(reward) - 1)
             return np.asarray(centred - centred.mean())

@@ -75,7 +75,9 @@ class Text:
             raise InputError(f"mode {mode!r}; the only one is 'default'")
         clearing = LogPool() if clearing is None else clearing
         if not isinstance(clearing, LogPool | Kelly):
-            raise InputError(f"clearing {clearing!r} is not a clearing rule; give gm.LogPool(step) or gm.Kelly(fraction)")
+            raise InputError(
+                f"clearing {clearing!r} is not a clearing rule; give gm.LogPool(step) or gm.Kelly(fraction)"
+            )
         pooled = isinstance(clearing, LogPool)
         self._core = _core.Text(
             memory_mib=_number(memory_mib, "memory_mib"),
