@@ -190,7 +190,10 @@ def test_the_csv_holds_what_is_drawn(both, tmp_path):
     csv = base64.b64decode(links["wealth.csv"].partition("base64,")[2])
     assert pl.read_csv(csv, schema=frame.schema).equals(frame)
     drawn = max(specs(reader)["spec-share"]["datasets"].values(), key=len)
-    assert len(drawn) == frame.filter(panel="share").height
+    shares = frame.filter(panel="share")
+    rows = pl.read_csv(drawn.encode())
+    assert rows["account"].to_list() == shares["account"].to_list()
+    assert rows["mean"].to_list() == pytest.approx(shares["mean"].to_list(), rel=1e-5)
 
 
 def test_wealth_is_the_historys(one):

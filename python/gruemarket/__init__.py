@@ -11,7 +11,7 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gruemarket import corpora, reference, rewards, rundir, schedules
+from gruemarket import analysis, corpora, reference, rewards, rundir, schedules
 from gruemarket._core import build_info, set_threads, threads
 from gruemarket.clearing import Kelly, LogPool
 from gruemarket.contract import check_family
@@ -71,6 +71,7 @@ __all__ = [
     "Table",
     "Text",
     "Transfer",
+    "analysis",
     "build_info",
     "check_family",
     "corpora",

@@ -45,6 +45,11 @@ class Colours:
     def __getitem__(self, name: str) -> str:
         return PALETTE[self._place[name][0]] if name in self._place else MARKET
 
+    def among(self, frame: pl.DataFrame, field: str) -> list[str]:
+        """The names in a column, in the order of the colours."""
+        present = _names(frame, field)
+        return [name for name in self._place if name in present] + [name for name in present if name not in self._place]
+
     def is_redefined(self, name: str) -> bool:
         """Whether the name shares its colour with one before it."""
         return self._place.get(name, (0, 0))[1] > 0
@@ -68,10 +73,14 @@ def _is_redefined(name: str, old: str) -> bool:
 
 
 def _values(frame: pl.DataFrame) -> alt.InlineData:
-    """Rows for the page, with 6 digits; what is not finite is not drawn."""
+    """Rows for the page, with 6 digits; what is not finite is not drawn.
+
+    They are CSV: that is short, and Altair, which copies charts with all they hold, need not copy a text.
+    """
     numbers = pl.col(pl.Float64)
     kept = frame.with_columns(pl.when(numbers.is_finite()).then(numbers.round_sig_figs(6)).name.keep())
-    return alt.InlineData(values=kept.to_dicts())
+    kinds = {name: "number" if dtype.is_numeric() else "string" for name, dtype in frame.schema.items()}
+    return alt.InlineData(values=kept.write_csv(), format=alt.CsvDataFormat(type="csv", parse=kinds))
 
 
 def _chart(frame: pl.DataFrame, **more: Any) -> Chart:
@@ -117,7 +126,7 @@ def _stage_bands(bands: pl.DataFrame) -> list[Chart]:
 
 def _lines(frame: pl.DataFrame, bands: pl.DataFrame, colours: Colours, *, field: str, x: str, y: alt.Y) -> Chart:
     """Lines with their intervals, one for each name and stage or name; a click in the legend leaves one."""
-    names, chosen = _names(frame, field), alt.selection_point(fields=[field], bind="legend")
+    names, chosen = colours.among(frame, field), alt.selection_point(fields=[field], bind="legend")
     along = alt.X(f"{x}:Q", title="episodes", scale=alt.Scale(nice=False), axis=EPISODES)
     base = _chart(frame).encode(x=along, color=colours.hue(field, names), detail="line:N")
     ink = alt.condition(chosen, alt.value(1), alt.value(0.1))
@@ -173,14 +182,14 @@ SIGNED = alt.Axis(tickCount=4, labelExpr="datum.value == 0 ? '0' : format(datum.
 
 def _signed(frame: pl.DataFrame, field: str, title: str, colours: Colours) -> Chart:
     """Bars to both sides of 0, with their intervals."""
-    names = _names(frame, field)
+    names = colours.among(frame, field)
     y = alt.Y(f"{field}:N", sort=names, title=None, axis=alt.Axis(labelLimit=140, ticks=False))
     x = alt.X("mean:Q", title=title, axis=SIGNED)
     base = alt.Chart()
     bars = base.mark_bar(height={"band": 0.75}).encode(x, y, color=colours.hue(field, names, legend=None))
     layers = [bars.encode(tooltip=_tips(frame)), base.mark_rule(color=GREY).encode(x=alt.datum(0))]
     if frame["low"].is_not_null().any():
-        layers.append(base.mark_rule(strokeWidth=1.5, color=GREY).encode(alt.X("low:Q"), y, x2="high:Q"))
+        layers.append(base.mark_rule(strokeWidth=1.5, color=GREY).encode(alt.X("low:Q", title=title), y, x2="high:Q"))
     return alt.layer(*layers).properties(height=max(50, 18 * len(names)))
 
 
@@ -234,7 +243,7 @@ def provenance(frame: pl.DataFrame, stages: Sequence[str]) -> Chart:
 def before_and_after(frame: pl.DataFrame, phases: Sequence[str], colours: Colours) -> Chart:
     """The market's bits per byte of each voice, before and after each stage."""
     rows = frame.filter(pl.col("account") == "market")
-    names = _names(rows, "voice")
+    names = colours.among(rows, "voice")
     x = alt.X("stage:N", sort=list(phases), title=None, axis=alt.Axis(labelAngle=0, grid=False))
     y = alt.Y("mean:Q", title="bits per byte, held out", scale=alt.Scale(zero=False), axis=LEFT)
     base = _chart(rows).encode(x=x, color=colours.hue("voice", names))
@@ -242,7 +251,7 @@ def before_and_after(frame: pl.DataFrame, phases: Sequence[str], colours: Colour
     points = base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=_tips(rows))
     layers = [lines, points]
     if rows["low"].is_not_null().any():
-        layers.append(base.mark_rule(strokeWidth=2).encode(y="low:Q", y2="high:Q"))
+        layers.append(base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", title=y["title"]), y2="high:Q"))
     return alt.layer(*layers).properties(width=WIDTH - 130, height=250)
 
 
@@ -275,7 +284,7 @@ def rewards(frame: pl.DataFrame) -> Chart:
     scale = alt.Scale(domain=stages, range=[*islice(cycle(PALETTE), len(stages))])
     legend = alt.Legend() if len(stages) > 1 else None
     base = _chart(frame).encode(x=x, color=alt.Color("stage:N", sort=stages, title=None, scale=scale, legend=legend))
-    band = base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title=None), y2="high:Q")
+    band = base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title="mean reward"), y2="high:Q")
     line = base.mark_line(strokeWidth=2.2, point={"size": 22, "filled": True})
     mean = line.encode(y=alt.Y("reward:Q", title="mean reward"), tooltip=_tips(frame))
     taken = alt.Y("scale:Q", title="scale", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=3))

@@ -7,7 +7,7 @@ import polars as pl
 from gruemarket.history import History, mean_and_interval
 
 HUBS = ("market", "tax", "entry", "reinforcement")  # counterparties through which money only passes
-POINTS = 250  # of a line, in each stage: more cannot be seen
+POINTS = 200  # of a line, in each stage: more cannot be seen
 BINS = 40  # of a learning curve, in each stage
 
 MEAN_OF_SEEDS = ["mean", "low", "high", "seeds"]
