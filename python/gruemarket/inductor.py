@@ -368,6 +368,12 @@ class Inductor:
         other.frozen = self.frozen
         return other
 
+    def beside(self, market: Market) -> Self:
+        """The very same families, not forks of them, with another market; they are frozen."""
+        for family in self.families.values():
+            family.freeze()
+        return self._with(market, self.families)
+
     def fork(self) -> Self:
         """An independent copy: families, market and all."""
         return self._with(copy.copy(self.market))

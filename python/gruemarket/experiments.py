@@ -1,0 +1,291 @@
+"""Experiments after a pretraining: what fine-tuning and reinforcement do to it, each with its null beside it."""
+
+import copy
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from gruemarket import files, rewards
+from gruemarket.analysis import bits_to_win_back, mode_collapse, voice_accuracy
+from gruemarket.corpora import Corpus
+from gruemarket.curriculum import Curriculum
+from gruemarket.diversity import entropy_bits
+from gruemarket.errors import InputError
+from gruemarket.history import History
+from gruemarket.inductor import Inductor
+from gruemarket.reinforce import Reinforce
+from gruemarket.stages import FineTune, Pretrain
+
+HALF = 0.5
+
+
+class Finding(NamedTuple):
+    """A table, and what it says."""
+
+    title: str
+    caption: str
+    table: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Experiments:
+    """What is asked of a pretrained inductor.
+
+    Args:
+        pretrain: the stage that made it.
+        tuning: documents of one voice that pretraining did not show.
+        held_out: documents that nothing shows.
+        build: makes a fresh inductor for some voices.
+        after_bytes: of a held-out document, before it is given to a voice.
+        examples: of fine-tuning.
+        example_bytes: their length.
+        tax_bits: what a redefinition costs.
+        prompts: of reinforcement.
+        reward: of reinforcement.
+        steps: of reinforcement.
+        group: rollouts a step.
+        max_bytes: of a rollout.
+        rollouts: of the replicator's estimate.
+
+    Raises:
+        InputError: tuning documents of several voices, or of none.
+    """
+
+    pretrain: Pretrain
+    tuning: Corpus
+    held_out: Corpus
+    build: Callable[[Sequence[str]], Inductor]
+    _: KW_ONLY
+    after_bytes: int = 100
+    examples: int = 100
+    example_bytes: int = 64
+    tax_bits: float | None = None
+    prompts: Sequence[str] = ("",)
+    reward: Callable[[Sequence[str]], Any] = rewards.parses_as_python
+    steps: int = 20
+    group: int = 8
+    max_bytes: int = 60
+    rollouts: int = 64
+
+    def __post_init__(self) -> None:
+        if len(self.tuning.voices) != 1:
+            raise InputError(f"experiments tune with one voice; the documents are of {self.tuning.voices}")
+
+    @property
+    def voice(self) -> str:
+        """The voice of the fine-tuning."""
+        return self.tuning.voices[0]
+
+    def run(
+        self, pretrained: Inductor, out: str | os.PathLike[str], *, seed: int = 0, progress: bool = True
+    ) -> list[Finding]:
+        """Asks everything; keeps the tables in `out`, and the second pretraining, which a later call continues.
+
+        Args:
+            pretrained: nothing in it moves; its families are frozen while they are asked.
+            out: a folder.
+            seed: of everything that is drawn.
+            progress: of the second pretraining.
+        """
+        place = Path(out)
+        place.mkdir(parents=True, exist_ok=True)
+        findings = [
+            self.who_wrote_it(pretrained),
+            self.half_the_money(pretrained, seed),
+            self.selection_or_redefinition(pretrained, place / "never-saw", seed, progress=progress),
+            *self.arms(pretrained, seed),
+        ]
+        for finding in findings:
+            files.write_table(place / f"{finding.title.lower().replace(' ', '-')}.parquet", finding.table)
+        return findings
+
+    # --- Reading
+
+    def who_wrote_it(self, pretrained: Inductor) -> Finding:
+        """Which voice each held-out document is given to."""
+        table = voice_accuracy(pretrained, self.held_out, after_bytes=self.after_bytes)
+        caption = (
+            f"The voice with the most fast wealth after {self.after_bytes} bytes of each held-out document, beside the "
+            "accuracy of a guess (chance) and of always naming the commonest voice. Intervals are Wilson's, 95 %."
+        )
+        return Finding("Who wrote it", caption, table)
+
+    # --- Fine-tuning
+
+    def _tune(self, inductor: Inductor, seed: int, *, redefine: bool = False, learn: bool = True) -> History:
+        stage = FineTune(
+            self.tuning,
+            examples=self.examples,
+            episode_bytes=self.example_bytes,
+            redefine=redefine,
+            tax_bits=self.tax_bits,
+        )
+        stage = stage if learn else _Unlearning(**stage.__dict__)
+        return Curriculum([stage], seed=seed, sample_bytes=0).run(inductor, progress=False)
+
+    def half_the_money(self, pretrained: Inductor, seed: int) -> Finding:
+        """How many examples move half the money to the voice that they are in."""
+        books = {"pretrained": pretrained.market, "virgin": pretrained.market.virgin()}
+        rows = []
+        for book, market in books.items():
+            inductor = pretrained.beside(copy.copy(market))
+            start = bits_to_win_back(inductor).filter(account=self.voice)["bits"].item()
+            money = _money_of(self._tune(inductor, seed).wealth, pl.col("account") == self.voice)
+            first = _first(money >= HALF)
+            share = {"wealth_before": float(money[0]), "bits_to_half": start}
+            rows.append({"book": book, **share, "examples_to_half": first, "wealth_after": float(money[-1])})
+        caption = (
+            f"Examples of {self.example_bytes} bytes in the voice of {self.voice}, unseen before, one at a time, until "
+            f"its account holds half of the money ({self.examples} were shown); the families are the same, their cash "
+            "is the pretrained book's or the prior's."
+        )
+        schema = {"book": pl.String, "wealth_before": pl.Float64, "bits_to_half": pl.Float64}
+        schema |= {"examples_to_half": pl.Int64, "wealth_after": pl.Float64}
+        return Finding("Half the money", caption, pl.DataFrame(rows, schema))
+
+    def selection_or_redefinition(self, pretrained: Inductor, out: Path, seed: int, *, progress: bool) -> Finding:
+        """The same fine-tuning after two pretrainings: does money go to an old voice, or to a redefined one?"""
+        others = [name for name in self.pretrain.corpus.voices if name != self.voice]
+        never = self.build(others)
+        stage = replace(self.pretrain, corpus=self.pretrain.corpus.filter(others))
+        Curriculum([stage], seed=seed, sample_bytes=0).run(never, out=out, progress=progress)
+        cases = {"knew the voice": pretrained, "never saw it": never}
+        rows = []
+        for case, trained in cases.items():
+            for learn in (True, False):
+                inductor = trained.beside(copy.copy(trained.market))
+                history = self._tune(inductor, seed, redefine=True, learn=learn)
+                rows.append(
+                    {"pretraining": case, "forks": "learn" if learn else "frozen (null)", **_who_won(history, inductor)}
+                )
+        caption = (
+            f"Fine-tuning on {self.examples} examples of {self.example_bytes} bytes of {self.voice}, with a redefined "
+            "fork of every voice beside the frozen original. Selection is money at the end with the originals, "
+            "redefinition with the forks. The best fork begins behind the best original by the tax and by what its "
+            "source had less; the predicted crossover is these bits over the log-wealth that it gains on the original "
+            "in an example, the mean of all."
+        )
+        return Finding("Selection or redefinition", caption, pl.DataFrame(rows, infer_schema_length=None))
+
+    # --- Reinforcement
+
+    def arms(self, pretrained: Inductor, seed: int) -> list[Finding]:
+        """Reinforcement with sampled groups, the replicator, permuted and equal rewards, from the same book."""
+        base = Reinforce(
+            self.prompts, self.reward, group=self.group, steps=self.steps, max_bytes=self.max_bytes, scale_rewards=False
+        )
+        arms = {
+            "sampled groups": base,
+            "replicator": replace(base, mode="replicator", rollouts=self.rollouts),
+            "permuted rewards (null)": replace(base, permute_rewards=True),
+            "equal rewards (null)": replace(base, equal_rewards=True),
+        }
+        before = entropy_bits(pretrained.market.wealth)
+        rows, trained = [], {}
+        for arm, stage in arms.items():
+            trained[arm] = pretrained.beside(copy.copy(pretrained.market))
+            history = Curriculum([stage], seed=seed, sample_bytes=0).run(trained[arm], progress=False)
+            wealth = trained[arm].market.wealth
+            richest = int(wealth.argmax())
+            found = history.rewards["reward"].to_numpy()
+            rows.append(
+                {
+                    "arm": arm,
+                    "entropy_before_bits": before,
+                    "entropy_after_bits": entropy_bits(wealth),
+                    "richest": trained[arm].names[richest],
+                    "wealth": float(wealth[richest]),
+                    "reward_first": _mean(found[: len(found) // 2]),
+                    "reward_last": _mean(found[len(found) // 2 :]),
+                }
+            )
+        caption = (
+            f"The entropy of the book before and after {self.steps} steps of reinforcement from the pretrained book, "
+            f"with the mean reward of the first and the last half. The replicator is estimated from {self.rollouts} "
+            "rollouts a step."
+        )
+        return [
+            Finding("The book after reinforcement", caption, pl.DataFrame(rows, infer_schema_length=None)),
+            self._recovered(pretrained, trained["sampled groups"], trained["permuted rewards (null)"], seed),
+        ]
+
+    def _recovered(self, before: Inductor, after: Inductor, null: Inductor, seed: int) -> Finding:
+        prompts: Mapping[str, list[bytes]] = {
+            voice: [text[: self.after_bytes] for text in self.held_out.filter(voice).documents["text"][:4]]
+            for voice in self.held_out.voices
+        }
+        keys = ["voice", "wealth", "recovered", "kept"]
+        tables = []
+        for name, inductor in (("before", before), ("after", after), ("null", null)):
+            found = mode_collapse(inductor, prompts, n=2, max_bytes=self.max_bytes, seed=seed)
+            found = found.filter(pl.col("voice").is_not_null()).select(keys)
+            tables.append(found.rename({key: f"{key}_{name}" for key in keys[1:]}))
+        table = tables[0]
+        for other in tables[1:]:
+            table = table.join(other, on="voice", maintain_order="left")
+        caption = (
+            f"What a prompt in each voice (the first {self.after_bytes} bytes of held-out documents) still recovers: "
+            "the voice's slow wealth, its fast wealth after the prompt, and at the end of the continuation; before "
+            "and after reinforcement with sampled groups, and after the same with permuted rewards (null)."
+        )
+        return Finding("What a prompt recovers", caption, table)
+
+
+@dataclass(frozen=True)
+class _Unlearning(FineTune):
+    """Forks that pay the tax and learn nothing: the null of redefinition."""
+
+    def begin(self, inductor: Inductor) -> None:
+        super().begin(inductor)
+        for family in inductor.families.values():
+            family.freeze()
+
+
+def _mean(values: Any) -> float | None:
+    return float(np.mean(values)) if len(values) else None
+
+
+def _first(true: Any) -> int | None:
+    """The first example after which it holds; the book before any example comes first."""
+    found = np.flatnonzero(true)
+    return int(found[0]) if found.size else None
+
+
+def _money_of(wealth: pl.DataFrame, accounts: pl.Expr) -> Any:
+    """(examples + 1,) what the accounts hold together, before the first example and after each."""
+    return (
+        wealth.group_by("batch", maintain_order=True).agg(pl.col("wealth").filter(accounts).sum())["wealth"].to_numpy()
+    )
+
+
+def _who_won(history: History, inductor: Inductor) -> dict[str, Any]:
+    """Selection or redefinition, and when."""
+    fork = pl.col("account").str.contains("@", literal=True)
+    last = history.wealth.filter(pl.col("batch") == pl.col("batch").max())
+    best_fork, best = (last.filter(which).sort("wealth")["account"][-1] for which in (fork, ~fork))
+    source = best_fork.split("@")[0]
+    log2 = {name: history.wealth.filter(account=name)["log2_wealth"].to_numpy() for name in (best_fork, best, source)}
+    share = dict(zip(inductor.names, np.exp2(-inductor.market.bits), strict=True))
+    tax = float(np.log2((share[source] + share[best_fork]) / share[best_fork]))  # the prior is divided as money is
+    behind = float(log2[best][0] - log2[source][0] + tax)
+    ahead = log2[best_fork] - log2[best][1:]
+    gain = float((ahead[-1] + behind) / len(ahead))
+    selected, redefined = (float(last.filter(which)["wealth"].sum()) for which in (~fork, fork))
+    crossed = _first(ahead > 0)
+    return {
+        "selection": selected,
+        "redefinition": redefined,
+        "won": "redefinition" if redefined > selected else "selection",
+        "best_original": best,
+        "best_fork": best_fork,
+        "tax_bits": tax,
+        "behind_bits": behind,
+        "gain_bits_per_example": gain,
+        "crossover_predicted": behind / gain if gain > 0 else None,
+        "crossover_measured": None if crossed is None else crossed + 1,
+    }
