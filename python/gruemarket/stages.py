@@ -28,13 +28,11 @@ class Records:
 
 
 class Stage(Protocol):
-    """One stage of a curriculum.
+    """One stage of a curriculum."""
 
-    Attributes:
-        name: of the stage; heads its column of provenance, and is what a landmark of the tax names.
-    """
-
-    name: str
+    @property
+    def name(self) -> str:
+        """Of the stage; heads its column of provenance, and is what a landmark of the tax names."""
 
     def length(self, key: Sequence[int]) -> int:
         """How many steps the stage has; `key` is (seed, index of the stage)."""
