@@ -38,7 +38,7 @@ class Inductor(test_config.Inductor):
 
     @classmethod
     def load(cls, path):
-        assert (path / "inductor.json").is_file()
+        assert path.is_dir()
         return cls({})
 
     def generate(self, _prompt, max_bytes, **_given):
@@ -57,7 +57,7 @@ def stub(happens=None):
             with RunDirectory(out, config, seeds) as directory:
                 if happens is not None:
                     happens()
-                directory.snapshot(lambda place: (place / "inductor.json").touch())
+                directory.snapshot(lambda place: (place / "inductor").mkdir())
                 directory.finish(history())
             return history()
 
@@ -194,7 +194,7 @@ def test_a_run_that_is_not_finished_has_no_report(config, tmp_path):
     assert invoke("run", config, "--out", tmp_path / "out", api=stub(fail)).exit_code == 1
     done = invoke("report", tmp_path / "out")
     assert done.exit_code == 2
-    assert "is not finished; give its command again" in done.stderr
+    assert "has no results yet; give its command again" in done.stderr
     assert "no whole checkpoint" in invoke("generate", tmp_path / "out").stderr
 
 

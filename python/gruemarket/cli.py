@@ -19,7 +19,7 @@ import gruemarket
 from gruemarket import corpora, rundir
 from gruemarket.config import Config
 from gruemarket.corpora.corpus import size
-from gruemarket.errors import CheckpointError, InputError, MarketError
+from gruemarket.errors import InputError, MarketError
 from gruemarket.history import History
 
 FAILED, WRONG = 1, 2
@@ -89,9 +89,7 @@ def run(
 def report(directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]) -> None:
     """Shows the results of a run and writes its report anew."""
     with failing(WRONG):
-        if _manifest(directory)["status"] != "finished":
-            raise InputError(f"the run in {directory} is not finished; give its command again to continue it")
-        history = History.load(directory)
+        history = _history(directory)
     with failing(FAILED):
         page = _report(history, directory)
     _show(*results(history))
@@ -122,7 +120,7 @@ def generate(
     n: Annotated[int, typer.Option("-n", "--n", min=1, help="How many texts.")] = 1,
     seed: Annotated[int | None, typer.Option(help="Of the draws; the run's own if not given.")] = None,
 ) -> None:
-    """Writes text from the market as a run has left it."""
+    """Writes text from the market as a run has left it: after its last seed, if it has several."""
     with failing(WRONG):
         inductor = context.obj.Inductor.load(_trained(directory))
     with failing(FAILED):
@@ -145,14 +143,22 @@ def _manifest(directory: Path) -> dict[str, Any]:
         raise InputError(f"{directory} is not the folder of a run; give the --out of one") from error
 
 
+def _history(directory: Path) -> History:
+    """What a run has written down, once it was finished or stopped."""
+    _manifest(directory)
+    try:
+        return History.load(directory)
+    except FileNotFoundError as error:
+        raise InputError(f"the run in {directory} has no results yet; give its command again to continue it") from error
+
+
 def _trained(directory: Path) -> Path:
-    """Where a run has saved its inductor."""
+    """Where a run has last saved its inductor."""
     _manifest(directory)
     snapshot = rundir.latest(directory)
-    saved = [] if snapshot is None else sorted(snapshot.rglob("inductor.json"))
-    if not saved:
-        raise CheckpointError(f"{directory} has no whole checkpoint; continue the run with its own command")
-    return saved[-1].parent
+    if snapshot is None:
+        raise InputError(f"the run in {directory} has no whole checkpoint; give its command again to continue it")
+    return snapshot / "inductor"
 
 
 def _report(history: History, directory: Path) -> Path:

@@ -283,23 +283,29 @@ def fits(value: Any, hint: Any, where: str) -> None:
         raise ConfigError(f"{where} = {value!r}; give {' or '.join(map(str, wanted))}")
 
 
+SIMPLE = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list[int]: "whole numbers",
+}
+
+
 def _words(hint: Any) -> str | None:
     """A simple annotation in words; None for any other."""
     if get_origin(hint) is Literal:
         return " or ".join(map(repr, get_args(hint)))
-    simple = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        str: "a text",
-        list[int]: "whole numbers",
-    }
-    return next((words for kind, words in simple.items() if hint == kind), None)
+    if get_origin(hint) is Sequence:
+        return "a list"
+    return next((words for kind, words in SIMPLE.items() if hint == kind), None)
 
 
 def _is_a(value: Any, hint: Any) -> bool:
     if get_origin(hint) is Literal:
         return value in get_args(hint)
+    if get_origin(hint) is Sequence:
+        return isinstance(value, list)
     if hint == list[int]:
         return isinstance(value, list) and bool(value) and all(_is_a(one, int) for one in value)
     if isinstance(value, bool):
