@@ -254,6 +254,40 @@ def test_the_example_is_a_configuration():
     assert len(tables["corpus"]["voices"]) == 5
 
 
+# --- With the market itself
+
+SMALL = (
+    "corpus.voices=['docs', 'code']",
+    "corpus.bytes_per_voice=6_000",
+    "corpus.held_out=0.01",
+    "inductor.text.memory_mib=1",
+    "stage.finetune.voices=['docs']",
+    "stage.finetune.examples=4",
+    "stage.reinforce.steps=2",
+    "stage.reinforce.group=2",
+    "stage.reinforce.max_bytes=16",
+    "curriculum.sample_bytes=16",
+)
+
+
+def test_the_example_runs_continues_and_writes(tmp_path):
+    command = ["run", EXAMPLE, "--out", tmp_path / "out", "--no-progress"]
+    command += [part for change in SMALL for part in ("--set", change)]
+    done = invoke(*command, api=gm)
+    assert (done.exit_code, done.stderr) == (0, "")
+    for stage in ("before", "pretrain", "finetune", "reinforce", "docs@finetune"):
+        assert stage in done.stdout
+    again = invoke(*command, api=gm)
+    assert (again.exit_code, again.stdout) == (0, done.stdout)
+    assert invoke("report", tmp_path / "out", api=gm).exit_code == 0
+    texts = [invoke("generate", tmp_path / "out", "-p", "def ", "--seed", 3, api=gm).stdout for _ in range(2)]
+    assert texts[0] == texts[1]
+    assert texts[0].startswith("def ")
+    other = invoke(*command, "--set", "stage.pretrain.batch=8", api=gm)
+    assert other.exit_code == 1
+    assert "stages[0].batch: 16 there, 8 given" in other.stderr
+
+
 # --- The command as the system starts it
 
 COMMAND = [sys.executable, "-c", "from gruemarket.cli import app; app()"]

@@ -141,7 +141,8 @@ def plan(tmp_path, text, changes=()):
 
 def test_it_is_the_twin_of_the_python_call(tmp_path):
     made = plan(tmp_path, WHOLE)
-    train, held_out = gm.corpora.voices(["docs", "code"]).limit(20_000).split(0.2, seed=5)
+    train, held_out = gm.corpora.voices(["docs", "code"]).split(0.2, seed=5)
+    train = train.limit(20_000)
     text = Text(8, [0, 1, 2], LogPool(0.1))
     tax = gm.GrueTax(gm.schedules.constant(0.01), unit="batch", landmarks={"tune": 3, 100: 2.5})
     assert made.inductor == Inductor({"docs": text, "code": text}, gm.Kelly(0.2), tax, 9)
