@@ -12,25 +12,25 @@ import pytest
 import test_config
 from gruemarket.cli import app
 from gruemarket.config import Config
+from gruemarket.history import SCHEMAS
+from gruemarket.rundir import RunDirectory, read_manifest
 from typer.testing import CliRunner
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "voices.toml"
 
 
+STAGES = (("read", 0, 2), ("tune", 3, 3))
+
+
 def history():
     """Two seeds of two stages."""
-    wealth = [(s, "tune" if b > 2 else "read", b, 0, "docs", 0.5 + 0.1 * b) for s in (1, 2) for b in (-1, 0, 2, 3)]
-    ends = [(s, stage, first, last) for s in (1, 2) for stage, first, last in (("read", 0, 2), ("tune", 3, 3))]
-    bits = [
-        (s, stage, "code", "market", s + x)
-        for s in (1, 2)
-        for stage, x in (("before", 6.5), ("read", 1.0), ("tune", 0.5))
-    ]
-    return SimpleNamespace(
-        wealth=pl.DataFrame(wealth, ["seed", "stage", "batch", "episodes", "account", "wealth"], orient="row"),
-        stages=pl.DataFrame(ends, ["seed", "stage", "first_batch", "last_batch"], orient="row"),
-        evaluation=pl.DataFrame(bits, ["seed", "stage", "voice", "account", "bits_per_byte"], orient="row"),
-    )
+    seeds = (1, 2)
+    wealth = [(s, "read", b, 0, "docs", 0.5 + 0.1 * b, -1.0) for s in seeds for b in (-1, 0, 2, 3)]
+    ends = [(s, stage, "Pretrain", first, last, 16) for s in seeds for stage, first, last in STAGES]
+    rates = (("before", 6.5), ("read", 1.0), ("tune", 0.5))
+    bits = [(s, stage, "code", who, 1, 1.0, s + x) for s in seeds for stage, x in rates for who in ("market", "docs")]
+    rows = {"wealth": wealth, "stages": ends, "evaluation": bits}
+    return gm.History(**{name: pl.DataFrame(rows[name], [*SCHEMAS[name]], orient="row") for name in rows})
 
 
 class Inductor(test_config.Inductor):
@@ -38,7 +38,7 @@ class Inductor(test_config.Inductor):
 
     @classmethod
     def load(cls, path):
-        assert (path / "inductor.json").is_file()
+        assert path.is_dir()
         return cls({})
 
     def generate(self, _prompt, max_bytes, **_given):
@@ -47,32 +47,21 @@ class Inductor(test_config.Inductor):
         return [SimpleNamespace(data=data, text=data.decode(errors="replace"), bits=8.0, responsibility=parts)]
 
 
-def stub(run=None):
-    """The package's names, with a curriculum that runs nothing."""
+def stub(happens=None):
+    """The package's names, with a curriculum that plays nothing."""
 
     class Curriculum(test_config.Curriculum):
         def run(self, inductor, out, progress):
-            if run is not None:
-                run()
-            out.mkdir(parents=True)
-            (out / "manifest.json").write_text(f"{inductor.families.keys()} {self.seed} {progress}")
+            config = {"families": list(inductor.families), "progress": progress}
+            seeds = self.seed if isinstance(self.seed, list) else [self.seed]
+            with RunDirectory(out, config, seeds) as directory:
+                if happens is not None:
+                    happens()
+                directory.snapshot(lambda place: (place / "inductor").mkdir())
+                directory.finish(history())
             return history()
 
-    def report(_history, path, *, manifest):
-        path.write_text(manifest)
-        return path
-
-    def latest(directory):
-        return next(iter(sorted(directory.glob("checkpoint/*"))), None)
-
-    return SimpleNamespace(
-        **vars(test_config.STUBS) | {"Curriculum": Curriculum, "Inductor": Inductor},
-        History=SimpleNamespace(load=lambda _directory: history()),
-        report=SimpleNamespace(report=report),
-        rundir=SimpleNamespace(
-            read_manifest=lambda directory: (directory / "manifest.json").read_text(), latest=latest
-        ),
-    )
+    return SimpleNamespace(**vars(test_config.STUBS) | {"Curriculum": Curriculum, "Inductor": Inductor})
 
 
 def invoke(*arguments, api=None):
@@ -80,7 +69,8 @@ def invoke(*arguments, api=None):
 
 
 @pytest.fixture
-def config(tmp_path):
+def config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # what names no folder goes there
     path = tmp_path / "run.toml"
     path.write_text(test_config.SMALL)
     return path
@@ -92,7 +82,9 @@ def config(tmp_path):
 def test_run_ends_with_a_table_and_the_report(config, tmp_path):
     done = invoke("run", config, "--out", tmp_path / "out", "--seed", 4, "--seed", 5, "--no-progress")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert (tmp_path / "out" / "report.html").read_text() == "dict_keys(['docs']) [4, 5] False"
+    manifest = read_manifest(tmp_path / "out")
+    assert (manifest["config"], manifest["seeds"]) == ({"families": ["docs"], "progress": False}, [4, 5])
+    assert "<svg" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     lines = [line.split() for line in done.stdout.replace("│", " ").replace("┃", " ").splitlines()]
     assert ["voice", "before", "read", "tune"] in lines
     assert ["code", "8.000", "2.500", "2.000"] in lines
@@ -104,7 +96,8 @@ def test_set_changes_the_configuration(config, tmp_path):
     out = tmp_path / "there"
     done = invoke("run", config, "--set", f"out={out}", "-s", "seeds=[9]", "-s", "corpus.voices=['code', 'docs']")
     assert done.exit_code == 0
-    assert (out / "manifest.json").read_text() == "dict_keys(['code', 'docs']) 9 True"
+    manifest = read_manifest(out)
+    assert (manifest["config"], manifest["seeds"]) == ({"families": ["code", "docs"], "progress": True}, [9])
 
 
 @pytest.mark.parametrize(
@@ -180,18 +173,29 @@ def test_a_defect_keeps_its_traceback(config):
 
 
 @pytest.fixture
-def directory(tmp_path):
-    (tmp_path / "checkpoint" / "000003" / "inductor").mkdir(parents=True)
-    (tmp_path / "checkpoint" / "000003" / "inductor" / "inductor.json").touch()
-    (tmp_path / "manifest.json").write_text("a manifest")
-    return tmp_path
+def directory(config, tmp_path):
+    assert invoke("run", config, "--out", tmp_path / "out").exit_code == 0
+    return tmp_path / "out"
 
 
 def test_report_is_written_anew(directory):
+    page = (directory / "report.html").read_bytes()
+    (directory / "report.html").unlink()
     done = invoke("report", directory)
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.endswith(f"report: {directory / 'report.html'}\n")
-    assert (directory / "report.html").read_text() == "a manifest"
+    assert (directory / "report.html").read_bytes() == page
+
+
+def test_a_run_that_is_not_finished_has_no_report(config, tmp_path):
+    def fail():
+        raise OSError(28, "No space left on device")
+
+    assert invoke("run", config, "--out", tmp_path / "out", api=stub(fail)).exit_code == 1
+    done = invoke("report", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "has no results yet; give its command again" in done.stderr
+    assert "no whole checkpoint" in invoke("generate", tmp_path / "out").stderr
 
 
 def test_generate_prints_the_text_and_who_wrote_it(directory):
@@ -208,11 +212,11 @@ def test_a_folder_of_something_else_is_refused(tmp_path, command):
     assert done.stderr == f"error: {tmp_path} is not the folder of a run; give the --out of one\n"
 
 
-def test_a_run_without_a_checkpoint_generates_nothing(directory):
-    (directory / "checkpoint" / "000003" / "inductor" / "inductor.json").unlink()
-    done = invoke("generate", directory)
-    assert done.exit_code == 2
-    assert "no whole checkpoint" in done.stderr
+def test_a_damaged_run_is_refused(directory):
+    (directory / "wealth.parquet").write_bytes(b"PAR1")
+    done = invoke("report", directory)
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "wealth.parquet is damaged" in done.stderr
 
 
 @pytest.mark.parametrize("wrong", (("--n", "0"), ("--max-bytes", "-1"), ("--temperature", "-1")))
@@ -248,6 +252,40 @@ def test_the_example_is_a_configuration():
     plan = Config.load(EXAMPLE, small).plan(test_config.STUBS)
     assert [type(stage).__name__ for stage in plan.curriculum.stages] == ["Pretrain", "FineTune", "Reinforce"]
     assert len(tables["corpus"]["voices"]) == 5
+
+
+# --- With the market itself
+
+SMALL = (
+    "corpus.voices=['docs', 'code']",
+    "corpus.bytes_per_voice=6_000",
+    "corpus.held_out=0.01",
+    "inductor.text.memory_mib=1",
+    "stage.finetune.voices=['docs']",
+    "stage.finetune.examples=4",
+    "stage.reinforce.steps=2",
+    "stage.reinforce.group=2",
+    "stage.reinforce.max_bytes=16",
+    "curriculum.sample_bytes=16",
+)
+
+
+def test_the_example_runs_continues_and_writes(tmp_path):
+    command = ["run", EXAMPLE, "--out", tmp_path / "out", "--no-progress"]
+    command += [part for change in SMALL for part in ("--set", change)]
+    done = invoke(*command, api=gm)
+    assert (done.exit_code, done.stderr) == (0, "")
+    for stage in ("before", "pretrain", "finetune", "reinforce", "docs@finetune"):
+        assert stage in done.stdout
+    again = invoke(*command, api=gm)
+    assert (again.exit_code, again.stdout) == (0, done.stdout)
+    assert invoke("report", tmp_path / "out", api=gm).exit_code == 0
+    texts = [invoke("generate", tmp_path / "out", "-p", "def ", "--seed", 3, api=gm).stdout for _ in range(2)]
+    assert texts[0] == texts[1]
+    assert texts[0].startswith("def ")
+    other = invoke(*command, "--set", "stage.pretrain.batch=8", api=gm)
+    assert other.exit_code == 1
+    assert "stages[0].batch: 16 there, 8 given" in other.stderr
 
 
 # --- The command as the system starts it

@@ -1,5 +1,6 @@
 """Configurations: what a TOML file builds, played by stubs of the same signatures, and where it is wrong."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -48,14 +49,14 @@ class Pretrain:
 class FineTune:
     corpus: gm.Corpus
     examples: int = 200
-    redefine: bool = False
+    redefine: bool | Sequence[str] = False
     tax_bits: float | None = None
     name: str = "finetune"
 
 
 @dataclass
 class Reinforce:
-    prompts: list
+    prompts: Sequence[str]
     reward: Any
     group: int = 8
     steps: int = 50
@@ -140,7 +141,8 @@ def plan(tmp_path, text, changes=()):
 
 def test_it_is_the_twin_of_the_python_call(tmp_path):
     made = plan(tmp_path, WHOLE)
-    train, held_out = gm.corpora.voices(["docs", "code"]).limit(20_000).split(0.2, seed=5)
+    train, held_out = gm.corpora.voices(["docs", "code"]).split(0.2, seed=5)
+    train = train.limit(20_000)
     text = Text(8, [0, 1, 2], LogPool(0.1))
     tax = gm.GrueTax(gm.schedules.constant(0.01), unit="batch", landmarks={"tune": 3, 100: 2.5})
     assert made.inductor == Inductor({"docs": text, "code": text}, gm.Kelly(0.2), tax, 9)
@@ -249,7 +251,8 @@ def test_a_change_without_a_place_is_refused(tmp_path, change, words):
         ('kind = "finetune"', 'kind = "fine-tune"', r"unknown kind 'fine-tune' in \[\[stage\]\] 2; did you mean"),
         ('kind = "finetune"', "", r"\[\[stage\]\] 2 has no kind; one of pretrain, finetune, reinforce"),
         ("redefine", "redefined", r"unknown key 'redefined' in \[\[stage\]\] 2 \(tune\); did you mean 'redefine'"),
-        ("redefine = true", "redefine = 1", r"\[\[stage\]\] 2 \(tune\): redefine = 1; give true or false"),
+        ("redefine = true", "redefine = 1", r"\[\[stage\]\] 2 \(tune\): redefine = 1; give true or false or a list"),
+        ('prompts = ["def "]', 'prompts = "def "', r"\[\[stage\]\] 3 \(reinforce\): prompts = 'def '; give a list"),
         ('voices = ["docs"]', 'voices = ["doc"]', r"\[\[stage\]\] 2 \(tune\): unknown voice 'doc'"),
         ('voices = ["docs"]', 'corpus = "docs"', r"unknown key 'corpus' in \[\[stage\]\] 2"),
         ('prompts = ["def "]', 'voices = ["docs"]', r"unknown key 'voices' in \[\[stage\]\] 3"),

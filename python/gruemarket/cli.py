@@ -16,10 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 import gruemarket
-from gruemarket import corpora
+from gruemarket import corpora, rundir
 from gruemarket.config import Config
 from gruemarket.corpora.corpus import size
-from gruemarket.errors import CheckpointError, InputError, MarketError
+from gruemarket.errors import InputError, MarketError
+from gruemarket.history import History
 
 FAILED, WRONG = 1, 2
 MOST_ROWS = 12  # of a table of results; the report and the Parquet files have them all
@@ -79,22 +80,18 @@ def run(
         except KeyboardInterrupt:
             typer.echo(f"stopped; the same command continues the run in {plan.out}", err=True)
             raise
-        page = _report(context.obj, history, plan.out)
+        page = _report(history, plan.out)
     _show(*results(history))
     typer.echo(f"results: {plan.out}\nreport:  {page}")
 
 
 @app.command()
-def report(
-    context: typer.Context,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
-) -> None:
+def report(directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]) -> None:
     """Shows the results of a run and writes its report anew."""
     with failing(WRONG):
-        _check_run(directory)
-        history = context.obj.History.load(directory)
+        history = _history(directory)
     with failing(FAILED):
-        page = _report(context.obj, history, directory)
+        page = _report(history, directory)
     _show(*results(history))
     typer.echo(f"report: {page}")
 
@@ -123,10 +120,9 @@ def generate(
     n: Annotated[int, typer.Option("-n", "--n", min=1, help="How many texts.")] = 1,
     seed: Annotated[int | None, typer.Option(help="Of the draws; the run's own if not given.")] = None,
 ) -> None:
-    """Writes text from the market as a run has left it."""
+    """Writes text from the market as a run has left it: after its last seed, if it has several."""
     with failing(WRONG):
-        _check_run(directory)
-        inductor = context.obj.Inductor.load(_trained(context.obj, directory))
+        inductor = context.obj.Inductor.load(_trained(directory))
     with failing(FAILED):
         samples = inductor.generate(prompt, max_bytes, temperature=temperature, n=n, seed=seed)
     for number, sample in enumerate(samples, start=1):
@@ -140,32 +136,42 @@ def generate(
 # --- What it reads and writes
 
 
-def _check_run(directory: Path) -> None:
-    if not (directory / "manifest.json").is_file():
-        raise InputError(f"{directory} is not the folder of a run; give the --out of one")
+def _manifest(directory: Path) -> dict[str, Any]:
+    try:
+        return rundir.read_manifest(directory)
+    except FileNotFoundError as error:
+        raise InputError(f"{directory} is not the folder of a run; give the --out of one") from error
 
 
-def _trained(api: Any, directory: Path) -> Path:
-    """Where a run has saved its inductor."""
-    snapshot = api.rundir.latest(directory)
-    saved = [] if snapshot is None else sorted(snapshot.rglob("inductor.json"))
-    if not saved:
-        raise CheckpointError(f"{directory} has no whole checkpoint; continue the run with its own command")
-    return Path(saved[-1]).parent
+def _history(directory: Path) -> History:
+    """What a run has written down, once it was finished or stopped."""
+    _manifest(directory)
+    try:
+        return History.load(directory)
+    except FileNotFoundError as error:
+        raise InputError(f"the run in {directory} has no results yet; give its command again to continue it") from error
 
 
-def _report(api: Any, history: Any, directory: Path) -> Path:
+def _trained(directory: Path) -> Path:
+    """Where a run has last saved its inductor."""
+    _manifest(directory)
+    snapshot = rundir.latest(directory)
+    if snapshot is None:
+        raise InputError(f"the run in {directory} has no whole checkpoint; give its command again to continue it")
+    return snapshot / "inductor"
+
+
+def _report(history: History, directory: Path) -> Path:
     """Writes the report into a run's folder."""
-    manifest = api.rundir.read_manifest(directory)
-    return Path(api.report.report(history, directory / "report.html", manifest=manifest))
+    return gruemarket.report.report(history, directory / "report.html", manifest=_manifest(directory))
 
 
-def results(history: Any) -> list[Table]:
+def results(history: History) -> list[Table]:
     """The results in short: what the market learned of each voice, and who holds the money, stage by stage.
 
     Means over the seeds. Tables of which the history has nothing are left out.
     """
-    stages = history.stages.sort("first_batch")["stage"].unique(maintain_order=True).to_list()
+    stages = history.stage_names
     ends = history.stages.select("seed", "stage", batch="last_batch")
     wealth = history.wealth.filter(pl.col("batch") == -1).with_columns(stage=pl.lit("before"))
     after = history.wealth.drop("stage").join(ends, on=["seed", "batch"], how="inner").select(wealth.columns)

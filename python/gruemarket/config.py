@@ -8,7 +8,7 @@ Every table's keys are the arguments of what it builds, so they are documented t
     [corpus]                           # gm.corpora.voices, or gm.corpora.read if there is a path (seen from this file)
     voices = ["docs", "code"]
     held_out = 0.1                     # Corpus.split, with split_seed = 0
-    bytes_per_voice = 1_000_000        # Corpus.limit
+    bytes_per_voice = 1_000_000        # Corpus.limit, of the rest
 
     [inductor]                         # gm.Inductor, with one gm.Text for each voice of the corpus
     text = { memory_mib = 16 }         # gm.Text; its own clearing may be { kind = "logpool", step = 0.3 }
@@ -153,10 +153,10 @@ class Config:
             else:
                 corpus = corpora.read(self.folder / path, **columns)
                 corpus = corpus if names is None else corpus.filter(names)
-            if (limit := table.get("bytes_per_voice")) is not None:
-                corpus = corpus.limit(limit)
             share = table.get("held_out", 0.1)
-            return corpus.split(share, table.get("split_seed", 0)) if share else (corpus, None)
+            train, held_out = corpus.split(share, table.get("split_seed", 0)) if share else (corpus, None)
+            limit = table.get("bytes_per_voice")
+            return train if limit is None else train.limit(limit), held_out
 
     def _inductor(self, api: Any, voices: Sequence[str], stages: Sequence[str]) -> Any:
         table = dict(_table(self.tables["inductor"], "[inductor]"))
@@ -283,23 +283,29 @@ def fits(value: Any, hint: Any, where: str) -> None:
         raise ConfigError(f"{where} = {value!r}; give {' or '.join(map(str, wanted))}")
 
 
+SIMPLE = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list[int]: "whole numbers",
+}
+
+
 def _words(hint: Any) -> str | None:
     """A simple annotation in words; None for any other."""
     if get_origin(hint) is Literal:
         return " or ".join(map(repr, get_args(hint)))
-    simple = {
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        str: "a text",
-        list[int]: "whole numbers",
-    }
-    return next((words for kind, words in simple.items() if hint == kind), None)
+    if get_origin(hint) is Sequence:
+        return "a list"
+    return next((words for kind, words in SIMPLE.items() if hint == kind), None)
 
 
 def _is_a(value: Any, hint: Any) -> bool:
     if get_origin(hint) is Literal:
         return value in get_args(hint)
+    if get_origin(hint) is Sequence:
+        return isinstance(value, list)
     if hint == list[int]:
         return isinstance(value, list) and bool(value) and all(_is_a(one, int) for one in value)
     if isinstance(value, bool):
