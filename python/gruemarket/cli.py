@@ -16,13 +16,14 @@ from rich.console import Console
 from rich.table import Table
 
 import gruemarket
-from gruemarket import corpora, rundir
+from gruemarket import corpora, experiments, rundir
 from gruemarket.config import Config
 from gruemarket.corpora.corpus import size
 from gruemarket.errors import InputError, MarketError
 from gruemarket.history import History
 
 FAILED, WRONG = 1, 2
+EXPERIMENTS = "experiments"  # their folder in a run's
 MOST_ROWS = 12  # of a table of results; the report and the Parquet files have them all
 
 app = typer.Typer(
@@ -77,11 +78,15 @@ def run(
     with failing(FAILED):
         try:
             history = plan.curriculum.run(plan.inductor, out=plan.out, progress=not no_progress)
+            if plan.experiments is not None:
+                first = history.seeds[0]
+                pretrained = context.obj.Inductor.load(plan.out / "inductors" / f"{plan.pretrained}-{first}")
+                plan.experiments.run(pretrained, plan.out / EXPERIMENTS, seed=first, progress=not no_progress)
         except KeyboardInterrupt:
             typer.echo(f"stopped; the same command continues the run in {plan.out}", err=True)
             raise
         page = _report(history, plan.out)
-    _show(*results(history))
+    _show(*results(history), *_headlines(plan.out))
     typer.echo(f"results: {plan.out}\nreport:  {page}")
 
 
@@ -92,7 +97,7 @@ def report(directory: Annotated[Path, typer.Argument(metavar="DIR", help="The fo
         history = _history(directory)
     with failing(FAILED):
         page = _report(history, directory)
-    _show(*results(history))
+    _show(*results(history), *_headlines(directory))
     typer.echo(f"report: {page}")
 
 
@@ -163,7 +168,26 @@ def _trained(directory: Path) -> Path:
 
 def _report(history: History, directory: Path) -> Path:
     """Writes the report into a run's folder."""
-    return gruemarket.report.report(history, directory / "report.html", manifest=_manifest(directory))
+    found = experiments.load(directory / EXPERIMENTS) or []
+    return gruemarket.report.report(
+        history,
+        directory / "report.html",
+        manifest=_manifest(directory),
+        tables={one.title: one.table for one in found},
+        captions={one.title: one.caption for one in found},
+    )
+
+
+def _headlines(directory: Path) -> list[Table]:
+    """What the experiments found, in short; nothing if there were none."""
+    found = experiments.load(directory / EXPERIMENTS)
+    if not found:
+        return []
+    table = Table("asked", "found", "beside it", title="Experiments")
+    for one in found:
+        for row in one.headlines:
+            table.add_row(*row)
+    return [table]
 
 
 def results(history: History) -> list[Table]:

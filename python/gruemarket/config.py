@@ -36,21 +36,37 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Self, Union, get_args, get_origin
+from typing import Any, Literal, Self, Union, cast, get_args, get_origin
+
+import polars as pl
 
 import gruemarket
 from gruemarket import corpora, rewards, schedules
 from gruemarket.corpora import Corpus
 from gruemarket.errors import InputError, MarketError
+from gruemarket.experiments import Experiments
 from gruemarket.grue import GrueTax
 from gruemarket.names import check_known
+from gruemarket.stages import Pretrain
 
 STAGES = {"pretrain": "Pretrain", "finetune": "FineTune", "reinforce": "Reinforce"}
 CLEARINGS = {"kelly": "Kelly", "logpool": "LogPool"}
 SCHEDULES = [name for name in schedules.__all__ if name != "Schedule"]
-TABLES = ("out", "seeds", "corpus", "inductor", "stage", "curriculum")
-CORPUS_KEYS = ("voices", "path", "voice", "text", "title", "year", "held_out", "split_seed", "bytes_per_voice")
+TABLES = ("out", "seeds", "corpus", "inductor", "stage", "curriculum", "experiments")
+CORPUS_KEYS = (
+    "voices",
+    "path",
+    "voice",
+    "text",
+    "title",
+    "year",
+    "held_out",
+    "tuning",
+    "split_seed",
+    "bytes_per_voice",
+)
 
 
 class ConfigError(InputError):
@@ -65,11 +81,15 @@ class Plan:
         inductor: a family for each voice, and their market.
         curriculum: the stages, with the seeds.
         out: the run directory.
+        experiments: what is asked of the inductor after `pretrained`, the name of its first stage; None if nothing is.
+        pretrained: as `Curriculum.keep` names it.
     """
 
     inductor: Any
     curriculum: Any
     out: Path
+    experiments: Experiments | None = None
+    pretrained: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,13 +148,21 @@ class Config:
         tables = _tables(self.tables["stage"], "[[stage]]")
         names = [self._kind(table, place) for place, table in _numbered(tables)]
         train, held_out = self._corpus()
-        stages = [self._stage(api, train, table, place) for place, table in _numbered(tables)]
+        train, tuning = self._tuning(train, tables)
+        corpora_of = {"pretrain": train, "finetune": train if tuning is None else tuning}
+        stages = [
+            self._stage(api, corpora_of.get(table["kind"], train), table, place) for place, table in _numbered(tables)
+        ]
         inductor = self._inductor(api, train.voices, names)
         given = {"seed": seeds if len(seeds) > 1 else seeds[0]}
         if held_out is not None:
             given["held_out"] = held_out
+        experiments = None
+        if "experiments" in self.tables:
+            experiments = self._experiments(api, stages, tuning, held_out, names)
+            given["keep"] = [stages[0].name]
         curriculum = call(api.Curriculum, self.tables.get("curriculum", {}), "[curriculum]", stages, **given)
-        return Plan(inductor, curriculum, Path(out))
+        return Plan(inductor, curriculum, Path(out), experiments, stages[0].name)
 
     # --- Its tables, one by one
 
@@ -157,6 +185,36 @@ class Config:
             train, held_out = corpus.split(share, table.get("split_seed", 0)) if share else (corpus, None)
             limit = table.get("bytes_per_voice")
             return train if limit is None else train.limit(limit), held_out
+
+    def _tuning(self, train: Corpus, stages: Sequence[Mapping[str, Any]]) -> tuple[Corpus, Corpus | None]:
+        """What pretraining shows, and what is kept from it for fine-tuning: documents of the voices tuned."""
+        share = self.tables["corpus"].get("tuning", 0)
+        voices = {
+            voice for table in stages if table["kind"] == "finetune" for voice in table.get("voices", train.voices)
+        }
+        if not share or not voices:
+            return train, None
+        tuned = [voice for voice in train.voices if voice in voices]
+        with located("[corpus]: tuning"):
+            shown, tuning = train.filter(tuned).split(share, self.tables["corpus"].get("split_seed", 0))
+            others = [voice for voice in train.voices if voice not in voices]
+            rest = [train.filter(others).documents] if others else []
+            return Corpus(pl.concat([*rest, shown.documents])), tuning
+
+    def _experiments(
+        self, api: Any, stages: Sequence[Any], tuning: Corpus | None, held_out: Corpus | None, names: Sequence[str]
+    ) -> Experiments:
+        table = dict(_table(self.tables["experiments"], "[experiments]"))
+        if not isinstance(stages[0], Pretrain) or tuning is None or held_out is None:
+            raise ConfigError(
+                "[experiments] need a first stage that is a pretrain, a finetune, and in [corpus] shares for held_out "
+                "and tuning"
+            )
+        if "reward" in table:
+            with located("[experiments]"):
+                table["reward"] = rewards.named(table["reward"], folder=self.folder)
+        build = partial(self._inductor, api, stages=names)
+        return cast("Experiments", call(Experiments, table, "[experiments]", stages[0], tuning, held_out, build))
 
     def _inductor(self, api: Any, voices: Sequence[str], stages: Sequence[str]) -> Any:
         table = dict(_table(self.tables["inductor"], "[inductor]"))

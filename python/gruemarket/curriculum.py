@@ -15,6 +15,7 @@ from gruemarket.corpora import Corpus
 from gruemarket.errors import InputError
 from gruemarket.history import SCHEMAS, History
 from gruemarket.inductor import Inductor, Sample
+from gruemarket.names import check_known
 from gruemarket.progress import Shown
 from gruemarket.rundir import RunDirectory
 from gruemarket.stages import Records, Row, Stage, names_of, stream
@@ -49,6 +50,7 @@ class Curriculum:
         prompts: what is continued before and after each stage, to look at; None takes those of the stages that have
             any, or the empty text.
         sample_bytes: length of these continuations.
+        keep: names of stages after which a run directory keeps the inductor, as `inductors/STAGE-SEED`.
 
     Raises:
         InputError: no stages, two of one name, a stage called "before" or by the name of a column of provenance.
@@ -62,6 +64,7 @@ class Curriculum:
         held_out: Corpus | None = None,
         prompts: Sequence[str | bytes] | None = None,
         sample_bytes: int = 200,
+        keep: Sequence[str] = (),
     ) -> None:
         self.stages = list(stages)
         if not self.stages:
@@ -75,6 +78,9 @@ class Curriculum:
         chosen: list[str | bytes] = list(dict.fromkeys(known)) if prompts is None else list(prompts)
         self.prompts = [p.encode() if isinstance(p, str) else p for p in chosen or [""]]
         self.held_out, self.sample_bytes = held_out, sample_bytes
+        for name in keep:
+            check_known(name, names_of(self.stages), "stage", where=" in keep")
+        self.keep = list(keep)
 
     def config(self, inductor: Inductor) -> dict[str, Any]:
         """Everything that determines the results, in plain values."""
@@ -221,6 +227,8 @@ class Course:
         row = {"stage": stage.name, "kind": type(stage).__name__, "first_batch": self.first, "last_batch": last}
         self.rows["stages"].append({**row, "episodes": episodes})
         self._look(stage.name)
+        if self.directory is not None and stage.name in self.curriculum.keep:
+            self.inductor.save(self.directory.path / "inductors" / f"{stage.name}-{self.seed}")
         self.stage, self.step = self.stage + 1, -1
         self.save()
 

@@ -1,6 +1,7 @@
 """Experiments after a pretraining: what fine-tuning and reinforcement do to it, each with its null beside it."""
 
 import copy
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
@@ -22,14 +23,23 @@ from gruemarket.reinforce import Reinforce
 from gruemarket.stages import FineTune, Pretrain
 
 HALF = 0.5
+INDEX = "findings.json"
 
 
 class Finding(NamedTuple):
-    """A table, and what it says."""
+    """A table, what it is, and its results in short.
+
+    Attributes:
+        title: of the table.
+        caption: how it was measured.
+        table: the numbers.
+        headlines: what was asked, the result, and what stands beside it: chance, a null or a prediction.
+    """
 
     title: str
     caption: str
     table: pl.DataFrame
+    headlines: list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -84,25 +94,42 @@ class Experiments:
     def run(
         self, pretrained: Inductor, out: str | os.PathLike[str], *, seed: int = 0, progress: bool = True
     ) -> list[Finding]:
-        """Asks everything; keeps the tables in `out`, and the second pretraining, which a later call continues.
+        """Asks everything; keeps the findings in `out`, where a later call of the same experiments finds them.
 
         Args:
             pretrained: nothing in it moves; its families are frozen while they are asked.
             out: a folder.
             seed: of everything that is drawn.
-            progress: of the second pretraining.
+            progress: of the second pretraining, which a later call continues.
+
+        Raises:
+            OSError: the folder cannot be written.
         """
         place = Path(out)
         place.mkdir(parents=True, exist_ok=True)
+        config = self.config(pretrained, seed)
+        if (kept := load(place, config)) is not None:
+            return kept
         findings = [
             self.who_wrote_it(pretrained),
             self.half_the_money(pretrained, seed),
             self.selection_or_redefinition(pretrained, place / "never-saw", seed, progress=progress),
             *self.arms(pretrained, seed),
         ]
-        for finding in findings:
-            files.write_table(place / f"{finding.title.lower().replace(' ', '-')}.parquet", finding.table)
+        told = []
+        for i, finding in enumerate(findings):
+            files.write_table(place / f"{i}.parquet", finding.table)
+            told.append({"title": finding.title, "caption": finding.caption, "headlines": finding.headlines})
+        files.write(place / INDEX, json.dumps({"config": config, "findings": told}, indent=1).encode())
         return findings
+
+    def config(self, pretrained: Inductor, seed: int) -> dict[str, Any]:
+        """Everything that determines the findings, in plain values."""
+        shown = {name: value for name, value in self.__dict__.items() if isinstance(value, int | float | None)}
+        parts = {"pretrain": self.pretrain.config(), "tuning": self.tuning.digest, "held_out": self.held_out.digest}
+        wealth = pretrained.market.log2_wealth.tolist()
+        asked = {"prompts": list(self.prompts), "reward": rewards.name_of(self.reward), "seed": seed}
+        return {**shown, **parts, **asked, "inductor": pretrained.config(), "log2_wealth": wealth}
 
     # --- Reading
 
@@ -113,7 +140,16 @@ class Experiments:
             f"The voice with the most fast wealth after {self.after_bytes} bytes of each held-out document, beside the "
             "accuracy of a guess (chance) and of always naming the commonest voice. Intervals are Wilson's, 95 %."
         )
-        return Finding("Who wrote it", caption, table)
+        rows = {row["voice"]: row for row in table.iter_rows(named=True)}
+        found, mean = rows["all"], float(table.filter(pl.col("voice") != "all")["accuracy"].mean() or 0)  # type: ignore[arg-type]
+        headlines = [
+            (
+                f"held-out documents given to their voice after {self.after_bytes} bytes",
+                f"{found['accuracy']:.0%} ({found['low']:.0%} to {found['high']:.0%}); mean of the voices {mean:.0%}",
+                f"chance {found['chance']:.0%}, the commonest voice {found['most_common']:.0%}",
+            )
+        ]
+        return Finding("Who wrote it", caption, table, headlines)
 
     # --- Fine-tuning
 
@@ -146,7 +182,14 @@ class Experiments:
         )
         schema = {"book": pl.String, "wealth_before": pl.Float64, "bits_to_half": pl.Float64}
         schema |= {"examples_to_half": pl.Int64, "wealth_after": pl.Float64}
-        return Finding("Half the money", caption, pl.DataFrame(rows, schema))
+        headlines = [
+            (
+                f"examples of {self.example_bytes} bytes that move half the money to {self.voice}",
+                f"pretrained book {_count(rows[0]['examples_to_half'], self.examples)}",
+                f"virgin book {_count(rows[1]['examples_to_half'], self.examples)}",
+            )
+        ]
+        return Finding("Half the money", caption, pl.DataFrame(rows, schema), headlines)
 
     def selection_or_redefinition(self, pretrained: Inductor, out: Path, seed: int, *, progress: bool) -> Finding:
         """The same fine-tuning after two pretrainings: does money go to an old voice, or to a redefined one?"""
@@ -170,7 +213,19 @@ class Experiments:
             "source had less; the predicted crossover is these bits over the log-wealth that it gains on the original "
             "in an example, the mean of all."
         )
-        return Finding("Selection or redefinition", caption, pl.DataFrame(rows, infer_schema_length=None))
+        headlines = []
+        for learned, null in (rows[:2], rows[2:]):
+            case = learned["pretraining"]
+            shares = f"originals {learned['selection']:.1%}, forks {learned['redefinition']:.1%}"
+            beside = f"forks that learn nothing hold {null['redefinition']:.1%}"
+            headlines.append((f"fine-tuning, pretraining {case}: who won", f"{learned['won']}: {shares}", beside))
+            predicted = learned["crossover_predicted"]
+            shown = "never" if predicted is None else f"{predicted:.1f}"
+            measured = _count(learned["crossover_measured"], self.examples)
+            headlines.append(
+                (f"pretraining {case}: examples until a fork overtakes", measured, f"the tax predicts {shown}")
+            )
+        return Finding("Selection or redefinition", caption, pl.DataFrame(rows, infer_schema_length=None), headlines)
 
     # --- Reinforcement
 
@@ -209,8 +264,18 @@ class Experiments:
             f"with the mean reward of the first and the last half. The replicator is estimated from {self.rollouts} "
             "rollouts a step."
         )
+        after = {row["arm"]: f"{row['entropy_after_bits']:.2f}" for row in rows}
+        permuted, equal = after["permuted rewards (null)"], after["equal rewards (null)"]
+        headlines = [
+            (
+                "entropy of the book after reinforcement, bits",
+                f"sampled groups {after['sampled groups']}, replicator {after['replicator']}",
+                f"permuted {permuted}, equal {equal}, before {before:.2f}",
+            )
+        ]
+        table = pl.DataFrame(rows, infer_schema_length=None)
         return [
-            Finding("The book after reinforcement", caption, pl.DataFrame(rows, infer_schema_length=None)),
+            Finding("The book after reinforcement", caption, table, headlines),
             self._recovered(pretrained, trained["sampled groups"], trained["permuted rewards (null)"], seed),
         ]
 
@@ -233,7 +298,16 @@ class Experiments:
             "the voice's slow wealth, its fast wealth after the prompt, and at the end of the continuation; before "
             "and after reinforcement with sampled groups, and after the same with permuted rewards (null)."
         )
-        return Finding("What a prompt recovers", caption, table)
+        lost = min(table.iter_rows(named=True), key=lambda row: row["wealth_after"] / max(row["wealth_before"], 1e-300))
+        drained = f"{lost['wealth_before']:.1%} to {lost['wealth_after']:.1%}"
+        headlines = [
+            (
+                f"{lost['voice']}, drained most ({drained}): share after a prompt in it",
+                f"{lost['recovered_after']:.0%}",
+                f"before {lost['recovered_before']:.0%}, permuted rewards {lost['recovered_null']:.0%}",
+            )
+        ]
+        return Finding("What a prompt recovers", caption, table, headlines)
 
 
 @dataclass(frozen=True)
@@ -244,6 +318,29 @@ class _Unlearning(FineTune):
         super().begin(inductor)
         for family in inductor.families.values():
             family.freeze()
+
+
+def load(place: Path, config: dict[str, Any] | None = None) -> list[Finding] | None:
+    """The findings that were kept in a folder; None if there are none, or those of another config."""
+    try:
+        kept = json.loads((place / INDEX).read_bytes())
+    except FileNotFoundError:
+        return None
+    if config is not None and kept["config"] != json.loads(json.dumps(config)):
+        return None
+    return [
+        Finding(
+            told["title"],
+            told["caption"],
+            pl.read_parquet((place / f"{i}.parquet").read_bytes()),
+            [(asked, result, beside) for asked, result, beside in told["headlines"]],
+        )
+        for i, told in enumerate(kept["findings"])
+    ]
+
+
+def _count(examples: int | None, most: int) -> str:
+    return f"more than {most}" if examples is None else str(examples)
 
 
 def _mean(values: Any) -> float | None:
