@@ -15,7 +15,20 @@ from gruemarket.errors import InputError
 from gruemarket.history import History
 from gruemarket.report import charts, data
 from gruemarket.report.charts import Colours
-from gruemarket.report.page import Section, cell, chip, document, download, grid, numbers, paragraph, plot, shown, table
+from gruemarket.report.page import (
+    Section,
+    cell,
+    chip,
+    document,
+    download,
+    grid,
+    numbers,
+    paragraph,
+    plot,
+    shown,
+    slug,
+    table,
+)
 from gruemarket.report.page import untrusted as text_of
 
 SAMPLES = 2  # of a prompt and stage that are shown at once; the rest unfold
@@ -103,9 +116,9 @@ def _results(tables: Mapping[str, Any], captions: Mapping[str, str]) -> Iterator
     if wrong := [name for name, frame in tables.items() if not isinstance(frame, pl.DataFrame)]:
         raise InputError(f"table {wrong[0]!r} is not a Polars frame")
     parts = []
-    for number, (name, frame) in enumerate(tables.items()):
+    for name, frame in tables.items():
         caption = paragraph(captions[name]) if name in captions else ""
-        parts.append(f"<h3>{escape(name)}</h3>{caption}{table(frame)}{download(frame, f'result-{number + 1}')}")
+        parts.append(f"<h3>{escape(name)}</h3>{caption}{table(frame)}{download(frame, slug(name))}")
     return iter([Section("Results", "".join(parts))] if parts else [])
 
 
@@ -123,9 +136,10 @@ def _wealth(history: History, colours: Colours) -> Section | None:
     return Section(
         "Wealth by account",
         paragraph(
-            "Each account's slow wealth after every batch, over the whole curriculum; the shaded bands are the stages. "
-            "Above, shares of all money; below, the same in bits (log2), where a drained account can still be seen, "
-            "and where its distance from 0 is what it must win back. A click in the legend picks one account."
+            "Each account's slow wealth after every batch. The shaded bands are the stages, all drawn with the same "
+            "width whatever their number of episodes. Above, shares of all money; below, the same in bits (log2), "
+            "where a drained account can still be seen, and where its distance from 0 is what it must win back. A "
+            "click in the legend picks one account."
         )
         + share
         + log2

@@ -17,6 +17,7 @@ DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 NEVER, REDEFINED = "#9aa7b4", ("#6a3fb0", "#807dba", "#c994c7", "#dd1c77", "#fa9fb5", "#980043")
 MARKET, GREY = "#5f6b7a", "#8c95a0"
 WIDTH = 800
+LABEL = 200  # pixels of a name beside an axis
 STROKES = alt.Legend(symbolType="stroke")
 
 
@@ -106,32 +107,47 @@ def spec(chart: Chart) -> Spec:
     return made
 
 
+def _room(frame: pl.DataFrame, column: str) -> int:
+    """Pixels that the names beside an axis take."""
+    return min(LABEL, 20 + 7 * max(map(len, _names(frame, column))))
+
+
 def _names(frame: pl.DataFrame, column: str) -> list[str]:
     return frame[column].unique(maintain_order=True).to_list()
 
 
 # --- Over the curriculum
 
-EPISODES = alt.Axis(grid=False, format="~s", tickCount=8)
 LEFT = alt.Axis(minExtent=44, tickCount=6)  # so that plots one below the other begin at the same place
 
 
 def _stage_bands(bands: pl.DataFrame) -> list[Chart]:
-    base = _chart(bands.with_row_index("number").with_columns(pl.col("number").cast(pl.Int64) % 2))
-    shade = alt.Opacity("number:O", scale=alt.Scale(domain=[0, 1], range=[0.05, 0.14]), legend=None)
-    rects = base.mark_rect(color="#7d8896").encode(x="start:Q", x2="end:Q", opacity=shade)
-    text = base.mark_text(baseline="bottom", dy=-5, fontSize=12, fontWeight="bold")
+    base = _chart(bands.with_columns(shade=pl.col("place") % 2, end=pl.col("place") + 1, middle=pl.col("place") + 0.5))
+    shade = alt.Opacity("shade:O", scale=alt.Scale(domain=[0, 1], range=[0.05, 0.14]), legend=None)
+    rects = base.mark_rect(color="#7d8896").encode(x="place:Q", x2="end:Q", opacity=shade)
+    room = (WIDTH - 130) // len(bands) - 6
+    text = base.mark_text(baseline="bottom", dy=-5, fontSize=12, fontWeight="bold", limit=room)
     return [rects, text.encode(x="middle:Q", y=alt.value(0), text="stage:N")]
 
 
-def _lines(frame: pl.DataFrame, bands: pl.DataFrame, colours: Colours, *, field: str, x: str, y: alt.Y) -> Chart:
-    """Lines with their intervals, one for each name and stage or name; a click in the legend leaves one."""
+def _episodes(bands: pl.DataFrame) -> alt.X:
+    """The axis on which every stage has the same length; it says how many episodes were settled."""
+    starts, ends = bands["start"].to_list(), bands["end"].to_list()
+    numbers = [n for start, end in zip(starts, ends, strict=True) for n in (start, (start + end) // 2)]
+    labels = [f"{n:,}" for n in [*numbers, ends[-1]]]
+    every = 2 if len(bands) > 5 else 1
+    ticks = [i / 2 for i in range(0, len(labels), every)]
+    axis = alt.Axis(grid=False, values=ticks, labelExpr=f"{labels}[round(datum.value * 2)]", labelFlush=False)
+    return alt.X("place:Q", title="episodes", scale=alt.Scale(domain=[0, len(bands)], nice=False), axis=axis)
+
+
+def _lines(frame: pl.DataFrame, bands: pl.DataFrame, colours: Colours, field: str, y: alt.Y) -> Chart:
+    """Lines with their intervals, one for each `line`; a click in the legend leaves one."""
     names, chosen = colours.among(frame, field), alt.selection_point(fields=[field], bind="legend")
-    along = alt.X(f"{x}:Q", title="episodes", scale=alt.Scale(nice=False), axis=EPISODES)
-    base = _chart(frame).encode(x=along, color=colours.hue(field, names), detail="line:N")
+    base = _chart(frame).encode(x=_episodes(bands), color=colours.hue(field, names), detail="line:N")
     ink = alt.condition(chosen, alt.value(1), alt.value(0.1))
-    lines = base.mark_line(strokeWidth=2.2).encode(y=y, strokeDash=colours.dash(field, names), opacity=ink)
-    layers = [*_stage_bands(bands), lines.encode(tooltip=_tips(frame.drop("line"))).add_params(chosen)]
+    lines = base.mark_line(strokeWidth=1.8).encode(y=y, strokeDash=colours.dash(field, names), opacity=ink)
+    layers = [*_stage_bands(bands), lines.encode(tooltip=_tips(frame.drop("line", "place"))).add_params(chosen)]
     if frame["low"].is_not_null().any():
         shade = alt.condition(chosen, alt.value(0.2), alt.value(0.02))
         low = alt.Y("low:Q", title=y["title"])
@@ -144,15 +160,14 @@ def wealth(frame: pl.DataFrame, bands: pl.DataFrame, colours: Colours, panel: st
     rows = frame.filter(pl.col("panel") == panel).drop("panel").with_columns(line=pl.col("account"))
     share = alt.Y("mean:Q", title="share of all money", scale=alt.Scale(domainMin=0, nice=True), axis=LEFT)
     log2 = alt.Y("mean:Q", title="log2 of the share (bits)", scale=alt.Scale(zero=False), axis=LEFT)
-    y = share if panel == "share" else log2
-    return _lines(rows, bands, colours, field="account", x="episodes", y=y)
+    return _lines(rows, bands, colours, "account", share if panel == "share" else log2)
 
 
 def learning(frame: pl.DataFrame, bands: pl.DataFrame, colours: Colours) -> Chart:
     """Bits per byte of what was read, by voice."""
     rows = frame.with_columns(line=pl.col("voice") + " " + pl.col("stage"))
     y = alt.Y("mean:Q", title="bits per byte", scale=alt.Scale(zero=False), axis=LEFT)
-    return _lines(rows, bands, colours, field="voice", x="episode", y=y)
+    return _lines(rows, bands, colours, "voice", y)
 
 
 # --- Where the money went
@@ -161,7 +176,7 @@ def learning(frame: pl.DataFrame, bands: pl.DataFrame, colours: Colours) -> Char
 def net_flows(frame: pl.DataFrame, colours: Colours) -> Chart:
     """Bars of what each account won or lost: a column a stage, a row a cause."""
     stages, causes = _names(frame, "stage"), _names(frame, "cause")
-    width = max(110, (WIDTH - 210) // len(stages) - 20)
+    width = max(110, (WIDTH - 100 - _room(frame, "account")) // len(stages) - 20)
     bars = _signed(frame, "account", "net share of all money", colours).properties(width=width)
     told = alt.Header(labelAngle=0, labelAlign="left", labelFontWeight="normal")
     column = alt.Column("stage:N", sort=stages, title=None)
@@ -171,19 +186,24 @@ def net_flows(frame: pl.DataFrame, colours: Colours) -> Chart:
 def changes(frame: pl.DataFrame, colours: Colours) -> Chart:
     """What each stage changed, each on a scale of its own."""
     stages = _names(frame, "stage")
-    width = max(110, (WIDTH - 110) // len(stages) - 20)
+    width = max(110, (WIDTH - _room(frame, "voice")) // len(stages) - 20)
     bars = _signed(frame, "voice", "change, bits per byte", colours).properties(width=width)
     made = bars.facet(column=alt.Column("stage:N", sort=stages, title=None), data=_values(frame))
     return made.resolve_scale(x="independent")
 
 
-SIGNED = alt.Axis(tickCount=4, labelExpr="datum.value == 0 ? '0' : format(datum.value, '+.2~g')")
+SIGNED = alt.Axis(
+    tickCount=4,
+    labelOverlap="greedy",
+    labelSeparation=6,
+    labelExpr="datum.value == 0 ? '0' : format(datum.value, '+.2~g')",
+)
 
 
 def _signed(frame: pl.DataFrame, field: str, title: str, colours: Colours) -> Chart:
     """Bars to both sides of 0, with their intervals."""
     names = colours.among(frame, field)
-    y = alt.Y(f"{field}:N", sort=names, title=None, axis=alt.Axis(labelLimit=140, ticks=False))
+    y = alt.Y(f"{field}:N", sort=names, title=None, axis=alt.Axis(labelLimit=LABEL, ticks=False))
     x = alt.X("mean:Q", title=title, axis=SIGNED)
     base = alt.Chart()
     bars = base.mark_bar(height={"band": 0.75}).encode(x, y, color=colours.hue(field, names, legend=None))
@@ -197,14 +217,14 @@ def paid_to(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
     """A square of money for each payer and receiver, one map a stage."""
     present, stages = {*frame["from"], *frame["to"]}, _names(frame, "stage")
     names = [name for name in order if name in present] + sorted(present - {*order})
-    side = min(34, max(16, (WIDTH - 150) // len(stages) // len(names)))
-    scale, look = alt.Scale(domain=names), alt.Axis(ticks=False, labelLimit=120, grid=True)
+    side = min(34, max(15, ((WIDTH - 130 - _room(frame, "from")) // len(stages) - 20) // len(names)))
+    scale, look = alt.Scale(domain=names), alt.Axis(ticks=False, labelLimit=LABEL, grid=True)
     x = alt.X(
         "to:N",
         sort=names,
         title="to",
         scale=scale,
-        axis=alt.Axis(ticks=False, labelLimit=120, grid=True, labelAngle=-45),
+        axis=alt.Axis(ticks=False, labelLimit=LABEL, grid=True, labelAngle=-45),
     )
     size = alt.Size(
         "amount:Q",
@@ -229,11 +249,15 @@ def provenance(frame: pl.DataFrame, stages: Sequence[str]) -> Chart:
     colour = alt.Color("origin:N", sort=origins, scale=scale, legend=legend)
     panels: list[Chart] = []
     for field, title, form in (("share", "share of all money", ".2~g"), ("part", "part of the account's money", "%")):
-        y = alt.Y("account:N", sort=accounts, title=None, axis=alt.Axis(labelLimit=140, ticks=False, labels=not panels))
+        y = alt.Y(
+            "account:N", sort=accounts, title=None, axis=alt.Axis(labelLimit=LABEL, ticks=False, labels=not panels)
+        )
         x = alt.X(f"{field}:Q", title=title, stack="zero", axis=alt.Axis(format=form, tickCount=5))
         bars = _chart(rows.filter(pl.col(field).is_not_null())).mark_bar(height={"band": 0.75})
         made = bars.encode(x, y, color=colour, order="order:Q", tooltip=_tips(frame))
-        panels.append(made.properties(width=(WIDTH - 150) // 2, height=max(60, 24 * len(accounts))))
+        panels.append(
+            made.properties(width=(WIDTH - 30 - _room(frame, "account")) // 2, height=max(60, 24 * len(accounts)))
+        )
     return alt.hconcat(*panels, spacing=24)
 
 
@@ -262,9 +286,10 @@ def heat(frame: pl.DataFrame, phases: Sequence[str], order: Sequence[str]) -> Ch
     accounts = [name for name in dict.fromkeys([*accounts, *present]) if name in present]
     finite = frame.filter(pl.col("mean").is_finite(), pl.col("mean") > 0)["mean"].to_list() or [1.0]
     ends = [min(finite), max(finite)]
-    side = min(50, max(30, (WIDTH - 130) // 2 // len(accounts)))
-    x = alt.X("account:N", sort=accounts, title=None, axis=alt.Axis(labelAngle=-45, ticks=False, labelLimit=120))
-    y = alt.Y("voice:N", sort=voices, title=None, axis=alt.Axis(ticks=False, labelLimit=120))
+    columns = 2 if len(accounts) <= 8 else 1
+    side = min(50, max(34, ((WIDTH - 100 - _room(frame, "voice")) // columns - 20) // len(accounts)))
+    x = alt.X("account:N", sort=accounts, title=None, axis=alt.Axis(labelAngle=-45, ticks=False, labelLimit=LABEL))
+    y = alt.Y("voice:N", sort=voices, title=None, axis=alt.Axis(ticks=False, labelLimit=LABEL))
     scale = alt.Scale(scheme="viridis", reverse=True, type="log", domain=ends, nice=False)
     marks = [round(ends[0] * (ends[1] / ends[0]) ** (i / 4), 1) for i in range(5)]
     legend = alt.Legend(title="bits per byte", values=marks, format=".1f", gradientLength=160)
@@ -274,7 +299,7 @@ def heat(frame: pl.DataFrame, phases: Sequence[str], order: Sequence[str]) -> Ch
     ink = alt.condition(alt.datum.mean < (ends[0] * ends[1]) ** 0.5, alt.value("#111111"), alt.value("#fafafa"))
     text = base.mark_text(fontSize=11).encode(text=alt.Text("mean:Q", format=".2f"), color=ink)
     made = alt.layer(cells, text).properties(width=side * len(accounts), height=27 * len(voices))
-    return made.facet(alt.Facet("stage:N", sort=list(phases), title=None), columns=2, data=_values(frame))
+    return made.facet(alt.Facet("stage:N", sort=list(phases), title=None), columns=columns, data=_values(frame))
 
 
 def rewards(frame: pl.DataFrame) -> Chart:

@@ -14,15 +14,31 @@ MEAN_OF_SEEDS = ["mean", "low", "high", "seeds"]
 
 
 def bands(history: History) -> pl.DataFrame:
-    """Each stage's span on the axis of episodes: stage, kind, start, end, middle."""
+    """Each stage's span, in episodes and on an axis where every stage has length 1: stage, start, end, place.
+
+    A history that does not say its stages has one, without a name.
+    """
     end = pl.col("episodes").cum_sum()
     one = history.stages.filter(pl.col("seed") == pl.col("seed").first()).sort("first_batch", maintain_order=True)
-    spans = one.with_columns(end.alias("end"), (end - pl.col("episodes")).alias("start"))
-    return spans.select("stage", "kind", "start", "end", ((pl.col("start") + pl.col("end")) / 2).alias("middle"))
+    spans = one.select("stage", (end - pl.col("episodes")).alias("start"), end.alias("end"))
+    if spans.is_empty():
+        counted = pl.concat([history.wealth["episodes"], history.bits["episode"], pl.Series([1])])
+        spans = pl.DataFrame({"stage": [""], "start": [0], "end": [counted.max()]})
+    return spans.with_row_index("place").with_columns(pl.col("place").cast(pl.Int64))
+
+
+def _placed(frame: pl.DataFrame, bands: pl.DataFrame, episode: str) -> pl.DataFrame:
+    """With `place`: the number of the stage, and how far into it the episode lies."""
+    known = bands.rename({"place": "index"})
+    joined = frame.join(known, on="stage", how="left", maintain_order="left")
+    filled = joined.with_columns(pl.col("index", "start").fill_null(0), pl.col("end").fill_null(bands["end"].max()))
+    length = (pl.col("end") - pl.col("start")).clip(1)
+    part = ((pl.col(episode) - pl.col("start")) / length).clip(0, 1)
+    return filled.with_columns(place=(pl.col("index") + part).round(4)).drop("index", "start", "end")
 
 
 def wealth(history: History) -> pl.DataFrame:
-    """Every account's money: panel (share or log2), stage, batch, episodes, account, mean, low, high, seeds."""
+    """Every account's money: panel (share or log2), stage, batch, episodes, account, place, mean, low, high, seeds."""
     keys = ["stage", "batch", "episodes", "account"]
     panels = [
         history.interval(measure, keys).with_columns(panel=pl.lit(panel))
@@ -31,7 +47,8 @@ def wealth(history: History) -> pl.DataFrame:
     linear, log2 = panels
     shares = linear.with_columns(pl.col("low", "high").clip(0, 1))
     both = pl.concat([shares, log2.with_columns(pl.col("low", "high").clip(upper_bound=0))])
-    return _thinned(both.select("panel", *keys, *MEAN_OF_SEEDS))
+    placed = _placed(both, bands(history), "episodes")
+    return _thinned(placed.select("panel", *keys, "place", *MEAN_OF_SEEDS))
 
 
 def _thinned(frame: pl.DataFrame) -> pl.DataFrame:
@@ -46,7 +63,10 @@ def _thinned(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def learning(history: History) -> pl.DataFrame:
-    """Bits per byte of what was read, by voice, in bins of batches: stage, voice, batch, episode, mean, low, high."""
+    """Bits per byte of what was read, by voice, in bins of batches.
+
+    Columns: stage, voice, batch (the first of the bin), episode (its mean), place, mean, low, high, seeds.
+    """
     rows = history.bits.join(history.stages.select("seed", "stage", "first_batch", "last_batch"), on=["seed", "stage"])
     width = ((pl.col("last_batch") - pl.col("first_batch") + 1) / BINS).ceil().cast(pl.Int64)
     binned = rows.with_columns(pl.col("batch") - (pl.col("batch") - pl.col("first_batch")) % width)
@@ -55,7 +75,7 @@ def learning(history: History) -> pl.DataFrame:
     total = pl.col("bits").sum() / pl.col("bytes").sum()
     by_seed = binned.group_by("seed", *keys, maintain_order=True).agg(total.alias("value"))
     found = mean_and_interval(by_seed, "value", keys).join(middle, on=["stage", "batch"], maintain_order="left")
-    return found.select(*keys, "episode", *MEAN_OF_SEEDS)
+    return _placed(found, bands(history), "episode").select(*keys, "episode", "place", *MEAN_OF_SEEDS)
 
 
 def net_flows(history: History) -> pl.DataFrame:

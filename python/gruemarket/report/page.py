@@ -29,8 +29,7 @@ class Section:
     @property
     def anchor(self) -> str:
         """The heading as an address within the page."""
-        letters = (letter if letter.isalnum() else "-" for letter in self.title.lower())
-        return "-".join(part for part in "".join(letters).split("-") if part) or "section"
+        return slug(self.title)
 
 
 def document(title: str, lead: str, sections: Sequence[Section]) -> str:
@@ -67,6 +66,16 @@ def document(title: str, lead: str, sections: Sequence[Section]) -> str:
 """
 
 
+def slug(title: str) -> str:
+    """A title as part of an address or a file's name.
+
+    >>> slug("Provenance: selection or redefinition")
+    'provenance-selection-or-redefinition'
+    """
+    letters = (letter if letter.isalnum() else "-" for letter in title.lower())
+    return "-".join(part for part in "".join(letters).split("-") if part) or "section"
+
+
 def paragraph(text: str, kind: str = "caption") -> str:
     """A paragraph of text."""
     return f'<p class="{kind}">{escape(text)}</p>'
@@ -94,7 +103,8 @@ def numbers(frame: pl.DataFrame, name: str, *, opened: bool = False) -> str:
 def download(frame: pl.DataFrame, name: str) -> str:
     """A link to a frame as CSV, which the page itself holds."""
     data = base64.b64encode(frame.write_csv().encode()).decode()
-    return f'<a download="{escape(name)}.csv" href="data:text/csv;charset=utf-8;base64,{data}">{escape(name)}.csv</a>'
+    link = f'<a download="{escape(name)}.csv" href="data:text/csv;charset=utf-8;base64,{data}">{escape(name)}.csv</a>'
+    return f'<p class="note">{link}</p>'
 
 
 def table(frame: pl.DataFrame) -> str:
@@ -123,12 +133,12 @@ def shown(value: Any) -> str:
     """A value as a reader wants it: four digits, and no word for what is not there.
 
     >>> [shown(value) for value in (0.123456, 1234567, None, float("-inf"), 1e-9, 20000.0)]
-    ['0.1235', '1,234,567', '', '−∞', '1e-09', '20000']
+    ['0.1235', '1,234,567', '', '−∞', '1e-09', '20,000']
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float):
-        text = f"{value:.4g}" if abs(value) < 1e4 or math.isinf(value) else f"{value:.0f}"
+        text = f"{value:.4g}" if abs(value) < 1e3 or math.isinf(value) else f"{value:,.0f}"
         return text.replace("inf", "∞").replace("-", "−") if not text[1:].count("e") else text
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
