@@ -23,6 +23,7 @@ __all__ = [
     "mode_collapse",
     "responsibility",
     "selection_share",
+    "similarity",
     "vendi",
     "voice_accuracy",
 ]
