@@ -336,8 +336,8 @@ class ContextTree:
             estimator: what is added to each count of a belief, > 0; 0.5 is Krichevsky-Trofimov, and 1/16 is
                 better on text.
             leaf_bits: what a tree's code spends on a leaf above the full depth; an inner node costs
-                `-log2(1 - 2^-leaf_bits)`. One bit a node is 1; on text, 4 is far better.
-            tax: moves money inside the nodes, where its index counts the node's visits: kernel "anything", unit "round".
+                `-log2(1 - 2^-leaf_bits)`. 1 is one bit a node; on text, 4 is far better.
+            tax: moves money inside the nodes, its index counts the visits of each: kernel "anything", unit "round".
             memory_mib: the most that nodes may take, in MiB, 32 bytes for a node and 16 for a path that has seen one
                 context. When they are full, no more are born: a context that was never seen forecasts as its longest
                 seen suffix, and contexts that were not told apart until then are counted together.

@@ -132,10 +132,7 @@ impl NodeTax {
             ));
         }
         // a schedule given by a short array is an error only once a node gets past its end
-        let known = (0..KNOWN)
-            .map_while(|t| tax.hazard(t, None).ok())
-            .map(|h| h / 2.0)
-            .collect();
+        let known = (0..KNOWN).map_while(|t| tax.hazard(t, None).ok()).collect();
         Ok(Self { tax, known })
     }
 

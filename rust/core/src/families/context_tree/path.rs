@@ -74,7 +74,7 @@ impl Path {
                 None => node.odds,
             };
         }
-        let below = self.below(forest, rules);
+        let below = self.below(forest, rules)?;
         self.prices[self.markets] = below;
         for d in (0..self.markets).rev() {
             let (beta, p, q) = (self.odds[d].share(), self.beliefs[d], self.prices[d + 1]);
@@ -84,24 +84,29 @@ impl Path {
     }
 
     /// The price at the end of the path, where nobody bets against a subtree.
-    fn below(&mut self, forest: &Forest, rules: &Rules) -> [f64; 2] {
+    fn below(&mut self, forest: &Forest, rules: &Rules) -> Result<[f64; 2]> {
         self.markets = self.inner;
         let full = !forest.has_room();
         match self.end {
             End::Leaf { leaf, shared } => {
-                let own = belief(forest.leaves[leaf].counts, rules.estimator);
+                let counts = forest.leaves[leaf].counts;
+                let own = belief(counts, rules.estimator);
+                if let Some(tax) = &rules.tax {
+                    // the nodes that a leaf stands for are taxed too; it moves nothing, but a schedule may have ended
+                    tax.hazard(visits(counts))?;
+                }
                 if shared == forest.depth || full {
-                    return own;
+                    return Ok(own);
                 }
                 // the nodes that the context shares with the leaf have its counts, and the odds they started with
                 self.markets = shared + 1;
                 self.beliefs[self.inner..=shared].fill(own);
                 self.odds[self.inner..=shared].fill(rules.prior.odds());
-                [0.5; 2]
+                Ok([0.5; 2])
             }
             // whoever will never be born forecasts as the node above
-            End::Unborn if full && self.inner > 0 => self.beliefs[self.inner - 1],
-            End::Unborn => [0.5; 2],
+            End::Unborn if full && self.inner > 0 => Ok(self.beliefs[self.inner - 1]),
+            End::Unborn => Ok([0.5; 2]),
         }
     }
 
