@@ -246,14 +246,6 @@ def test_version_and_help():
     assert "Did you mean 'run'" in invoke("rnu").stderr
 
 
-def test_the_example_is_a_configuration():
-    tables = Config.load(EXAMPLE).tables
-    small = ["corpus.voices=['docs', 'code']", "corpus.bytes_per_voice=9_000", "stage.2.voices=['docs']"]
-    plan = Config.load(EXAMPLE, small).plan(test_config.STUBS)
-    assert [type(stage).__name__ for stage in plan.curriculum.stages] == ["Pretrain", "FineTune", "Reinforce"]
-    assert len(tables["corpus"]["voices"]) == 5
-
-
 # --- With the market itself
 
 SMALL = (
@@ -267,7 +259,15 @@ SMALL = (
     "stage.reinforce.group=2",
     "stage.reinforce.max_bytes=16",
     "curriculum.sample_bytes=16",
+    "experiments.examples=4",
 )
+
+
+def test_the_example_is_a_configuration_of_five_voices():
+    tables = Config.load(EXAMPLE).tables
+    assert len(tables["corpus"]["voices"]) == 5
+    stages = Config.load(EXAMPLE, SMALL).plan().curriculum.stages
+    assert [type(stage) for stage in stages] == [gm.Pretrain, gm.FineTune, gm.Reinforce]
 
 
 def test_the_example_runs_continues_and_writes(tmp_path):

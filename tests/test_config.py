@@ -158,6 +158,18 @@ def test_it_is_the_twin_of_the_python_call(tmp_path):
     assert str(made.out) == "out/here"
 
 
+@pytest.mark.parametrize("voices", ("'docs'", "['docs']"))
+def test_tuning_keeps_documents_from_pretraining(tmp_path, voices):
+    pretrain, tune, _ = plan(tmp_path, WHOLE, ["corpus.tuning=0.5", f"stage.2.voices={voices}"]).curriculum.stages
+    whole = plan(tmp_path, WHOLE).curriculum.stages[0].corpus
+    shown, kept = (set(some.filter("docs").documents["text"]) for some in (pretrain.corpus, tune.corpus))
+    assert shown
+    assert kept
+    assert not shown & kept
+    assert shown | kept == set(whole.filter("docs").documents["text"])
+    assert len(pretrain.corpus.filter("code")) == len(whole.filter("code"))
+
+
 def test_what_is_not_said_is_as_in_python(tmp_path):
     made = plan(tmp_path, SMALL)
     assert made.inductor == Inductor({"docs": Text()})

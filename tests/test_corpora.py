@@ -197,6 +197,11 @@ def test_an_installed_voice_says_where_it_is_from(name):
     assert gm.corpora.voices(name).documents.equals(documents)
 
 
+def test_no_paragraph_stands_in_two_topics_of_the_docs():
+    topics = [{p.strip() for p in text.split(b"\n\n")} for text in gm.corpora.voices("docs").documents["text"]]
+    assert sum(map(len, topics)) == len(set().union(*topics))
+
+
 @pytest.mark.parametrize("name", [name for name in INSTALLED if VOICES[name].extra])
 def test_the_licence_is_the_package_s_own(name):
     about = metadata.metadata(VOICES[name].source)

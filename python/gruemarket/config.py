@@ -189,9 +189,8 @@ class Config:
     def _tuning(self, train: Corpus, stages: Sequence[Mapping[str, Any]]) -> tuple[Corpus, Corpus | None]:
         """What pretraining shows, and what is kept from it for fine-tuning: documents of the voices tuned."""
         share = self.tables["corpus"].get("tuning", 0)
-        voices = {
-            voice for table in stages if table["kind"] == "finetune" for voice in table.get("voices", train.voices)
-        }
+        tuned_by = [table.get("voices", train.voices) for table in stages if table["kind"] == "finetune"]
+        voices = {voice for given in tuned_by for voice in ([given] if isinstance(given, str) else given)}
         if not share or not voices:
             return train, None
         tuned = [voice for voice in train.voices if voice in voices]

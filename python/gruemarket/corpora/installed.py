@@ -22,6 +22,8 @@ from gruemarket.corpora.corpus import COLUMNS, Corpus
 from gruemarket.errors import InputError, MissingExtraError
 from gruemarket.names import check_known
 
+LEAST = 256  # bytes of a document that is made from pieces
+
 
 class Document(NamedTuple):
     """A text and what is known of it."""
@@ -169,9 +171,17 @@ def _assistant() -> Iterator[Document]:
 
 
 def _docs() -> Iterator[Document]:
-    """The language reference's topics, as `help()` shows them."""
+    """The language reference's topics, as `help()` shows them.
+
+    A fifth of them repeats other topics word for word, which no split by document could keep apart: every paragraph
+    stands once, in the first topic by name, and topics of which next to nothing remains are left out.
+    """
+    seen: set[str] = set()
     for topic, text in sorted(pydoc_data.topics.topics.items()):
-        yield Document(topic, None, text.encode())
+        new = [paragraph for paragraph in text.strip("\n").split("\n\n") if paragraph.strip() not in seen]
+        seen.update(paragraph.strip() for paragraph in new)
+        if len(rest := "\n\n".join(new).encode() + b"\n") >= LEAST:
+            yield Document(topic, None, rest)
 
 
 def _code() -> Iterator[Document]:
@@ -205,12 +215,12 @@ def _fortunes() -> Iterator[Document]:
         yield from _gathered(jar.name, [f"{cookie.strip()}\n\n" for cookie in cookies if cookie.strip()])
 
 
-def _gathered(topic: str, pieces: Iterable[str], least: int = 256) -> Iterator[Document]:
-    """Short pieces, one after another, in documents of at least so many bytes (the last one may be shorter)."""
+def _gathered(topic: str, pieces: Iterable[str]) -> Iterator[Document]:
+    """Short pieces, one after another, in documents of at least `LEAST` bytes (the last one may be shorter)."""
     text, count = b"", 0
     for piece in pieces:
         text += piece.encode(errors="surrogateescape")
-        if len(text) >= least:
+        if len(text) >= LEAST:
             yield Document(f"{topic} {count}", None, text)
             text, count = b"", count + 1
     if text:
