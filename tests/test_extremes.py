@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import gruemarket as gm
 import numpy as np
+import polars as pl
 import pytest
 import witness
 from gruemarket import reference
@@ -365,6 +366,37 @@ def test_many_rounds_cut_at_odd_places(kernel, kind, dtype):
     parts = [play(cut, slice(*edge), new_episode=edge[0] == 0).prices for edge in pairwise(edges)]
     assert np.concatenate(parts).tobytes() == prices.tobytes()
     assert witness.seen(cut) == witness.seen(whole)
+
+
+@pytest.mark.parametrize("fall_bits", (0, 63, 65, 300, 600, 1000))
+@pytest.mark.parametrize("kernel", ("anything", "within groups"))
+def test_many_groups_through_a_great_fall(kernel, fall_bits):
+    """Sums by group run on through several tiles, in the unit of before the fall; plain arrays are the oracle."""
+    traders, hazard = 3 * TILE + 100, 0.125
+    rng = np.random.default_rng(5)
+    prior, groups = 2.0 ** -rng.uniform(14, 60, traders), rng.integers(400, size=traders)
+    prior /= prior.sum()
+    settings = {"groups": groups, "grue": gm.GrueTax(gm.schedules.constant(hazard), kernel), "normalize": True}
+    likelihoods = rng.uniform(0.2, 0.9, (6, traders))
+    fallen = likelihoods * 2.0 ** -np.array([0, 0, fall_bits, 0, fall_bits, 0])[:, None]
+    whole, cut = gm.Market(prior=prior, **settings), gm.Market(prior=prior, **settings)
+    whole.run(likelihoods=fallen)
+    for t in range(len(fallen)):
+        cut.run(likelihoods=fallen[t : t + 1], new_episode=t == 0)
+    assert witness.seen(cut) == witness.seen(whole)
+
+    payers = groups if kernel == "within groups" else np.zeros_like(groups)
+    w, rho, moved = prior, prior / np.bincount(payers, prior)[payers], 0.0
+    for t, likelihood in enumerate(likelihoods):
+        if t:
+            inflow = hazard * rho * np.bincount(payers, w)[payers]
+            moved += np.bincount(groups, inflow - hazard * rho * w)
+            w = (1 - hazard) * w + inflow
+        w = w * likelihood / (w @ likelihood)
+    np.testing.assert_allclose(whole.wealth, w, rtol=1e-11)
+    received = whole.ledger().filter(pl.col("from") == "tax")
+    assert len(received) == len(moved)
+    np.testing.assert_allclose(received["amount"], moved[received["to"].cast(int)], rtol=1e-9)
 
 
 @pytest.mark.parametrize("kernel", witness.KERNELS)

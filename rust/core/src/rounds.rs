@@ -31,6 +31,8 @@ pub enum Next {
     Tile,
     /// The next traders' row of this round.
     TileAt(usize),
+    /// Nothing that was not sent for already.
+    Sent,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +126,7 @@ impl<P: Real> Rounds<'_, P> {
             Next::Row => at + self.traders + range.start,
             Next::Tile => at + range.end,
             Next::TileAt(first) => self.offset(first, k) + range.end,
+            Next::Sent => return (given, &[]),
         };
         (
             given,

@@ -71,3 +71,16 @@ pub fn map<T: Send, S, R: Send>(
     let mut held = scratch();
     items.into_iter().map(|item| work(&mut held, item)).collect()
 }
+
+/// [`map`] over runs of `len` consecutive items.
+pub fn map_runs<T: Send, S, R: Send>(
+    items: Vec<T>,
+    len: usize,
+    scratch: impl Fn() -> S + Sync + Send,
+    work: impl Fn(&mut S, Vec<T>) -> R + Sync + Send,
+) -> Vec<R> {
+    let count = items.len().div_ceil(len);
+    let mut items = items.into_iter();
+    let runs = (0..count).map(|_| items.by_ref().take(len).collect()).collect();
+    map(runs, scratch, work)
+}

@@ -1,6 +1,6 @@
 //! Every kernel against a scalar twin, on any length and any values.
 
-use gruemarket_core::lanes;
+use gruemarket_core::lanes::{self, ByGroup};
 use gruemarket_core::real::Real;
 use proptest::prelude::*;
 
@@ -43,6 +43,25 @@ fn check_affine<F: Real>(m: &[F], rho: &[F], keep: F, inflow: F) {
     assert!(after == taxed);
 }
 
+/// The tax within groups and the sums by group, trader by trader.
+fn check_groups<F: Real>(m: &[F], rho: &[F], count: usize) {
+    let groups: Vec<_> = (0..m.len()).map(|i| (i * 7919 % count) as u32).collect();
+    let inflow: Vec<_> = (0..count).map(|g| g as f64 / count as f64).collect();
+    let keep = F::from_f64(0.75);
+    let mut taxed = m.to_vec();
+    lanes::affine_by_group(&mut taxed, rho, &groups, keep, &ByGroup::new(inflow.clone()), 0.5, &[]);
+    let mut sums = vec![[0.0; 2]; count];
+    lanes::add_groups(&mut sums, m, rho, &groups, [2.0, 4.0]);
+    let mut plain = vec![[0.0; 2]; count];
+    for (i, &g) in groups.iter().enumerate() {
+        let (x, r, g) = (m[i], rho[i], g as usize);
+        assert!(taxed[i] == keep * x + F::from_f64(inflow[g] * 0.5) * r);
+        plain[g][0] += x.to_f64() * 2.0;
+        plain[g][1] += x.to_f64() * r.to_f64() * 4.0;
+    }
+    assert_eq!(sums, plain);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -54,6 +73,10 @@ proptest! {
         check_sums(&narrow(&m), &narrow(&row));
         check_affine(&m, &row, 0.75, 0.125);
         check_affine(&narrow(&m), &narrow(&row), 0.75, 0.125);
+        for count in [2, 16, 512] {
+            check_groups(&m, &row, count);
+            check_groups(&narrow(&m), &narrow(&row), count);
+        }
     }
 
     #[test]

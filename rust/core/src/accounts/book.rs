@@ -319,20 +319,18 @@ impl<F: Real> TileMut<'_, F> {
         given_back
     }
 
-    /// `value = keep * value + row * rho` with raw inflows, between `bounds`, that `fill` puts into the row. False, and
-    /// nothing done, where floats would not hold it.
-    pub fn affine_by_row(
+    /// `value = keep * value + inflow * rho` by a `pass` over the mantissas, whose raw inflows lie between `bounds`. False,
+    /// and nothing done, where floats would not hold it.
+    pub fn affine_by(
         &mut self,
         rho: TileRef<'_, F>,
         keep: f64,
         bounds: (f64, f64),
-        fill: impl FnOnce(&mut [F]),
-        row: &mut [F],
+        pass: impl FnOnce(&mut [F]),
     ) -> bool {
         let takes = self.takes(rho, keep, bounds);
         if takes {
-            fill(row);
-            lanes::affine_by_row(self.m, rho.m, F::from_f64(keep), row);
+            pass(self.m);
             self.taken(rho, keep, bounds);
         }
         takes

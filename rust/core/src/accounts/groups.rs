@@ -27,6 +27,8 @@ pub struct GroupMoney {
 const SAFE: i64 = -300;
 /// So are those within this many bits of what the raw mantissas of drained traders may add: 2^27 traders, 53 bits.
 const MARGIN: i64 = 80;
+/// Traders that one entry of an array of sums by group stands for, at least.
+const TRADERS_A_SUM: usize = 32;
 
 impl Groups {
     #[must_use]
@@ -54,11 +56,30 @@ impl Groups {
         self.count > 1 && self.count <= TILE / 2
     }
 
-    /// One tile's sums by group, in the tile's own scale, padded to a power of two.
-    pub fn tile_money<F: Real>(&self, t: usize, wealth: TileRef<'_, F>, rho: TileRef<'_, F>) -> Vec<[f64; 2]> {
-        let mut sums = vec![[0.0; 2]; self.count.next_power_of_two()];
-        lanes::add_groups(&mut sums, wealth.m, rho.m, self.tile(t));
-        sums
+    /// How many consecutive tiles share one array of sums: enough for adding up the arrays to be little work.
+    #[must_use]
+    pub fn tiles_a_sum(&self) -> usize {
+        (TRADERS_A_SUM * self.count).div_ceil(TILE)
+    }
+
+    /// No money for any group, padded to a power of two.
+    #[must_use]
+    pub fn sums(&self) -> Vec<[f64; 2]> {
+        vec![[0.0; 2]; self.count.next_power_of_two()]
+    }
+
+    /// Adds tile t's `(w, rho w)` to its groups' sums, which are in units of `2^unit`.
+    pub fn add_tile<F: Real>(
+        &self,
+        sums: &mut [[f64; 2]],
+        t: usize,
+        wealth: TileRef<'_, F>,
+        rho: TileRef<'_, F>,
+        unit: i64,
+    ) {
+        let scale = pow2(wealth.tile.exponent - unit);
+        let units = [scale, scale * pow2(rho.tile.exponent)];
+        lanes::add_groups(sums, wealth.m, rho.m, self.tile(t), units);
     }
 
     /// The money of every group. `unit` is the exponent of the book's total.
@@ -75,8 +96,14 @@ impl Groups {
         }
         if self.by_tile() {
             let tiles = (0..wealth.tiles.len()).collect();
-            let sums = |(): &mut (), t: usize| self.tile_money(t, wealth.tile(t), rho.tile(t));
-            return self.gather(&threads::map(tiles, || (), sums), wealth, rho, unit);
+            let add = |(): &mut (), run: Vec<usize>| {
+                let mut sums = self.sums();
+                run.into_iter()
+                    .for_each(|t| self.add_tile(&mut sums, t, wealth.tile(t), rho.tile(t), unit));
+                sums
+            };
+            let sums = threads::map_runs(tiles, self.tiles_a_sum(), || (), add);
+            return self.gather(&sums, unit, wealth, rho, unit);
         }
         let mut sums = vec![[0.0; 2]; self.count];
         for t in 0..wealth.tiles.len() {
@@ -92,21 +119,20 @@ impl Groups {
         self.checked(&sums, wealth, rho, unit)
     }
 
-    /// The money of every group from the tiles' own sums.
+    /// The money of every group from sums over runs of tiles, which are in units of `2^given`.
     pub fn gather<F: Real>(
         &self,
         parts: &[Vec<[f64; 2]>],
+        given: i64,
         wealth: &Book<F>,
         rho: &Book<F>,
         unit: i64,
     ) -> Vec<GroupMoney> {
         let mut sums = vec![[0.0; 2]; self.count];
-        for (t, part) in parts.iter().enumerate() {
-            let scale = pow2(wealth.tiles[t].exponent - unit);
-            let scale = [scale, scale * pow2(rho.tiles[t].exponent)];
+        let scale = pow2(given - unit);
+        for part in parts {
             for (sum, own) in sums.iter_mut().zip(part) {
-                sum[0] += own[0] * scale[0];
-                sum[1] += own[1] * scale[1];
+                *sum = [sum[0] + own[0] * scale, sum[1] + own[1] * scale];
             }
         }
         self.checked(&sums, wealth, rho, unit)

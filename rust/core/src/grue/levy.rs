@@ -98,12 +98,12 @@ impl<'a> Levy<'a> {
         }
     }
 
-    /// Taxes tile t; returns `sum rho w` of before where the kernel is `Anything`.
-    pub fn apply<F: Real>(&self, t: usize, wealth: &mut TileMut<'_, F>, rho: TileRef<'_, F>, row: &mut [F]) -> Scaled {
+    /// Taxes tile t; returns `sum rho w` of before where the kernel is `Anything`. Within groups, `next` is sent for.
+    pub fn apply<F: Real>(&self, t: usize, wealth: &mut TileMut<'_, F>, rho: TileRef<'_, F>, next: &[F]) -> Scaled {
         match self {
             Self::Anything { keep, inflow, .. } => wealth.affine(rho, *keep, *inflow),
             Self::WithinGroups(grouped) => {
-                grouped.apply(t, wealth, rho, row);
+                grouped.apply(t, wealth, rho, next);
                 Scaled::ZERO
             }
         }
@@ -130,20 +130,12 @@ impl<'a> Levy<'a> {
 }
 
 impl Grouped<'_> {
-    fn apply<F: Real>(&self, t: usize, wealth: &mut TileMut<'_, F>, rho: TileRef<'_, F>, row: &mut [F]) {
+    fn apply<F: Real>(&self, t: usize, wealth: &mut TileMut<'_, F>, rho: TileRef<'_, F>, next: &[F]) {
         let ids = self.groups.tile(t);
-        let plain = self.plain.as_ref().zip(self.one_keep);
-        if let Some((inflow, keep)) = plain {
+        if let (Some(inflow), Some(keep)) = (&self.plain, self.one_keep) {
             let scale = pow2(self.unit + rho.tile.exponent - wealth.tile.exponent);
-            if wealth.affine_by_row(
-                rho,
-                keep,
-                (self.least * scale, self.most * scale),
-                |row: &mut [F]| {
-                    lanes::gather(row, ids, inflow, scale);
-                },
-                row,
-            ) {
+            let pass = |m: &mut [F]| lanes::affine_by_group(m, rho.m, ids, F::from_f64(keep), inflow, scale, next);
+            if wealth.affine_by(rho, keep, (self.least * scale, self.most * scale), pass) {
                 return;
             }
         }

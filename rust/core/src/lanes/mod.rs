@@ -18,6 +18,8 @@ use vector::Vector;
 
 const LANES: usize = 32;
 const RUN: usize = 1024;
+/// Numbers in a line of the cache, or half of one.
+const LINE: usize = 8;
 
 pub(crate) fn arch() -> Arch {
     static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
@@ -500,32 +502,74 @@ impl<T: Copy + Default> ByGroup<T> {
 
     #[inline(always)]
     fn of(&self, group: u32) -> T {
-        self.0[group as usize & (self.0.len() - 1)]
+        // spelled so that the compiler leaves the check out
+        let mask = self.0.len() - 1;
+        assert!(mask < self.0.len());
+        self.0[group as usize & mask]
     }
 }
 
 /// `row = scale * table[g]` with g each trader's group.
-pub fn gather<F: Real>(row: &mut [F], groups: &[u32], table: &ByGroup<f64>, scale: f64) {
-    for (x, &g) in row.iter_mut().zip(groups) {
-        *x = F::from_f64(table.of(g) * scale);
+#[inline(always)]
+fn gather<F: Real>(row: &mut [F], groups: &[u32], table: &ByGroup<f64>, scale: f64) {
+    let entries = row.iter_mut().zip(groups);
+    entries.for_each(|(x, &g)| *x = F::from_f64(table.of(g) * scale));
+}
+
+kernel! {
+    /// `m = keep * m + scale * inflow[g] * rho` with g each trader's group: a tax within groups on a tile, run by run, so
+    /// that a run's inflows stay near. What will be read `next` is sent for while the processor is busy with the groups.
+    fn affine_by_group<F>(
+        m: &'a mut [F],
+        rho: &'a [F],
+        groups: &'a [u32],
+        keep: F,
+        inflow: &'a ByGroup<f64>,
+        scale: f64,
+        next: &'a [F]
+    ), _s {
+        let mut row = [F::ZERO; RUN];
+        let runs = m.chunks_mut(RUN).zip(rho.chunks(RUN)).zip(groups.chunks(RUN));
+        for (run, ((m, rho), groups)) in runs.enumerate() {
+            let (lines, rest) = groups.as_chunks::<LINE>();
+            for (line, groups) in lines.iter().enumerate() {
+                let start = line * LINE;
+                prefetch(next, run * RUN + start);
+                prefetch(groups, RUN / 2);
+                gather(&mut row[start..start + LINE], groups, inflow, scale);
+            }
+            gather(&mut row[groups.len() - rest.len()..], rest, inflow, scale);
+            m.iter_mut().zip(rho).zip(&row).for_each(|((x, &r), &inflow)| *x = keep * *x + inflow * r);
+        }
+    }
+}
+
+/// Adds each trader's `(m, rho * m) * units` to its group's sums.
+#[inline(always)]
+fn scatter<F: Real>(sums: &mut [[f64; 2]], m: &[F], rho: &[F], groups: &[u32], units: [f64; 2]) {
+    let mask = sums.len() - 1;
+    assert!(mask < sums.len());
+    for ((x, r), &g) in m.iter().zip(rho).zip(groups) {
+        let x = x.to_f64();
+        let sum = &mut sums[g as usize & mask];
+        *sum = [sum[0] + x * units[0], sum[1] + x * r.to_f64() * units[1]];
     }
 }
 
 kernel! {
-    /// `m = keep * m + row * rho`: a tax within groups on a tile.
-    fn affine_by_row<F>(m: &'a mut [F], rho: &'a [F], keep: F, row: &'a [F]), _s {
-        m.iter_mut().zip(rho).zip(row).for_each(|((x, &r), &inflow)| *x = keep * *x + inflow * r);
-    }
-}
-
-/// Adds each trader's `(m, rho * m)` to its group's sums, whose number is a power of two.
-pub fn add_groups<F: Real>(sums: &mut [[f64; 2]], m: &[F], rho: &[F], groups: &[u32]) {
-    let mask = sums.len() - 1;
-    for ((x, r), &g) in m.iter().zip(rho).zip(groups) {
-        let x = x.to_f64();
-        let sum = &mut sums[g as usize & mask];
-        let [wealth, own] = *sum;
-        *sum = [wealth + x, own + x * r.to_f64()];
+    /// Adds each trader's `(m, rho * m) * units` to its group's sums, whose number is a power of two. The next tile's
+    /// entries, which follow `m` and `rho`, are sent for meanwhile.
+    fn add_groups<F>(sums: &'a mut [[f64; 2]], m: &'a [F], rho: &'a [F], groups: &'a [u32], units: [f64; 2]), _s {
+        let traders = m.len();
+        let (lines, rest) = m.as_chunks::<LINE>();
+        for (line, m) in lines.iter().enumerate() {
+            let at = line * LINE..(line + 1) * LINE;
+            prefetch(m, traders);
+            prefetch(&rho[at.clone()], traders);
+            scatter(sums, m, &rho[at.clone()], &groups[at], units);
+        }
+        let at = traders - rest.len()..;
+        scatter(sums, rest, &rho[at.clone()], &groups[at], units);
     }
 }
 

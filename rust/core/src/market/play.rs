@@ -7,6 +7,7 @@
 //! while many rounds pass over it.
 
 use crate::accounts::book::{Book, TILE};
+use crate::accounts::groups::Groups;
 use crate::error::{MarketError, Result};
 use crate::grue::levy::Levy;
 use crate::market::regret::Track;
@@ -20,6 +21,8 @@ use crate::threads;
 
 /// Forecasts read between two looks at whether the caller wants to stop.
 const CHUNK: usize = 1 << 27;
+/// Bits by which the money may fall in a round for which its groups are summed up in the unit of before.
+const LARGEST_FALL: i64 = 64;
 
 /// Prices (rounds x width) and losses in bits, round after round.
 #[derive(Clone, Debug, Default)]
@@ -33,13 +36,12 @@ struct Part {
     sums: Vec<Scaled>,
     zero: bool,
     given_back: Scaled,
-    money: Option<Vec<[f64; 2]>>,
 }
 
 /// Applies a levy to whole books; returns `sum rho w` of before where the kernel is `Anything`.
 pub fn levy<F: Real>(accounts: &mut Accounts<F>, roster: &Roster<F>, levy: &Levy<'_>) -> Scaled {
     let n = accounts.wealth.len();
-    let work = |scratch: &mut Scratch<F>, mut task: Task<'_, F>| task.tax(levy, false, scratch);
+    let work = |scratch: &mut Scratch<F>, mut task: Task<'_, F>| task.tax(levy, false, &[], scratch);
     let parts = threads::map(tasks(accounts, None, &roster.rho), || Scratch::new(n), work);
     Scaled::sum(parts.iter().copied())
 }
@@ -221,32 +223,26 @@ impl<P: Real> Game<'_, P> {
             self.rounds.width()
         };
         let by_tile = if self.everything { taxman.groups_by_tile() } else { None };
-        let parts = threads::map(
+        let unit = accounts.total.exponent;
+        let parts = threads::map_runs(
             tasks(accounts, track.as_deref_mut(), &roster.rho),
+            by_tile.map_or(1, Groups::tiles_a_sum),
             || Scratch::new(n),
-            |scratch, mut task| {
-                let given_back = levy
-                    .as_ref()
-                    .map_or(Scaled::ZERO, |l| task.tax(l, self.everything, scratch));
-                let mut sums = Vec::with_capacity(measured + 1);
-                if measured > 0 && !task.measure(self, t, scratch, &mut sums) {
-                    return Err(t);
-                }
-                let mut zero = false;
-                if self.everything {
-                    let (sum, zeros) = task.settle_all(self, levy.as_ref(), t, Next::Tile, scratch).ok_or(t)?;
-                    sums.push(sum);
-                    zero = zeros;
-                }
-                let money = by_tile.map(|g| g.tile_money(task.tile, task.wealth.as_ref(), task.rho));
-                Ok(Part {
-                    sums,
-                    zero,
-                    given_back,
-                    money,
-                })
+            |scratch, run| {
+                let mut money = by_tile.map(Groups::sums);
+                let play = |mut task: Task<'_, F>| {
+                    let part = self.play_tile(&mut task, levy.as_ref(), t, measured, scratch);
+                    if let (Some(groups), Some(sums)) = (by_tile, &mut money) {
+                        groups.add_tile(sums, task.tile, task.wealth.as_ref(), task.rho, unit);
+                    }
+                    part
+                };
+                let parts: Vec<_> = run.into_iter().map(play).collect();
+                (parts, money)
             },
         );
+        let (parts, money): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
         self.check(&parts, n)?;
         let parts: Vec<_> = parts.into_iter().flatten().collect();
         taxman.collect(
@@ -264,9 +260,10 @@ impl<P: Real> Game<'_, P> {
             let prices = if measured == 0 { &sums[..] } else { &sums[..measured] };
             let price = self.record(prices, accounts.total, t, played)?;
             accounts.total = total;
-            if let Some(groups) = by_tile {
-                let money: Vec<_> = parts.into_iter().filter_map(|p| p.money).collect();
-                taxman.money = Some(groups.gather(&money, &accounts.wealth, &roster.rho, total.exponent));
+            // after so great a fall the poor may have been lost to the old unit
+            if let (Some(groups), true) = (by_tile, unit - total.exponent < LARGEST_FALL) {
+                let sums: Vec<_> = money.into_iter().flatten().collect();
+                taxman.money = Some(groups.gather(&sums, unit, &accounts.wealth, &roster.rho, total.exponent));
             }
             price.log2()
         } else if sums[measured].is_zero() {
@@ -285,6 +282,40 @@ impl<P: Real> Game<'_, P> {
             track.log2_prices += log2_price;
         }
         Ok(())
+    }
+
+    /// One tile's part of round t, or t where a forecast is not valid; its settlement where everybody stakes everything.
+    fn play_tile<F: Real>(
+        &self,
+        task: &mut Task<'_, F>,
+        levy: Option<&Levy<'_>>,
+        t: usize,
+        measured: usize,
+        scratch: &mut Scratch<F>,
+    ) -> std::result::Result<Part, usize> {
+        let mut part = Part {
+            sums: Vec::with_capacity(measured + 1),
+            zero: false,
+            given_back: Scaled::ZERO,
+        };
+        let mut next = Next::Tile;
+        if let Some(levy) = levy {
+            let x = self.rounds.outcome(t);
+            let ahead = self.rounds.in_place(t, x, task.range(), Next::Sent);
+            part.given_back = task.tax(levy, self.everything, ahead.map_or(&[], |(row, _)| row), scratch);
+            if matches!(levy, Levy::WithinGroups(_)) {
+                next = Next::Sent;
+            }
+        }
+        if measured > 0 && !task.measure(self, t, scratch, &mut part.sums) {
+            return Err(t);
+        }
+        if self.everything {
+            let (sum, zero) = task.settle_all(self, levy, t, next, scratch).ok_or(t)?;
+            part.sums.push(sum);
+            part.zero = zero;
+        }
+        Ok(part)
     }
 
     /// Nobody awake has money: the price is uniform, and nothing moves.

@@ -72,14 +72,13 @@ impl<F: Real> Task<'_, F> {
         self.tile * TILE..self.tile * TILE + self.wealth.m.len()
     }
 
-    /// Levies the tax; the stay of the unredefined money is left to `settle_all` where `settles`.
-    pub(super) fn tax(&mut self, levy: &Levy<'_>, settles: bool, scratch: &mut Scratch<F>) -> Scaled {
+    /// Levies the tax; the stay of the unredefined money is left to `settle_all` where `settles`. `next` is read after it.
+    pub(super) fn tax(&mut self, levy: &Levy<'_>, settles: bool, next: &[F], scratch: &mut Scratch<F>) -> Scaled {
         let later = settles && levy.as_one_map().is_some();
         if let (Some(old), false) = (&mut self.unredefined, later) {
             levy.apply_stay(self.tile, old, self.rho, &mut scratch.row[..self.wealth.m.len()]);
         }
-        let n = self.wealth.m.len();
-        levy.apply(self.tile, &mut self.wealth, self.rho, &mut scratch.row[..n])
+        levy.apply(self.tile, &mut self.wealth, self.rho, next)
     }
 
     /// Multiplies everything that moves with wealth by `row`; returns the new sum of wealth.
@@ -156,7 +155,10 @@ impl<F: Real> Task<'_, F> {
         let exact = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
         let in_place = rounds.in_place(t, x, range.clone(), next);
         let (row, extent, sum) = if let Some((row, ahead)) = in_place {
-            let (sum, extent) = self.wealth.check_and_multiply(row, ahead, !game.flows, exact).ok()?;
+            let (sum, extent) = self
+                .wealth
+                .check_and_multiply(row, ahead, matches!(next, Next::Tile), exact)
+                .ok()?;
             (row, extent, sum)
         } else {
             let (row, extent) = rounds.load(t, x, range.clone(), next, &mut scratch.row[..range.len()]);
