@@ -21,6 +21,8 @@ use crate::threads;
 
 /// Forecasts read between two looks at whether the caller wants to stop.
 const CHUNK: usize = 1 << 27;
+/// Rounds of few traders between two such looks.
+const LOOK: usize = 256;
 /// Bits by which the money may fall in a round for which its groups are summed up in the unit of before.
 const LARGEST_FALL: i64 = 64;
 
@@ -83,6 +85,10 @@ impl<P: Real> Game<'_, P> {
             self.flow(accounts, roster, spare, &mut played)?;
             return Ok(played);
         }
+        if !self.everything && track.is_none() && !taxman.by_round() && self.rounds.traders <= TILE {
+            self.play_few(accounts, roster, &mut played)?;
+            return Ok(played);
+        }
         for t in 0..self.rounds.rounds {
             if (self.interrupt)() {
                 return Err(MarketError::Interrupted { rounds: t as u64 });
@@ -90,6 +96,40 @@ impl<P: Real> Game<'_, P> {
             self.step(accounts, roster, &mut taxman, track.as_deref_mut(), t, &mut played)?;
         }
         Ok(played)
+    }
+
+    /// Untaxed rounds of traders who stake fractions and are so few that they fit one tile: what a round takes beside the
+    /// arithmetic is prepared once.
+    fn play_few<F: Real>(&self, accounts: &mut Accounts<F>, roster: &Roster<F>, played: &mut Played) -> Result<()> {
+        let (n, width) = (self.rounds.traders, self.rounds.width());
+        let (mut total, mut moved, mut result) = (accounts.total, false, Ok(()));
+        let mut scratch = Scratch::new(n);
+        let mut sums = Vec::with_capacity(width + 1);
+        let mut tiles = tasks(accounts, None, &roster.rho);
+        for t in 0..self.rounds.rounds {
+            if t.is_multiple_of(LOOK) && (self.interrupt)() {
+                result = Err(MarketError::Interrupted { rounds: t as u64 });
+                break;
+            }
+            sums.clear();
+            for task in &tiles {
+                if !task.measure(self, t, &mut scratch, &mut sums) {
+                    return self.check::<()>(&[Err(t)], n);
+                }
+            }
+            if sums[width].is_zero() {
+                self.record_asleep(played);
+                continue;
+            }
+            let price = self.record(&sums[..width], sums[width], t, played)?;
+            for task in &mut tiles {
+                total = task.settle_part(self, t, price, &mut scratch);
+            }
+            moved = true;
+        }
+        accounts.total = total;
+        accounts.bankruptcies |= moved;
+        result
     }
 
     /// Untaxed rounds in which everybody stakes everything: tile after tile through many rounds.
