@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gruemarket as gm
@@ -99,6 +100,27 @@ def test_a_forked_child_has_threads_of_its_own():
         assert child.exitcode == 0
     witness.play(market, "full", seed=5)
     assert answers == [market.log2_wealth.tobytes()] * 3
+
+
+# --- Python's threads
+
+
+def test_a_second_thread_is_told_that_the_market_is_in_use():
+    likelihoods = np.full((100_000, 200), 0.5)
+    start = witness.market("anything", 200)
+    market, alone = start.virgin(), start.virgin()
+    told = ""
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(market.run, likelihoods=likelihoods)
+        while not (told or call.done()):
+            try:
+                market.state_bytes  # noqa: B018  the reading itself may fail
+            except gm.MarketError as error:
+                told = str(error)
+        call.result()
+    assert "one thread at a time" in told
+    alone.run(likelihoods=likelihoods)
+    assert witness.seen(market) == witness.seen(alone)
 
 
 # --- Ctrl-C

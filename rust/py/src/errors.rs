@@ -12,6 +12,18 @@ import_exception!(gruemarket.errors, CheckpointError);
 
 pub type PyResult<T> = pyo3::PyResult<T>;
 
+mod base {
+    pyo3::import_exception!(gruemarket.errors, MarketError);
+}
+
+/// A call of a market that another thread is using.
+pub fn in_use() -> PyErr {
+    base::MarketError::new_err(
+        "another thread is using this market; one thread at a time may: wait for its call to end, \
+         or give each thread a copy of its own (copy.copy)",
+    )
+}
+
 /// The one map from errors to exceptions.
 pub fn exception(error: MarketError) -> PyErr {
     let error = match error {

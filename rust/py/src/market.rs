@@ -1,8 +1,9 @@
 //! The market as Python sees it: parse, release the GIL, call the core, map the error.
 
-use crate::errors::{InputError, PyResult, exception};
+use crate::errors::{InputError, PyResult, exception, in_use};
 use crate::gil::released;
 use crate::input::{Block, TaxSpec, Values, layout, slice};
+use gruemarket_core::MarketError;
 use gruemarket_core::accounts::groups::Groups;
 use gruemarket_core::accounts::prior::Given;
 use gruemarket_core::families::members::{Members, Rollout, Sampling};
@@ -16,7 +17,7 @@ use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 /// A book in either float type.
 #[derive(Clone)]
@@ -35,9 +36,10 @@ macro_rules! on {
     };
 }
 
-#[pyclass(module = "gruemarket._core")]
+/// A market, locked: Python's threads may call it at once.
+#[pyclass(module = "gruemarket._core", frozen)]
 pub struct Market {
-    book: Book,
+    book: RwLock<Book>,
 }
 
 /// What a call of the market gave: prices, losses, regret.
@@ -121,6 +123,30 @@ impl Run {
 }
 
 impl Market {
+    fn of(book: Book) -> Self {
+        Self {
+            book: RwLock::new(book),
+        }
+    }
+
+    /// The book to read, unless a thread is changing it.
+    fn book(&self) -> PyResult<RwLockReadGuard<'_, Book>> {
+        match self.book.try_read() {
+            Ok(book) => Ok(book),
+            Err(TryLockError::Poisoned(left)) => Ok(left.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(in_use()),
+        }
+    }
+
+    /// The book to change, unless a thread is using it.
+    fn book_mut(&self) -> PyResult<RwLockWriteGuard<'_, Book>> {
+        match self.book.try_write() {
+            Ok(book) => Ok(book),
+            Err(TryLockError::Poisoned(left)) => Ok(left.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(in_use()),
+        }
+    }
+
     /// Draws a rollout from the prices of this market's accounts.
     pub fn sample(
         &self,
@@ -130,7 +156,8 @@ impl Market {
         seed: u64,
         interrupt: Interrupt<'_>,
     ) -> gruemarket_core::Result<Rollout> {
-        on!(&self.book, m => members.sample(m, context, how, seed, interrupt))
+        let book = self.book().map_err(|busy| MarketError::Foreign(Box::new(busy)))?;
+        on!(&*book, m => members.sample(m, context, how, seed, interrupt))
     }
 }
 
@@ -258,6 +285,9 @@ fn run_sparse<F: Hold>(
 /// One definition: trader, (first index, trader) segments, tax in bits, log2 of its share.
 type DefinitionRow = (u32, Vec<(u64, u32)>, f64, f64);
 
+/// A stage, or None for "never", and each trader's share of its own money.
+type StageColumn<'py> = (Option<String>, Bound<'py, PyArray1<f64>>);
+
 #[pymethods]
 impl Market {
     #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)] // the keywords of the Python class
@@ -307,12 +337,12 @@ impl Market {
             "f32" => build::<f32>(config)?,
             _ => return Err(InputError::new_err(format!("dtype {dtype:?}; \"f64\" or \"f32\""))),
         };
-        Ok(Self { book })
+        Ok(Self::of(book))
     }
 
     #[pyo3(signature = (block, stage, new_episode, regret))]
     fn run(
-        &mut self,
+        &self,
         py: Python<'_>,
         block: Block<'_>,
         stage: Option<&str>,
@@ -320,12 +350,12 @@ impl Market {
         regret: bool,
     ) -> PyResult<Run> {
         let when = When { stage, new_episode };
-        on!(&mut self.book, m => run(py, m, &block, when, regret))
+        on!(&mut *self.book_mut()?, m => run(py, m, &block, when, regret))
     }
 
     #[pyo3(signature = (block, stage, new_episode, regret))]
     fn run_sparse(
-        &mut self,
+        &self,
         py: Python<'_>,
         block: SparseBlock<'_>,
         stage: Option<&str>,
@@ -333,43 +363,34 @@ impl Market {
         regret: bool,
     ) -> PyResult<Run> {
         let when = When { stage, new_episode };
-        on!(&mut self.book, m => run_sparse(py, m, &block, when, regret))
+        on!(&mut *self.book_mut()?, m => run_sparse(py, m, &block, when, regret))
     }
 
     #[pyo3(signature = (episodes, stage, regret))]
-    fn run_batch(
-        &mut self,
-        py: Python<'_>,
-        episodes: Vec<Block<'_>>,
-        stage: Option<&str>,
-        regret: bool,
-    ) -> PyResult<Run> {
-        on!(&mut self.book, m => run_batch(py, m, &episodes, stage, regret))
+    fn run_batch(&self, py: Python<'_>, episodes: Vec<Block<'_>>, stage: Option<&str>, regret: bool) -> PyResult<Run> {
+        on!(&mut *self.book_mut()?, m => run_batch(py, m, &episodes, stage, regret))
     }
 
     fn price<'py>(&self, py: Python<'py>, block: Block<'_>) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        let prices = on!(&self.book, m => price(py, m, &block))?;
+        let prices = on!(&*self.book()?, m => price(py, m, &block))?;
         Ok(prices.into_pyarray(py))
     }
 
-    fn virgin(&self) -> Self {
-        match &self.book {
-            Book::F64(m) => Self {
-                book: Book::F64(m.virgin()),
-            },
-            Book::F32(m) => Self {
-                book: Book::F32(m.virgin()),
-            },
-        }
+    fn virgin(&self) -> PyResult<Self> {
+        let book = match &*self.book()? {
+            Book::F64(m) => Book::F64(m.virgin()),
+            Book::F32(m) => Book::F32(m.virgin()),
+        };
+        Ok(Self::of(book))
     }
 
     fn with_wealth(&self, shares: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
         let shares = shares.as_slice()?;
-        let book = match &self.book {
+        let book = match &*self.book()? {
             Book::F64(m) => m.with_wealth(shares).map(Book::F64),
             Book::F32(m) => m.with_wealth(shares).map(Book::F32),
         };
-        book.map(|book| Self { book }).map_err(exception)
+        book.map(Self::of).map_err(exception)
     }
 
     /// The market with one more trader for each (source, bits, group).
@@ -382,117 +403,120 @@ impl Market {
     ) -> PyResult<Self> {
         let new = |(source, bits, group)| Redefinition { source, bits, group };
         let new: Vec<_> = redefinitions.into_iter().map(new).collect();
-        let book = match &self.book {
+        let book = match &*self.book()? {
             Book::F64(m) => released(py, |_| m.redefined(&new, groups, stage)).map(Book::F64),
             Book::F32(m) => released(py, |_| m.redefined(&new, groups, stage)).map(Book::F32),
         };
-        book.map(|book| Self { book })
+        book.map(Self::of)
     }
 
     /// (amounts, scale) of a payment from the traders behind bad rollouts to those behind good ones.
     fn reinforce<'py>(
-        &mut self,
+        &self,
         py: Python<'py>,
         parts: PyReadonlyArray2<'_, f64>,
         advantages: PyReadonlyArray1<'_, f64>,
         step: f64,
     ) -> PyResult<(Bound<'py, PyArray1<f64>>, f64)> {
         let (parts, advantages) = (parts.as_slice()?, advantages.as_slice()?);
-        let transfer = on!(&mut self.book, m => released(py, |_| m.reinforce(parts, advantages, step)))?;
+        let transfer = on!(&mut *self.book_mut()?, m => released(py, |_| m.reinforce(parts, advantages, step)))?;
         Ok((transfer.amounts.into_pyarray(py), transfer.scale))
     }
 
     /// The same accounts at the same time, without the records.
-    fn without_records(&self) -> Self {
-        let book = match &self.book {
+    fn without_records(&self) -> PyResult<Self> {
+        let book = match &*self.book()? {
             Book::F64(m) => Book::F64(m.without_records()),
             Book::F32(m) => Book::F32(m.without_records()),
         };
-        Self { book }
+        Ok(Self::of(book))
     }
 
-    fn wealth<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        py.detach(|| on!(&self.book, m => m.wealth())).into_pyarray(py)
+    fn wealth<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        Ok(on!(&*self.book()?, m => py.detach(|| m.wealth())).into_pyarray(py))
     }
 
-    fn log2_wealth<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        py.detach(|| on!(&self.book, m => m.log2_wealth())).into_pyarray(py)
+    fn log2_wealth<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        Ok(on!(&*self.book()?, m => py.detach(|| m.log2_wealth())).into_pyarray(py))
     }
 
-    fn bits<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        py.detach(|| on!(&self.book, m => m.bits())).into_pyarray(py)
-    }
-
-    #[getter]
-    fn reserve(&self) -> f64 {
-        on!(&self.book, m => m.reserve())
+    fn bits<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        Ok(on!(&*self.book()?, m => py.detach(|| m.bits())).into_pyarray(py))
     }
 
     #[getter]
-    fn stage(&self) -> &str {
-        on!(&self.book, m => m.stage())
+    fn reserve(&self) -> PyResult<f64> {
+        Ok(on!(&*self.book()?, m => m.reserve()))
+    }
+
+    #[getter]
+    fn stage(&self) -> PyResult<String> {
+        Ok(on!(&*self.book()?, m => m.stage().to_owned()))
     }
 
     /// (rounds, episodes, batches, stages) begun so far.
     #[getter]
-    fn clock(&self) -> (u64, u64, u64, u64) {
-        let clock = on!(&self.book, m => m.clock());
-        (clock.rounds, clock.episodes, clock.batches, clock.stages)
+    fn clock(&self) -> PyResult<(u64, u64, u64, u64)> {
+        let book = self.book()?;
+        let clock = on!(&*book, m => m.clock());
+        Ok((clock.rounds, clock.episodes, clock.batches, clock.stages))
     }
 
     #[getter]
-    fn traders(&self) -> usize {
-        on!(&self.book, m => m.len())
+    fn traders(&self) -> PyResult<usize> {
+        Ok(on!(&*self.book()?, m => m.len()))
     }
 
     #[getter]
-    fn outcomes(&self) -> usize {
-        on!(&self.book, m => m.traders().outcomes)
+    fn outcomes(&self) -> PyResult<usize> {
+        Ok(on!(&*self.book()?, m => m.traders().outcomes))
     }
 
     #[getter]
-    fn dtype(&self) -> &str {
-        match &self.book {
+    fn dtype(&self) -> PyResult<&str> {
+        Ok(match &*self.book()? {
             Book::F64(_) => "f64",
             Book::F32(_) => "f32",
-        }
+        })
     }
 
     /// What the tax's index counts; "" without a tax.
     #[getter]
-    fn unit(&self) -> &str {
-        match on!(&self.book, m => m.traders().tax.as_ref().map(|tax| tax.unit)) {
-            None => "",
-            Some(Unit::Round) => "round",
-            Some(Unit::Episode) => "episode",
-            Some(Unit::Batch) => "batch",
-            Some(Unit::Stage) => "stage",
-        }
+    fn unit(&self) -> PyResult<&str> {
+        Ok(
+            match on!(&*self.book()?, m => m.traders().tax.as_ref().map(|tax| tax.unit)) {
+                None => "",
+                Some(Unit::Round) => "round",
+                Some(Unit::Episode) => "episode",
+                Some(Unit::Batch) => "batch",
+                Some(Unit::Stage) => "stage",
+            },
+        )
     }
 
     #[getter]
-    fn follows_definitions(&self) -> bool {
-        on!(&self.book, m => m.traders().definitions)
+    fn follows_definitions(&self) -> PyResult<bool> {
+        Ok(on!(&*self.book()?, m => m.traders().definitions))
     }
 
     #[getter]
-    fn keeps_provenance(&self) -> bool {
-        on!(&self.book, m => m.traders().provenance)
+    fn keeps_provenance(&self) -> PyResult<bool> {
+        Ok(on!(&*self.book()?, m => m.traders().provenance))
     }
 
     /// Each trader's group; empty where there is one group.
-    fn groups<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u32>> {
-        on!(&self.book, m => m.groups().ids.clone()).into_pyarray(py)
+    fn groups<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<u32>>> {
+        Ok(on!(&*self.book()?, m => m.groups().ids.clone()).into_pyarray(py))
     }
 
     #[getter]
-    fn state_bytes(&self) -> usize {
-        on!(&self.book, m => m.bytes())
+    fn state_bytes(&self) -> PyResult<usize> {
+        Ok(on!(&*self.book()?, m => m.bytes()))
     }
 
     /// Columns of the ledger: stage names, and per entry stage, batch, cause, group, amount.
     fn ledger<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (entries, stages) = on!(&self.book, m => (m.ledger(), m.clock().names.clone()));
+        let (entries, stages) = on!(&*self.book()?, m => (m.ledger(), m.clock().names.clone()));
         let columns = PyDict::new(py);
         columns.set_item("stages", stages)?;
         columns.set_item(
@@ -523,16 +547,14 @@ impl Market {
     }
 
     /// (stage or None for "never", each trader's share of its own money).
-    fn provenance<'py>(&self, py: Python<'py>) -> Vec<(Option<String>, Bound<'py, PyArray1<f64>>)> {
-        let columns = py.detach(|| on!(&self.book, m => m.provenance()));
-        columns
-            .into_iter()
-            .map(|(stage, shares)| (stage, shares.into_pyarray(py)))
-            .collect()
+    fn provenance<'py>(&self, py: Python<'py>) -> PyResult<Vec<StageColumn<'py>>> {
+        let columns = on!(&*self.book()?, m => py.detach(|| m.provenance()));
+        let arrays = |(stage, shares): (_, Vec<f64>)| (stage, shares.into_pyarray(py));
+        Ok(columns.into_iter().map(arrays).collect())
     }
 
     fn definitions(&self, py: Python<'_>, top: usize) -> PyResult<Vec<DefinitionRow>> {
-        let found = py.detach(|| on!(&self.book, m => m.definitions(top)));
+        let found = on!(&*self.book()?, m => py.detach(|| m.definitions(top)));
         let found = found.ok_or_else(|| {
             InputError::new_err("this market does not follow definitions; build it with definitions=True")
         })?;
@@ -544,7 +566,7 @@ impl Market {
 
     /// Saves the market; `note` is kept with it.
     fn save(&self, py: Python<'_>, path: PathBuf, note: &str) -> PyResult<()> {
-        released(py, |_| on!(&self.book, m => m.save(&path, note)))
+        on!(&*self.book()?, m => released(py, |_| m.save(&path, note)))
     }
 
     /// A saved market and the note kept with it.
@@ -557,13 +579,11 @@ impl Market {
                 _ => file.market().map(|(m, note)| (Book::F64(m), note)),
             }
         })?;
-        Ok((Self { book }, note))
+        Ok((Self::of(book), note))
     }
 
-    fn __copy__(&self) -> Self {
-        Self {
-            book: self.book.clone(),
-        }
+    fn __copy__(&self) -> PyResult<Self> {
+        Ok(Self::of(self.book()?.clone()))
     }
 }
 

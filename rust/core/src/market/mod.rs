@@ -369,7 +369,9 @@ impl<F: Real> Market<F> {
     /// The prices of the next round for these forecasts, its tax included; nothing moves.
     pub fn price<P: Real>(&self, rounds: &Rounds<'_, P>) -> Result<Vec<f64>> {
         self.check(rounds)?;
-        let mut copy = self.clone();
+        // a copy without the past, which may be long: prices need neither entries nor definitions
+        let mut copy = Self::from_parts(Arc::clone(&self.traders), self.state.clone(), Vec::new(), Vec::new());
+        copy.state.accounts.histories = None;
         copy.begin(
             When {
                 stage: None,

@@ -300,8 +300,9 @@ impl<F: Real> Market<F> {
         }
         let Player { played, mut regret, .. } = player;
         if let Some(bits) = &mut regret {
-            let absent = self.traders.absent(&self.state.roster);
-            bits.retain(|j, _| !absent.contains(j));
+            for (_, j) in &self.traders.entrants[self.state.roster.entered..] {
+                bits.remove(j);
+            }
         }
         let regret = regret.map_or(Regret::Known(Vec::new()), |bits| {
             Regret::Awake(bits.into_iter().collect())
