@@ -312,6 +312,7 @@ def test_a_loaded_tree_goes_on_with_the_same_bits(tmp_path, schedule):
         twin = _core.ContextTree.load(tmp_path / "tree")
         assert [path.name for path in tmp_path.iterdir()] == ["tree"]
         assert (twin.frozen, twin.traders, twin.awake) == (voice.frozen, voice.traders, voice.awake)
+        assert twin.config == voice.config
         voice.freeze(frozen=False)
         twin.freeze(frozen=False)
         bits = bits_of(ENGLISH)[stop : stop + 200]
@@ -362,6 +363,17 @@ def test_other_files_are_refused(file, tmp_path):
         _core.ContextTree.load(tmp_path / "nothing")
     with pytest.raises(FileNotFoundError):
         tree(3).save(tmp_path / "no folder" / "tree")
+
+
+def test_config():
+    assert tree(30, factored=True, a=1 / 16, leaf_bits=4.0, schedule=INVERSE, memory_mib=1.5).config == {
+        "depth": 30,
+        "factored": True,
+        "estimator": 1 / 16,
+        "leaf_bits": 4.0,
+        "taxed": True,
+        "memory_mib": 1.5,
+    }
 
 
 # --- Bad input

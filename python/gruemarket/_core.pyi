@@ -44,6 +44,14 @@ class _Ledger(TypedDict):
     group: npt.NDArray[np.uint32]
     amount: _Floats
 
+class _ContextTreeConfig(TypedDict):
+    depth: int
+    factored: bool
+    estimator: float
+    leaf_bits: float
+    taxed: bool
+    memory_mib: float
+
 def build_info() -> _BuildInfo:
     """What this extension was built from: version, profile, git commit (None if unknown), rustc and target."""
 
@@ -396,3 +404,7 @@ class ContextTree:
     @property
     def memory_bytes(self) -> int:
         """Memory of nodes and leaves."""
+
+    @property
+    def config(self) -> _ContextTreeConfig:
+        """What it was built from; of the tax, whether there is one."""

@@ -9,8 +9,11 @@ use gruemarket_core::families::context_tree::{Config, ContextTree as Core};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
+use pyo3::types::PyDict;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+const MIB: f64 = 1024.0 * 1024.0;
 
 #[pyclass(module = "gruemarket._core", frozen)]
 pub struct ContextTree {
@@ -65,7 +68,7 @@ impl ContextTree {
             estimator,
             leaf_bits,
             tax: tax.map(|spec| spec.parse(2)).transpose()?,
-            memory_bytes: (memory_mib * f64::from(1 << 20)) as usize,
+            memory_bytes: (memory_mib * MIB) as usize,
         };
         Core::new(config).map(Self::of).map_err(exception)
     }
@@ -142,5 +145,18 @@ impl ContextTree {
     #[getter]
     fn memory_bytes(&self, py: Python<'_>) -> usize {
         self.attached(py).memory_bytes()
+    }
+
+    #[getter]
+    fn config<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let config = self.attached(py).config();
+        let dict = PyDict::new(py);
+        dict.set_item("depth", config.depth)?;
+        dict.set_item("factored", config.factored)?;
+        dict.set_item("estimator", config.estimator)?;
+        dict.set_item("leaf_bits", config.leaf_bits)?;
+        dict.set_item("taxed", config.tax.is_some())?;
+        dict.set_item("memory_mib", config.memory_bytes as f64 / MIB)?;
+        Ok(dict)
     }
 }

@@ -6,7 +6,6 @@ use super::{Config, ContextTree};
 use crate::checkpoint::{FORMAT, Tensors, Whole};
 use crate::error::Result;
 use crate::families::Family;
-use crate::grue::Tax;
 use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -16,12 +15,7 @@ const KIND: &str = "gruemarket ContextTree";
 #[derive(Serialize, Deserialize)]
 struct Header {
     format: u32,
-    depth: usize,
-    factored: bool,
-    estimator: f64,
-    leaf_bits: f64,
-    tax: Option<Tax>,
-    memory_bytes: usize,
+    config: Config,
     frozen: bool,
     past: u64,
     place: usize,
@@ -33,12 +27,7 @@ impl ContextTree {
         let forest = &self.forest;
         let header = Header {
             format: FORMAT,
-            depth: forest.depth,
-            factored: self.factored,
-            estimator: self.rules.estimator,
-            leaf_bits: self.rules.prior.leaf_bits,
-            tax: self.rules.tax.as_ref().map(|tax| tax.rule().clone()),
-            memory_bytes: forest.limit,
+            config: self.config(),
             frozen: self.frozen,
             past: self.past,
             place: self.place,
@@ -64,15 +53,8 @@ impl ContextTree {
     pub fn load(path: &Path) -> Result<Self> {
         let file = Whole::read(path, KIND)?;
         let header: Header = file.header()?;
-        let mut tree = Self::new(Config {
-            depth: header.depth,
-            factored: header.factored,
-            estimator: header.estimator,
-            leaf_bits: header.leaf_bits,
-            tax: header.tax,
-            memory_bytes: header.memory_bytes,
-        })?;
-        let tensors = file.tensors()?;
+        let mut tree = Self::new(header.config)?;
+        let (trees, tensors) = (tree.forest.roots.len(), file.tensors()?);
         let pairs = |name: &str| -> Result<Vec<[u32; 2]>> { file.all(&tensors, name) };
         let roots: Vec<u32> = file.all(&tensors, "roots")?;
         let odds = file.all(&tensors, "nodes.odds")?.into_iter();
@@ -95,7 +77,6 @@ impl ContextTree {
             born: header.born,
             ..tree.forest
         };
-        let trees = if header.factored { 8 } else { 1 };
         if !tree.forest.is_sound(trees) || header.place >= trees {
             return Err(file.fault("its trees do not hang together"));
         }

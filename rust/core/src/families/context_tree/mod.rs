@@ -21,12 +21,13 @@ pub use forest::DEEPEST;
 use forest::{End, Forest};
 use odds::{NodeTax, Prior};
 use path::{Path, Rules};
+use serde::{Deserialize, Serialize};
 
 /// Outcomes between two looks at whether the caller asks to stop.
 const LOOK: usize = 1 << 12;
 
 /// What a tree is built from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Config {
     /// The longest context in bits, at most `DEEPEST`.
     pub depth: usize,
@@ -96,6 +97,18 @@ impl ContextTree {
             path: Path::new(),
             cleared: false,
         })
+    }
+
+    /// What the tree was built from.
+    pub fn config(&self) -> Config {
+        Config {
+            depth: self.forest.depth,
+            factored: self.factored,
+            estimator: self.rules.estimator,
+            leaf_bits: self.rules.prior.leaf_bits,
+            tax: self.rules.tax.as_ref().map(|tax| tax.rule().clone()),
+            memory_bytes: self.forest.limit,
+        }
     }
 
     /// The context `bits`, the last one in the lowest place, cut to the depth.
