@@ -63,7 +63,7 @@ class Corpus:
         """The length of all texts together, in bytes."""
         return int(self._lengths.sum())
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """A name for exactly these texts in these voices, whatever the order of the rows: 32 hexadecimal digits."""
         texts = sorted(zip(self.documents["voice"], self._digests, strict=True))
