@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from gruemarket import files
+from gruemarket.conventions import stage_name
 from gruemarket.corpora import Corpus
 from gruemarket.errors import InputError
 from gruemarket.history import SCHEMAS, History
@@ -18,16 +19,20 @@ from gruemarket.inductor import Inductor, Sample
 from gruemarket.names import check_known
 from gruemarket.progress import Shown
 from gruemarket.rundir import RunDirectory
-from gruemarket.stages import Records, Row, Stage, names_of, stream
+from gruemarket.stages import Records, Row, Stage, names_of, plain_text, stream, whole
 
 BEFORE = "before"  # the first stage, for samples and evaluations
 SNAPSHOT = 60.0  # seconds of work that a kill may cost
 PROBES = 1024  # bytes of an episode of held-out text
 MOST_PROBES = 32_768  # bytes of a voice that are evaluated
+LOOK = 2**32 - 1  # in the place of a stage's index: the random stream of samples
 
 
 class Callback:
-    """What is called as a curriculum runs; a method that returns True stops the run."""
+    """What is called as a curriculum runs; a method that returns True stops the run.
+
+    Any object with some of these methods will do.
+    """
 
     def on_stage_start(self, stage: Stage, inductor: Inductor) -> bool | None:
         """Before the first step of a stage."""
@@ -37,6 +42,9 @@ class Callback:
 
     def on_stage_end(self, stage: Stage, inductor: Inductor) -> bool | None:
         """After the last step of a stage."""
+
+
+EVENTS = ("on_stage_start", "on_batch", "on_stage_end")
 
 
 class Curriculum:
@@ -49,11 +57,12 @@ class Curriculum:
             market and for each account.
         prompts: what is continued before and after each stage, to look at; None takes those of the stages that have
             any, or the empty text.
-        sample_bytes: length of these continuations.
+        sample_bytes: length of these continuations; 0 draws none.
         keep: names of stages after which a run directory keeps the inductor, as `inductors/STAGE-SEED`.
 
     Raises:
-        InputError: no stages, two of one name, a stage called "before" or by the name of a column of provenance.
+        InputError: no stages, two of one name, a stage called "before" or by the name of a column of provenance; seeds
+            that are not different whole numbers from 0 on.
     """
 
     def __init__(
@@ -69,14 +78,17 @@ class Curriculum:
         self.stages = list(stages)
         if not self.stages:
             raise InputError("a curriculum of no stages; give one or more")
-        if BEFORE in names_of(self.stages):
+        if BEFORE in [stage_name(name) for name in names_of(self.stages)]:
             raise InputError(f"a stage is called {BEFORE!r}, which stands for what was there before the first")
-        self.seeds = [seed] if isinstance(seed, int | np.integer) else list(seed)
+        self.seeds = list(seed) if isinstance(seed, Sequence | np.ndarray) else [seed]
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise InputError(f"seeds {self.seeds}; give one or more, each once")
-        known = [p for stage in self.stages for p in getattr(stage, "prompts", ())]
+        for one in self.seeds:
+            whole(0, seed=one)
+        whole(0, sample_bytes=sample_bytes)
+        known = [p for stage in self.stages for p in getattr(stage, "prompts", ())] or [""]
         chosen: list[str | bytes] = list(dict.fromkeys(known)) if prompts is None else list(prompts)
-        self.prompts = [p.encode() if isinstance(p, str) else p for p in chosen or [""]]
+        self.prompts = [p.encode() if isinstance(p, str) else p for p in chosen] if sample_bytes else []
         self.held_out, self.sample_bytes = held_out, sample_bytes
         for name in keep:
             check_known(name, names_of(self.stages), "stage", where=" in keep")
@@ -88,7 +100,7 @@ class Curriculum:
             "inductor": inductor.config(),
             "stages": [stage.config() for stage in self.stages],
             "held_out": None if self.held_out is None else self.held_out.digest,
-            "prompts": [p.decode(errors="replace") for p in self.prompts],
+            "prompts": [plain_text(p) for p in self.prompts],
             "sample_bytes": self.sample_bytes,
         }
 
@@ -102,37 +114,51 @@ class Curriculum:
     ) -> History:
         """Runs the stages.
 
-        With one seed the inductor itself is trained; with several, a fork for each. A run with `out` leaves a run
-        directory: the same call continues one that was stopped, or killed, with the same bits; it returns the result of
-        one that is finished, and puts the trained inductor into the given one.
+        With one seed the inductor itself is trained. With several, a fork of it for each, and it stays as it was: their
+        results are in the history; a callback sees each fork, and the run directory's checkpoint keeps the last.
+
+        A run with `out` leaves a run directory: the same call continues one that was stopped, or killed, with the same
+        bits; it returns the result of one that is finished, and makes the given inductor the trained one, as far as the
+        run would have. A run that fails before its first snapshot leaves the inductor as it was. Without `out` the
+        inductor stays as the last step has left it.
 
         Args:
-            inductor: as it stands before the first stage.
+            inductor: as it stands before the first stage; to continue a run, either this or the one that it trained.
             out: the run directory; None keeps everything in memory.
-            progress: bars in a terminal, lines elsewhere.
+            progress: bars in a terminal, lines elsewhere; both go to stderr.
             callbacks: see `Callback`. A run that they stop is not finished: the same call goes on with it.
 
         Raises:
-            InputError: the directory holds another run, or the stages do not fit the inductor.
+            InputError: the directory holds another run, or the stages do not fit the inductor or their corpus.
             OSError: the directory cannot be written; what was there can be continued.
         """
-        heard = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+        heard = list(callbacks) if isinstance(callbacks, Sequence) else [callbacks]
+        if strange := [one for one in heard if not any(hasattr(one, event) for event in EVENTS)]:
+            raise InputError(f"callback {strange[0]!r} has no {', '.join(EVENTS)}; see gm.Callback")
+        for i, stage in enumerate(self.stages):
+            if stage.length((self.seeds[0], i)) < 1:
+                raise InputError(f"stage {stage.name} has no steps")
         with Shown(wanted=progress) as shown:
             if out is None:
                 return self._run(inductor, None, shown, heard)
-            with RunDirectory(out, self.config(inductor), self.seeds) as directory:
+            with RunDirectory(out, self._begun(inductor, Path(out).resolve()), self.seeds) as directory:
                 return self._run(inductor, directory, shown, heard)
 
-    def _run(
-        self, inductor: Inductor, directory: RunDirectory | None, shown: Shown, callbacks: list[Callback]
-    ) -> History:
-        latest = None if directory is None else directory.latest()
+    def _begun(self, inductor: Inductor, path: Path) -> dict[str, Any]:
+        """The config of the run in a directory; also where the inductor is the one that this run has changed."""
+        if inductor.origin is None or inductor.origin[0] != path:
+            inductor.origin = path, inductor.config()
+        return self.config(inductor) | {"inductor": inductor.origin[1]}
+
+    def _run(self, inductor: Inductor, directory: RunDirectory | None, shown: Shown, callbacks: list[Any]) -> History:
         course = Course(self, inductor, shown, callbacks, directory)
-        if latest is not None:
-            course.restore(latest)
         if directory is not None and directory.finished:
             return directory.history()
-        stopped = course.run()
+        try:
+            stopped = course.run()
+        except BaseException:
+            course.give_back()
+            raise
         history = History.joined(course.histories)
         if directory is not None:
             if stopped:
@@ -150,19 +176,25 @@ class Course:
         curriculum: Curriculum,
         inductor: Inductor,
         shown: Shown,
-        callbacks: list[Callback],
+        callbacks: list[Any],
         directory: RunDirectory | None,
     ) -> None:
         self.curriculum, self.given, self.shown, self.callbacks = curriculum, inductor, shown, callbacks
         self.directory, self.saved = directory, time.monotonic()
         self.histories: list[History] = []
+        self.alone = len(curriculum.seeds) == 1
         self._begin()
+        latest = None if directory is None else directory.latest()
+        if latest is not None:
+            self.restore(latest)
+        # a process that fails before there is a snapshot shall not leave the given inductor half trained
+        self.untouched = inductor.fork() if directory is not None and latest is None and self.alone else None
 
     def _begin(self) -> None:
         """Stands before the first stage of the next seed."""
-        alone = len(self.curriculum.seeds) == 1
-        self.inductor = self.given if alone else self.given.fork()
-        self.stage, self.step, self.first = 0, -1, 0  # step -1: the stage has not begun; its first batch
+        self.inductor = self.given if self.alone else self.given.fork()
+        self.stage, self.step = 0, -1  # step -1: the stage has not begun
+        self.first = 0, 0  # batch and episode of the stage
         self.rows: dict[str, list[Row]] = {name: [] for name in SCHEMAS}
         self.kept: dict[str, pl.DataFrame] = {}  # rows of before a snapshot
 
@@ -175,15 +207,15 @@ class Course:
 
     def run(self) -> bool:
         """Runs to the end; whether a callback stopped it."""
-        while len(self.histories) < len(self.curriculum.seeds):
-            if self._run_seed():
-                self.histories.append(self.history())
-                return True
-            self.histories.append(self.history())
-            if len(self.histories) < len(self.curriculum.seeds):
-                self._begin()
+        while True:
+            stopped = self._run_seed()
+            if stopped:
                 self.save()
-        return False
+            self.histories.append(self.history())
+            if stopped or len(self.histories) == len(self.curriculum.seeds):
+                return stopped
+            self._begin()
+            self.save()
 
     def _run_seed(self) -> bool:
         if self.stage == 0 and self.step < 0:
@@ -196,14 +228,13 @@ class Course:
             self.shown.stage(self._title(stage), length, max(self.step, 0))
             if self.step < 0:
                 stage.begin(self.inductor)
-                self.step, self.first = 0, self.inductor.market.batches
+                self.step, self.first = 0, (self.inductor.market.batches, self.inductor.market.episodes)
                 if self._hear("on_stage_start", stage):
                     return True
             while self.step < length:
                 self._take(stage, key)
                 self.shown.step(self.step, self._note())
                 if self._hear("on_batch", stage, self.step - 1):
-                    self.save()
                     return True
                 if time.monotonic() - self.saved > SNAPSHOT:
                     self.save()
@@ -221,24 +252,19 @@ class Course:
         self._write_wealth(stage.name, self.inductor.market.batches - 1)
 
     def _end(self, stage: Stage) -> None:
-        market = self.inductor.market
-        last = market.batches - 1
-        episodes = market.episodes - sum(row["episodes"] for row in self._stage_rows())
-        row = {"stage": stage.name, "kind": type(stage).__name__, "first_batch": self.first, "last_batch": last}
-        self.rows["stages"].append({**row, "episodes": episodes})
+        market, (batch, episode) = self.inductor.market, self.first
+        row = {"stage": stage.name, "kind": type(stage).__name__, "first_batch": batch}
+        self.rows["stages"].append({**row, "last_batch": market.batches - 1, "episodes": market.episodes - episode})
         self._look(stage.name)
         if self.directory is not None and stage.name in self.curriculum.keep:
             self.inductor.save(self.directory.path / "inductors" / f"{stage.name}-{self.seed}")
         self.stage, self.step = self.stage + 1, -1
         self.save()
 
-    def _stage_rows(self) -> list[Row]:
-        kept = self.kept["stages"].to_dicts() if "stages" in self.kept else []
-        return [*kept, *self.rows["stages"]]
-
     def _hear(self, event: str, *arguments: Any) -> bool:
-        answers = [getattr(callback, event)(*arguments, self.inductor) for callback in self.callbacks]
-        return any(answer is True for answer in answers)
+        heard = [getattr(callback, event, None) for callback in self.callbacks]
+        answers = [call(*arguments, self.inductor) for call in heard if call is not None]
+        return any(answers)  # all of them are asked first
 
     def _title(self, stage: Stage) -> str:
         return stage.name if len(self.curriculum.seeds) == 1 else f"seed {self.seed}: {stage.name}"
@@ -259,11 +285,10 @@ class Course:
     def _look(self, stage: str) -> None:
         """Samples and evaluates what the stage has left."""
         self.shown.note(f"{stage}: samples and held-out text")
-        if self.inductor.symbol > 1:
-            for i, prompt in enumerate(self.curriculum.prompts):
-                seed = stream(self.seed, i)
-                for sample in self.inductor.generate(prompt, self.curriculum.sample_bytes, n=2, seed=seed):
-                    self.rows["samples"].append({"stage": stage, **_shown(prompt, sample, self.inductor.names)})
+        for i, prompt in enumerate(self.curriculum.prompts):
+            seed = stream(self.seed, LOOK, i)
+            for sample in self.inductor.generate(prompt, self.curriculum.sample_bytes, n=2, seed=seed):
+                self.rows["samples"].append({"stage": stage, **_shown(prompt, sample, self.inductor.names)})
         if self.curriculum.held_out is not None:
             self.rows["evaluation"].extend(evaluated(self.inductor, self.curriculum.held_out, stage))
 
@@ -290,6 +315,7 @@ class Course:
         """Keeps the present state in the run directory, if there is one."""
         if self.directory is not None:
             self.directory.snapshot(self._write)
+            self.untouched = None
         self.saved = time.monotonic()
 
     def _write(self, place: Path) -> None:
@@ -310,10 +336,15 @@ class Course:
     def restore(self, place: Path) -> None:
         """Goes back to where a snapshot was taken."""
         stands = json.loads((place / "course.json").read_bytes())
-        self.stage, self.step, self.first = stands["stage"], stands["step"], stands["first"]
+        self.stage, self.step, self.first = stands["stage"], stands["step"], tuple(stands["first"])
         self.histories = [History.load(place / f"history-{i}") for i in range(stands["seeds"])]
         self.kept = {p.stem: pl.read_parquet(p.read_bytes()) for p in place.glob("*.parquet")}
         self.inductor.become(Inductor.load(place / "inductor"))
+
+    def give_back(self) -> None:
+        """Makes the given inductor what it was, if there is no snapshot to go on from."""
+        if self.untouched is not None:
+            self.given.become(self.untouched)
 
 
 def _shown(prompt: bytes, sample: Sample, names: Sequence[str]) -> Row:

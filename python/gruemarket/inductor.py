@@ -96,6 +96,8 @@ class Inductor:
     [0.953, 0.047]
     """
 
+    origin: tuple[Path, dict[str, Any]] | None = None  # the run directory it is trained in, its config before that
+
     def __init__(
         self,
         families: Mapping[str, Any],
@@ -279,6 +281,7 @@ class Inductor:
         stop: Any = None,
         n: int = 1,
         seed: int | None = None,
+        market: Market | None = None,
         new_episode: bool = True,
     ) -> list[Sample]:
         """Samples from the price, inference in context included. Nothing learns or moves.
@@ -290,6 +293,7 @@ class Inductor:
             stop: bytes or text, or a list of these, after which a sample ends.
             n: how many samples.
             seed: None takes the inductor's own. Sample i of a seed is the same whatever n is.
+            market: other cash of the same accounts, see `Market.with_wealth`; None takes the inductor's own.
             new_episode: False goes on in the market's present episode, untaxed.
 
         Raises:
@@ -303,7 +307,7 @@ class Inductor:
         key = np.random.SeedSequence(self.seed if seed is None else seed)
         seeds = [int(child.generate_state(1, np.uint64)[0]) for child in key.spawn(n)]
         drawn = self._members.sample(
-            self.market._core,  # noqa: SLF001
+            (self.market if market is None else market)._core,  # noqa: SLF001
             outcomes_of(prompt, self.outcomes, "a prompt"),
             max_bytes,
             self.symbol,
@@ -476,16 +480,14 @@ class Inductor:
     # --- Saving
 
     def config(self) -> dict[str, Any]:
-        """What the inductor is made of, in plain values: its families, its market's rules and its priors."""
-        families = {
-            name: family.config() if hasattr(family, "config") else repr(family)
-            for name, family in self.families.items()
-        }
+        """What the inductor is made of, in plain values: families, the market's rules, priors and money, its clock."""
         return {
-            "families": families,
+            "families": {name: _told(family) for name, family in self.families.items()},
             "fraction": None if self.clearing is None else self.clearing.fraction,
             "grue": None if self.grue is None else self.grue.to_dict(),
             "bits": self.market.bits.tolist(),
+            "wealth": self.market.wealth.tolist(),
+            "episodes": self.market.episodes,
             "seed": self.seed,
         }
 
@@ -512,9 +514,8 @@ class Inductor:
         for i, (name, family) in enumerate(self.families.items()):
             family.save(partial / f"family-{i}")
             kind = type(family)
-            members.append(
-                {"name": name, "class": f"{kind.__module__}:{kind.__qualname__}", "frozen": bool(family.frozen)}
-            )
+            frozen = bool(getattr(family, "frozen", False))
+            members.append({"name": name, "class": f"{kind.__module__}:{kind.__qualname__}", "frozen": frozen})
         self.market.save(partial / "market.safetensors")
         state = {
             "format": 1,
@@ -566,3 +567,11 @@ class Inductor:
         other.clearing = None if state["fraction"] is None else Kelly(state["fraction"])
         other.grue = None if state["grue"] is None else GrueTax.from_dict(state["grue"])
         return other
+
+
+def _told(family: Any) -> Any:
+    """What a family is, in plain values: its own word, or its class where it has none."""
+    if hasattr(family, "config"):
+        return family.config()
+    kind: Any = type(family)
+    return f"{kind.__module__}:{kind.__qualname__}" if kind.__repr__ is object.__repr__ else repr(family)

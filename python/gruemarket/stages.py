@@ -2,21 +2,22 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import polars as pl
 
 from gruemarket.corpora import Corpus
 from gruemarket.errors import InputError
+from gruemarket.families import Adapter
 from gruemarket.inductor import Inductor
 
 Row = dict[str, Any]
 
 
-def stream(*key: int) -> int:
-    """A seed of its own for every key: (seed, stage, step, ...)."""
-    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]) >> 1
+def stream(seed: int, *key: int) -> int:
+    """A seed of its own for every key: stage, step, ...; keys of different lengths differ too."""
+    return int(np.random.SeedSequence(seed, spawn_key=key).generate_state(1, np.uint64)[0]) >> 1
 
 
 @dataclass
@@ -49,24 +50,57 @@ class Stage(Protocol):
 
 def freeze_all(inductor: Inductor, *, frozen: bool) -> None:
     """Freezes or thaws every family."""
-    for family in inductor.families.values():
-        family.freeze(frozen)
+    for name, family in inductor.families.items():
+        Adapter(family, name).freeze(frozen)
 
 
-def redefine(inductor: Inductor, who: bool | Sequence[str], bits: float | None, stage: str) -> None:  # noqa: FBT001
-    """Freezes every family; sets a learning fork beside those that are to be redefined."""
-    freeze_all(inductor, frozen=True)
-    if who is True:
-        inductor.redefine(bits=bits, stage=stage)
-    elif who:
-        inductor.redefine(*who, bits=bits, stage=stage)
+@dataclass(frozen=True)
+class Redefinition:
+    """Whom a stage redefines, and what that costs.
+
+    Attributes:
+        who: True for every family, or names.
+        bits: None takes it from the market's tax.
+    """
+
+    who: bool | tuple[str, ...]
+    bits: float | None
+
+    @classmethod
+    def of(cls, redefine: bool | str | Sequence[str], bits: float | None) -> Self:  # noqa: FBT001  # as users give it
+        """Checks what a stage was given.
+
+        Raises:
+            InputError: bits that are not above 0.
+        """
+        if bits is not None and not 0 < bits < np.inf:
+            raise InputError(f"tax_bits={bits}; give a number above 0, or None for what the market's tax says")
+        names = (redefine,) if isinstance(redefine, str) else redefine
+        return cls(names if isinstance(names, bool) else tuple(names), bits)
+
+    def begin(self, inductor: Inductor, stage: str) -> None:
+        """Freezes every family; sets a learning fork beside those that are to be redefined."""
+        freeze_all(inductor, frozen=True)
+        if self.who:
+            inductor.redefine(*(self.who if isinstance(self.who, tuple) else ()), bits=self.bits, stage=stage)
+
+    def config(self) -> dict[str, Any]:
+        """In plain values."""
+        return {"redefine": self.who if isinstance(self.who, bool) else list(self.who), "tax_bits": self.bits}
 
 
 def at_least(least: float, **given: float) -> None:
-    """Raises InputError if an argument is less."""
+    """Raises InputError if an argument is less, or not finite."""
     for name, value in given.items():
-        if not value >= least:
+        if not least <= value < np.inf:
             raise InputError(f"{name}={value}; give {least} or more")
+
+
+def whole(least: int, **given: Any) -> None:
+    """Raises InputError if an argument is less, or no whole number."""
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise InputError(f"{name}={value!r}; give a whole number, {least} or more")
 
 
 @dataclass(frozen=True)
@@ -82,9 +116,9 @@ class Reading:
     labelled: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        at_least(1, batch=self.batch, episode_bytes=self.episode_bytes)
-        if not len(self.corpus):
-            raise InputError(f"stage {self.name}: a corpus of no documents")
+        if not isinstance(self.corpus, Corpus):
+            raise InputError(f"stage {self.name}: {self.corpus!r} is not a corpus; see gm.corpora and gm.Corpus")
+        whole(1, batch=self.batch, episode_bytes=self.episode_bytes)
 
     def episodes(self, key: Sequence[int]) -> pl.DataFrame:
         """The stage's episodes in their order: voice, document, start, text."""
@@ -167,7 +201,7 @@ class FineTune(Reading):
 
     examples: int = 200
     batch: int = 1
-    redefine: bool | Sequence[str] = False
+    redefine: bool | str | Sequence[str] = False
     tax_bits: float | None = None
     name: str = "finetune"
 
@@ -175,7 +209,8 @@ class FineTune(Reading):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        at_least(1, examples=self.examples)
+        whole(1, examples=self.examples)
+        _ = self._redefinition
 
     def episodes(self, key: Sequence[int]) -> pl.DataFrame:
         """The examples in their order."""
@@ -189,12 +224,20 @@ class FineTune(Reading):
 
     def begin(self, inductor: Inductor) -> None:
         """Everybody is frozen but the forks."""
-        redefine(inductor, self.redefine, self.tax_bits, self.name)
+        self._redefinition.begin(inductor, self.name)
 
     def config(self) -> dict[str, Any]:
         """Everything that determines what the stage does, in plain values."""
-        who = self.redefine if isinstance(self.redefine, bool) else list(self.redefine)
-        return {**super().config(), "examples": self.examples, "redefine": who, "tax_bits": self.tax_bits}
+        return {**super().config(), "examples": self.examples, **self._redefinition.config()}
+
+    @property
+    def _redefinition(self) -> Redefinition:
+        return Redefinition.of(self.redefine, self.tax_bits)
+
+
+def plain_text(given: str | bytes) -> str:
+    """Text as a manifest keeps it; different bytes stay different."""
+    return given.decode(errors="backslashreplace") if isinstance(given, bytes) else given
 
 
 def names_of(stages: Iterable[Stage]) -> list[str]:
