@@ -118,7 +118,10 @@ impl<'a> Tensors<'a> {
             source,
         };
         let header = serde_json::to_string(header).map_err(|e| fault(std::io::Error::other(e)))?;
-        let metadata = HashMap::from([(HASH.to_owned(), self.hash(&header)), (kind.to_owned(), header)]);
+        let entries = [(HASH.to_owned(), self.hash(&header)), (kind.to_owned(), header)];
+        // every map has an order of its own, by chance, and it would show in the file: the same state, the same bytes
+        let mut maps = std::iter::repeat_with(|| HashMap::from(entries.clone()));
+        let metadata = maps.find(|map| map.keys().is_sorted());
         let views = self.0.iter().map(|(name, (dtype, bytes))| {
             let length = bytes.len() * 8 / dtype.bitsize();
             TensorView::new(*dtype, vec![length], bytes).map(|view| (name.as_str(), view))
@@ -126,7 +129,7 @@ impl<'a> Tensors<'a> {
         let views = views
             .collect::<std::result::Result<Vec<_>, _>>()
             .map_err(|e| fault(std::io::Error::other(e)))?;
-        let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| fault(std::io::Error::other(e)))?;
+        let bytes = safetensors::serialize(views, metadata).map_err(|e| fault(std::io::Error::other(e)))?;
         let temporary = temporary_name(path);
         let written = write(&bytes, &temporary, path);
         if written.is_err() {

@@ -2,11 +2,12 @@
 
 use super::Text;
 use super::context::{LONGEST_ORDER, Specialist};
+use super::logistic::Logistic;
 use super::node::Learning;
 use super::pool::Clearing;
 use super::table::LEAST_BYTES;
 use crate::error::{MarketError, Result};
-use crate::lanes::eight::{Eight, LANES, Words};
+use crate::lanes::eight::LANES;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,6 +93,7 @@ impl Config {
         let table = self.memory_bytes
             - 2 * history
             - size_of::<Text>()
+            - Logistic::BYTES
             - size_of_val(self.orders.as_slice())
             - LANES * size_of::<Specialist>();
         debug_assert!(table > LEAST_BYTES);
@@ -105,14 +107,9 @@ impl Config {
 
     pub fn learning(&self) -> Learning {
         let endowment = |lane: usize| (self.endowment * lane as f64).exp() as f32;
-        let mut sleepless = Eight::ZERO;
-        sleepless.0[0] = if self.orders[0] == 0 { 1.0 } else { 0.0 };
-        Learning::new(
-            self.estimator,
-            self.limit,
-            Eight(std::array::from_fn(endowment)),
-            sleepless,
-        )
+        let mut sleepless = [0.0; LANES];
+        sleepless[0] = if self.orders[0] == 0 { 1.0 } else { 0.0 };
+        Learning::new(self.estimator, self.limit, std::array::from_fn(endowment), sleepless)
     }
 
     /// The greatest logit of a forecast.
@@ -121,9 +118,9 @@ impl Config {
     }
 
     /// A state for each lane's generator, none of them 0.
-    pub fn random(&self) -> Words {
+    pub fn random(&self) -> [u32; LANES] {
         let mut state = self.seed;
-        Words(std::array::from_fn(|_| (split_mix(&mut state) >> 32) as u32 | 1))
+        std::array::from_fn(|_| (split_mix(&mut state) >> 32) as u32 | 1)
     }
 }
 

@@ -28,7 +28,7 @@ impl Text {
             format: FORMAT,
             config: self.config.clone(),
             context: self.context.clone(),
-            random: self.random.0,
+            random: self.random,
             read: self.history.read,
             frozen: self.frozen,
         };
@@ -37,7 +37,7 @@ impl Text {
         tensors.put("history", Dtype::U8, &self.history.ring);
         tensors.put("places", Dtype::U32, &self.history.places);
         tensors.put("hits", Dtype::F32, &self.shared.confidence.hits);
-        let books = self.shared.layer.books.iter().flatten().flat_map(|lot| lot.0);
+        let books = self.shared.layer.books.iter().flatten().flatten().copied();
         tensors.put_all("books", Dtype::F32, books);
         tensors.save(path, KIND, &header)
     }
@@ -53,10 +53,10 @@ impl Text {
         fill(&mut text.history.places, &file.all(&tensors, "places")?, &file)?;
         fill(&mut text.shared.confidence.hits, &file.all(&tensors, "hits")?, &file)?;
         let books: Vec<f32> = file.all(&tensors, "books")?;
-        let lanes = text.shared.layer.books.iter_mut().flatten().flat_map(|lot| &mut lot.0);
+        let lanes = text.shared.layer.books.iter_mut().flatten().flatten();
         lanes.zip(books).for_each(|(lane, value)| *lane = value);
         text.context = header.context;
-        text.random.0 = header.random;
+        text.random = header.random;
         text.history.read = header.read;
         text.frozen = header.frozen;
         Ok(text)

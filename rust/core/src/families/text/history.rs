@@ -1,5 +1,7 @@
 //! What was read, and where each run of bytes was seen last: the trader of the longest match.
 
+use crate::lanes::eight::ln;
+use crate::lanes::prefetch::prefetch;
 use serde::{Deserialize, Serialize};
 
 /// So many equal bytes make a match.
@@ -26,6 +28,8 @@ pub struct History {
 pub struct Match {
     pub place: u32,
     pub length: u32,
+    /// That byte.
+    pub byte: u8,
 }
 
 impl History {
@@ -58,32 +62,47 @@ impl History {
         (bytes.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.places.len() - 1)
     }
 
-    /// Where the bytes `recent`, of which `seen` belong to the episode, were seen last.
+    /// Sends for the place where the bytes `recent` were seen last.
     #[inline(always)]
-    pub fn find(&self, recent: Recent, seen: u32) -> Match {
-        if seen < SHORTEST {
+    pub fn fetch(&self, recent: Recent) {
+        prefetch(&self.places, self.key(recent));
+    }
+
+    /// That place, whose bytes are sent for.
+    #[inline(always)]
+    pub fn place(&self, recent: Recent) -> u32 {
+        let place = self.places[self.key(recent)];
+        prefetch(&self.ring, place as usize);
+        place
+    }
+
+    /// The match that ends before `place`, if its last bytes are `recent`, of which `seen` belong to the episode.
+    #[inline(always)]
+    pub fn verify(&self, place: u32, recent: Recent, seen: u32) -> Match {
+        let equal = |i: &u32| self.at(place.wrapping_sub(1 + i)) == (recent >> (8 * i)) as u8;
+        let length = (0..seen.min(Recent::BITS / 8)).take_while(equal).count() as u32;
+        if length < SHORTEST || place == self.head() {
             return Match::default();
         }
-        let place = self.places[self.key(recent)];
-        let back = |i: u32| Recent::from(self.at(place.wrapping_sub(1 + i))) << (8 * i);
-        let before = (0..16).fold(0, |bytes, i| bytes | back(i));
-        let length = ((before ^ recent).trailing_zeros() / 8).min(seen);
-        if length < SHORTEST {
-            Match::default()
-        } else {
-            Match { place, length }
-        }
+        let byte = self.at(place);
+        Match { place, length, byte }
     }
 
     /// The match after the byte that it foretold; none if it was another or there is nothing more to follow.
     #[inline(always)]
     pub fn follow(&self, last: Match, byte: u8) -> Match {
-        let place = (last.place + 1) & self.mask() as u32;
-        if last.length == 0 || self.at(last.place) != byte || place == self.head() {
+        let place = self.after(last.place);
+        if last.length == 0 || last.byte != byte || place == self.head() {
             return Match::default();
         }
         let length = (last.length + 1).min(LONGEST);
-        Match { place, length }
+        let byte = self.at(place);
+        Match { place, length, byte }
+    }
+
+    #[inline(always)]
+    pub fn after(&self, place: u32) -> u32 {
+        (place + 1) & self.mask() as u32
     }
 
     #[inline(always)]
@@ -126,8 +145,9 @@ impl Confidence {
     }
 
     #[inline(always)]
-    pub fn of(&self, length: u32) -> f32 {
-        self.hits[length as usize % LENGTHS]
+    pub fn logit(&self, length: u32) -> f32 {
+        let hit = self.hits[length as usize % LENGTHS];
+        ln(hit / (1.0 - hit))
     }
 
     #[inline(always)]

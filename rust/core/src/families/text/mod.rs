@@ -10,6 +10,7 @@ pub mod context;
 mod file;
 pub mod history;
 pub mod layer;
+pub mod logistic;
 pub mod node;
 pub mod pool;
 pub mod table;
@@ -17,12 +18,13 @@ pub mod table;
 use crate::error::{MarketError, Result};
 use crate::families::{Family, impossible};
 use crate::lanes::arch;
-use crate::lanes::eight::{Eight, LANES, Words, ln};
+use crate::lanes::eight::{Floats, LANES, Words};
 use crate::market::Interrupt;
 pub use config::Config;
 use context::{Context, Specialist};
-use history::{Confidence, History, Match};
+use history::{Confidence, History, SHORTEST};
 use layer::{Cleared, Layer, Seats};
+use logistic::Logistic;
 use node::{Learning, Traders};
 use pool::Forecasts;
 use pulp::{Simd, WithSimd};
@@ -42,11 +44,12 @@ pub struct Text {
     learning: Learning,
     /// Logits of forecasts lie between plus and minus this.
     bound: f32,
+    logistic: Logistic,
     table: Table,
     history: History,
     shared: Shared,
     /// One generator for each lane.
-    random: Words,
+    random: [u32; LANES],
     context: Context,
     frozen: bool,
 }
@@ -59,13 +62,13 @@ struct Shared {
 }
 
 /// A bit's market, cleared twice.
-struct Play {
-    traders: Traders,
-    forecasts: Forecasts,
+struct Play<S: Simd> {
+    traders: Traders<S>,
+    forecasts: Forecasts<S>,
     /// The logit of the first price.
     price: f32,
-    logits: Seats,
-    awake: Seats,
+    logits: Seats<S>,
+    awake: Seats<S>,
     cleared: Cleared,
     foretold: Option<u32>,
 }
@@ -80,6 +83,7 @@ impl Text {
             ordered: config.orders.len(),
             learning: config.learning(),
             bound: config.bound(),
+            logistic: Logistic::new(),
             table: Table::new(plan.table),
             history: History::new(plan.history),
             shared: Shared {
@@ -87,7 +91,7 @@ impl Text {
                 confidence: Confidence::new(),
             },
             random: config.random(),
-            context: Context::new(),
+            context: Context::new(&[]),
             frozen: false,
             config,
         };
@@ -96,8 +100,7 @@ impl Text {
     }
 
     fn begin(&mut self) {
-        self.context = Context::new();
-        self.context.hash(&self.specialists);
+        self.context = Context::new(&self.specialists);
         self.open();
     }
 
@@ -109,45 +112,36 @@ impl Text {
             table,
             ..
         } = self;
-        let keys = context.keys();
-        // all lines are sent for before the first is looked at, so that their ways through memory overlap
-        keys.iter().for_each(|&key| table.fetch(key));
         if self.frozen {
-            context.open(specialists, keys, |key| table.find(key).unwrap_or(NOWHERE));
+            context.open(specialists, |key| table.find(key).unwrap_or(NOWHERE));
         } else {
-            context.open(specialists, keys, |key| table.find_or_make(key));
+            context.open(specialists, |key| table.find_or_make(key));
         }
     }
 
     #[inline(always)]
-    fn clear(&self, context: &Context, shared: &Shared) -> Play {
-        let mut nodes = [0; LANES];
-        for (node, &line) in nodes.iter_mut().zip(&context.lines) {
-            *node = self.table.node(line, context.place as usize);
-        }
-        let traders = self.learning.wake(Words(nodes));
+    fn clear<S: Simd>(&self, s: S, context: &Context, shared: &Shared) -> Play<S> {
+        let nodes = context.lines.map(|line| self.table.node(line, context.place as usize));
+        let traders = self.learning.wake(s, nodes);
         let forecasts = Forecasts {
             beliefs: traders.beliefs(),
             logits: traders.logits().clamp(-self.bound, self.bound),
         };
-        let clearing = self.config.clearing;
-        let price = clearing.price(traders.wealth * traders.awake, &forecasts);
-        let foretold = context.foretold(&self.history);
-        let mut second = [Eight::ZERO; 2];
-        let [logits, awake] = &mut second;
-        logits.0[layer::PRICE] = price;
-        awake.0[layer::PRICE] = 1.0;
+        let price = self.config.clearing.price(traders.wealth * traders.awake, &forecasts);
+        let foretold = context.foretold();
+        let (mut logits, mut awake) = ([0.0; LANES], [0.0; LANES]);
+        (logits[layer::PRICE], awake[layer::PRICE]) = (price, 1.0);
+        (logits[layer::BOLD], awake[layer::BOLD]) = (2.0 * price, 1.0);
+        (logits[layer::SCEPTIC], awake[layer::SCEPTIC]) = (0.0, 1.0);
         if let Some(bit) = foretold {
-            let hit = shared.confidence.of(context.matched.length);
-            let logit = ln(hit / (1.0 - hit));
-            logits.0[layer::MATCH] = if bit == 1 { logit } else { -logit };
-            awake.0[layer::MATCH] = 1.0;
+            let hit = shared.confidence.logit(context.matched.length);
+            (logits[layer::MATCH], awake[layer::MATCH]) = (if bit == 1 { hit } else { -hit }, 1.0);
         }
-        let logits = [forecasts.logits, second[0].clamp(-self.bound, self.bound)];
-        let awake = [traders.awake, second[1]];
+        let logits = [forecasts.logits, Floats::new(s, logits).clamp(-self.bound, self.bound)];
+        let awake = [traders.awake, Floats::new(s, awake)];
         let length = foretold.map_or(0, |_| context.matched.length);
-        let book = layer::book(traders.highest(self.ordered), length);
-        let cleared = shared.layer.clear(book, &logits, &awake);
+        let book = layer::book(self.longest(&nodes), length);
+        let cleared = shared.layer.clear(&self.logistic, book, &logits, &awake);
         Play {
             traders,
             forecasts,
@@ -159,44 +153,68 @@ impl Text {
         }
     }
 
+    /// How many orders there are up to the longest that is awake.
+    #[inline(always)]
+    fn longest(&self, nodes: &[u32; LANES]) -> usize {
+        let visited = (0..LANES).fold(0, |awake, lane| awake | u32::from(nodes[lane] & 31 > 0) << lane);
+        (u32::BITS - (visited & ((1 << self.ordered) - 1)).leading_zeros()) as usize
+    }
+
     /// Learns the bit `y`, unless frozen, and goes on to the next.
     #[inline(always)]
-    fn settle(&mut self, play: &Play, y: u32) {
+    fn settle<S: Simd>(&mut self, s: S, play: &Play<S>, y: u32) {
         if !self.frozen {
             self.shared.learn(play, self.context.matched.length, y);
             let bit = y as f32;
-            let growth = self.config.clearing.growth(bit, play.price, &play.forecasts);
-            let nodes = self.learning.settle(&play.traders, bit, growth, self.random);
+            let growth = self
+                .config
+                .clearing
+                .growth(&self.logistic, bit, play.price, &play.forecasts);
+            let random = Words::new(s, self.random);
+            let nodes = self.learning.settle(s, &play.traders, bit, growth, random);
+            self.random = xorshift(random).lanes();
             let place = self.context.place as usize;
-            for (&line, node) in self.context.lines.iter().zip(nodes.0) {
+            for (&line, node) in self.context.lines.iter().zip(nodes) {
                 if line != NOWHERE {
                     self.table.put(line, place, node);
                 }
             }
-            self.random = self.random.map(xorshift);
         }
-        if play.foretold.is_some_and(|bit| bit != y) {
-            self.context.matched = Match::default();
-        }
-        if self.context.push(y) {
+        if self.context.push(y, play.foretold) {
             if self.context.partial > 255 {
                 self.turn();
+            } else {
+                self.look_back();
             }
             self.open();
+        } else if self.context.place > 7 {
+            self.context
+                .prepare(&self.specialists, self.table.near(), |key| self.table.fetch(key));
         }
     }
 
-    /// A byte is complete: writes it down, unless frozen, and looks for the longest match.
+    /// A byte is complete: writes it down, unless frozen, and follows the longest match or tries a new one.
     #[inline(always)]
     fn turn(&mut self) {
         let Self { context, history, .. } = self;
-        let byte = context.turn(&self.specialists);
+        let byte = context.turn();
         if !self.frozen {
             history.append(byte);
         }
         context.matched = history.follow(context.matched, byte);
-        if self.config.matches && context.matched.length == 0 {
-            context.matched = history.find(context.recent, context.seen);
+        if context.matched.length == 0 && context.seen > SHORTEST {
+            context.matched = history.verify(history.after(context.place_before), context.recent, context.seen);
+        }
+        history.fetch(context.recent);
+    }
+
+    /// Half a byte later: where the bytes before it were seen last, to be tried at its end. So both ways through memory are
+    /// gone while bits are traded.
+    #[inline(always)]
+    fn look_back(&mut self) {
+        let Self { context, history, .. } = self;
+        if self.config.matches {
+            context.place_before = history.place(context.recent);
         }
         if !self.frozen {
             history.note(context.recent, context.seen);
@@ -209,8 +227,8 @@ impl Text {
     }
 
     /// The market of the next bit.
-    fn cleared(&self, context: &Context, shared: &Shared) -> Play {
-        arch().dispatch(Clear {
+    fn quote(&self, context: &Context, shared: &Shared) -> Quote {
+        arch().dispatch(Ask {
             text: self,
             context,
             shared,
@@ -272,26 +290,21 @@ impl Text {
     /// Spreads `probability` over the bytes that begin with the bits of `context`, learning on the way what is shared; the
     /// nodes that learn are met only once in a byte.
     fn foresee(&self, context: &Context, shared: &Shared, probability: f64, out: &mut [f64]) {
-        let play = self.cleared(context, shared);
-        for y in 0..2 {
-            let probability = probability * play.cleared.probability(y);
-            let (mut context, mut shared) = (context.clone(), shared.clone());
-            if !self.frozen {
-                shared.learn(&play, context.matched.length, y);
-            }
-            if play.foretold.is_some_and(|bit| bit != y) {
-                context.matched = Match::default();
-            }
-            let half = context.push(y);
+        let quote = self.quote(context, shared);
+        for (y, learned) in (0..2).zip(&quote.learned) {
+            let probability = probability * quote.cleared.probability(y);
+            let mut context = context.clone();
+            let half = context.push(y, quote.foretold);
             if context.partial > 255 {
                 out[context.partial as usize & 255] = probability;
                 continue;
             }
             if half {
-                let keys = context.keys();
-                context.open(&self.specialists, keys, |key| self.table.find(key).unwrap_or(NOWHERE));
+                context.open(&self.specialists, |key| self.table.find(key).unwrap_or(NOWHERE));
+            } else if context.place > 7 {
+                context.prepare(&self.specialists, self.table.near(), |_| ());
             }
-            self.foresee(&context, &shared, probability, out);
+            self.foresee(&context, learned, probability, out);
         }
     }
 
@@ -306,13 +319,13 @@ impl Text {
 
     /// How many traders bet on the next bit, the match among them.
     pub fn awake(&self) -> usize {
-        let play = self.cleared(&self.context, &self.shared);
-        (play.traders.awake.sum() as usize) + usize::from(play.foretold.is_some())
+        self.quote(&self.context, &self.shared).awake
     }
 
     /// All that the family holds.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>()
+            + Logistic::BYTES
             + self.table.memory_bytes()
             + self.history.memory_bytes()
             + size_of_val(self.specialists.as_slice())
@@ -322,7 +335,7 @@ impl Text {
 
 impl Shared {
     #[inline(always)]
-    fn learn(&mut self, play: &Play, length: u32, y: u32) {
+    fn learn<S: Simd>(&mut self, play: &Play<S>, length: u32, y: u32) {
         self.layer.settle(&play.cleared, &play.logits, &play.awake, y as f32);
         if let Some(bit) = play.foretold {
             self.confidence.learn(length, bit == y);
@@ -341,28 +354,51 @@ impl<B: Iterator<Item = u32>, P: FnMut(f64)> WithSimd for Steps<'_, B, P> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, _: S) {
+    fn with_simd<S: Simd>(mut self, s: S) {
+        let text = self.text;
         for y in self.bits {
-            let play = self.text.clear(&self.text.context, &self.text.shared);
-            self.text.settle(&play, y);
+            let play = text.clear(s, &text.context, &text.shared);
+            text.settle(s, &play, y);
             (self.paid)(play.cleared.probability(y));
         }
     }
 }
 
 /// A bit to be priced, likewise.
-struct Clear<'a> {
+struct Ask<'a> {
     text: &'a Text,
     context: &'a Context,
     shared: &'a Shared,
 }
 
-impl WithSimd for Clear<'_> {
-    type Output = Play;
+struct Quote {
+    cleared: Cleared,
+    foretold: Option<u32>,
+    awake: usize,
+    /// What is shared, after a 0 and after a 1.
+    learned: [Shared; 2],
+}
+
+impl WithSimd for Ask<'_> {
+    type Output = Quote;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> Play {
-        self.text.clear(self.context, self.shared)
+    fn with_simd<S: Simd>(self, s: S) -> Quote {
+        let Self { text, context, shared } = self;
+        let play = text.clear(s, context, shared);
+        let mut learned = [shared.clone(), shared.clone()];
+        if !text.frozen {
+            for (y, learned) in (0..2).zip(&mut learned) {
+                learned.learn(&play, context.matched.length, y);
+            }
+        }
+        let awake = (play.traders.awake.sum() as usize) + usize::from(play.foretold.is_some());
+        Quote {
+            cleared: play.cleared,
+            foretold: play.foretold,
+            awake,
+            learned,
+        }
     }
 }
 
@@ -399,7 +435,7 @@ impl Family for Text {
     }
 
     fn forecast(&mut self, out: &mut [f64]) -> Result<()> {
-        let cleared = self.cleared(&self.context, &self.shared).cleared;
+        let cleared = self.quote(&self.context, &self.shared).cleared;
         out.copy_from_slice(&[cleared.probability(0), cleared.probability(1)]);
         Ok(())
     }
@@ -435,8 +471,8 @@ impl Family for Text {
 
 /// Marsaglia 2003; a state that is not 0 stays so.
 #[inline(always)]
-fn xorshift(x: u32) -> u32 {
-    let x = x ^ x << 13;
-    let x = x ^ x >> 17;
-    x ^ x << 5
+fn xorshift<S: Simd>(x: Words<S>) -> Words<S> {
+    let x = x ^ (x << 13);
+    let x = x ^ (x >> 17);
+    x ^ (x << 5)
 }

@@ -1,6 +1,8 @@
 //! The first market: everybody awake bets on the bit, each with the wealth of its own node.
 
-use crate::lanes::eight::{Eight, exp, ln, sigmoid};
+use super::logistic::Logistic;
+use crate::lanes::eight::{Floats, ln};
+use pulp::Simd;
 use serde::{Deserialize, Serialize};
 
 /// How the traders' forecasts become a price, and how their wealth grows.
@@ -13,16 +15,16 @@ pub enum Clearing {
 }
 
 /// Forecasts of a bit, as probabilities of a 1 and as their logits.
-#[derive(Clone, Copy, Debug)]
-pub struct Forecasts {
-    pub beliefs: Eight,
-    pub logits: Eight,
+#[derive(Clone, Copy)]
+pub struct Forecasts<S: Simd> {
+    pub beliefs: Floats<S>,
+    pub logits: Floats<S>,
 }
 
 impl Clearing {
     /// The logit of the price; `stakes` are 0 for who is asleep. 0 (even odds) if nobody is awake.
     #[inline(always)]
-    pub fn price(self, stakes: Eight, forecasts: &Forecasts) -> f32 {
+    pub fn price<S: Simd>(self, stakes: Floats<S>, forecasts: &Forecasts<S>) -> f32 {
         const NOBODY: f32 = 1e-30; // far below the least wealth
         match self {
             Self::LogPool { .. } => (stakes * forecasts.logits).sum() / (stakes.sum() + NOBODY),
@@ -36,18 +38,18 @@ impl Clearing {
 
     /// What the bit `y` multiplies each trader's wealth by, the price's logit being `price`.
     #[inline(always)]
-    pub fn growth(self, y: f32, price: f32, forecasts: &Forecasts) -> Eight {
+    pub fn growth<S: Simd>(self, logistic: &Logistic, y: f32, price: f32, forecasts: &Forecasts<S>) -> Floats<S> {
         match self {
             Self::LogPool { step } => {
                 // the profit of one unit staked is (y - c)(logit q_i - logit c), up to a term that all share
-                let gain = (forecasts.logits - price) * (step as f32 * (y - sigmoid(price)));
+                let gain = (forecasts.logits - price) * (step as f32 * (y - logistic.of(price)));
                 gain.clamp(-8.0, 8.0).exp()
             }
             Self::Kelly { fraction } => {
                 let fraction = fraction as f32;
-                let paid = forecasts.beliefs.map(|q| if y > 0.5 { q } else { 1.0 - q });
-                let sign = if y > 0.5 { -1.0 } else { 1.0 };
-                paid * (fraction * (1.0 + exp(sign * price))) + (1.0 - fraction)
+                // q(y) = 1 - y + (2y - 1) q
+                let paid = forecasts.beliefs * (2.0 * y - 1.0) + (1.0 - y);
+                paid * (fraction / logistic.of(price * (2.0 * y - 1.0))) + (1.0 - fraction)
             }
         }
     }

@@ -10,8 +10,10 @@ const WORDS: usize = 16;
 const OWN: u32 = 17;
 /// The empty line, order 0, and 256 contexts of order 1; rounded up so that neighbours differ in the last bit.
 const SHARED: u32 = (1 + OWN * 257).next_multiple_of(2);
+/// Lines in a page of memory.
+const PAGE: u32 = 64;
 /// The own lines, a pair that is shared, and what it takes to begin at a cache line.
-pub const LEAST_BYTES: usize = (SHARED as usize + 3) * LINE_BYTES;
+pub const LEAST_BYTES: usize = (SHARED as usize + 4) * LINE_BYTES;
 
 pub const LINE_BYTES: usize = 4 * WORDS;
 /// The first line stays empty: whose traders live nowhere reads it.
@@ -39,9 +41,10 @@ impl Table {
     /// At most so many bytes, and no fewer than `LEAST_BYTES`.
     pub fn new(bytes: usize) -> Self {
         let words = vec![0; bytes.max(LEAST_BYTES) / size_of::<u32>()];
-        let start = words.as_ptr().align_offset(LINE_BYTES);
+        // neighbours share 128 bytes, which some processors fetch together
+        let start = words.as_ptr().align_offset(2 * LINE_BYTES);
         Self {
-            lines: ((words.len() - WORDS) / WORDS / 2 * 2) as u32,
+            lines: ((words.len() - 2 * WORDS) / WORDS / 2 * 2) as u32,
             words,
             start,
             shared: SHARED,
@@ -67,16 +70,24 @@ impl Table {
         1 + (order * (1 + before)) * OWN + first.map_or(0, |half| 1 + half)
     }
 
-    /// The first of the two neighbours for a hash.
+    /// Where the line of a hash is at home. Two hashes that differ in the last bit are neighbours.
     #[inline(always)]
     fn home(&self, hash: u32) -> u32 {
-        let lines = u64::from(self.lines) - u64::from(self.shared);
-        self.shared + ((u64::from(hash) * lines) >> 32) as u32
+        let pairs = u64::from((self.lines - self.shared) / 2);
+        self.shared + ((u64::from(hash >> 1) * pairs) >> 31) as u32 * 2 + (hash & 1)
     }
 
+    /// The bits of a hash that choose among the lines of one page of memory, the rest being equal.
+    #[inline(always)]
+    pub fn near(&self) -> u32 {
+        u32::MAX >> ((self.lines - self.shared) / PAGE).max(1).ilog2()
+    }
+
+    /// Sends for the lines where a hash, or the one that differs in the last bit, may be.
     #[inline(always)]
     pub fn fetch(&self, hash: u32) {
-        prefetch(&self.words, self.start + self.home(hash) as usize * WORDS);
+        let home = self.home(hash);
+        prefetch(&self.words, self.start + home as usize * WORDS);
     }
 
     /// The line of a hash, if it is there.
