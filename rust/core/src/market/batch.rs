@@ -2,7 +2,7 @@
 
 use crate::accounts::book::{Book, TILE};
 use crate::error::{MarketError, Result};
-use crate::market::play::Played;
+use crate::market::play::{Game, Played};
 use crate::market::regret::{Regret, Track, growth};
 use crate::market::state::Accounts;
 use crate::market::tax::Taxman;
@@ -12,6 +12,11 @@ use crate::rounds::Rounds;
 use crate::scaled::Scaled;
 use crate::threads;
 use std::sync::Arc;
+
+/// Episodes of few traders that are played at once: their threads hear of Ctrl-C only between two such lots.
+const ABREAST: usize = 16;
+/// The most rounds of such an episode.
+const SHORT: usize = 1 << 17;
 
 impl<F: Real> Market<F> {
     /// Plays E episodes in parallel from the same slow wealth; then everyone's slow wealth becomes the mean of what its
@@ -70,39 +75,68 @@ impl<F: Real> Market<F> {
         self.catch_up();
         let first = self.state.clock.rounds;
         let traders = Arc::clone(&self.traders);
+        let traders_count = self.len();
         let slow = self.state.accounts.clone();
         let mut mean = Mean::new(&slow, count);
         let mut bits = vec![0.0; if regret { self.len() } else { 0 }];
         let mut played = Played::default();
-        for (e, rounds) in episodes.iter().enumerate() {
-            let game = self.game(rounds, self.state.clock.rounds, interrupt);
-            let Self { state, nodes, .. } = &mut *self;
-            // histories do not move inside the episode: they move with the slow wealth
-            let mut fast = Accounts {
-                histories: None,
-                ..slow.clone()
-            };
-            let by_growth = game.flows && !slow.bankruptcies;
-            let mut track = (regret && !by_growth).then(|| Track::new(rounds.traders, !game.everything));
-            let taxman = Taxman::new(
-                &traders,
-                &mut state.open,
-                &mut state.clock.landmark,
-                nodes,
-                1.0 / count as f64,
-            );
-            let part = game
-                .play(&mut fast, &state.roster, taxman, track.as_mut(), None)
-                .map_err(|err| err.in_episode(e))?;
-            played.prices.extend(part.prices);
-            played.losses.extend(part.losses);
-            state.clock.rounds += rounds.rounds as u64;
-            match track {
-                Some(track) => track.add_to(&mut bits),
-                None if regret => growth(&slow, &fast, &slow.wealth, &fast.wealth, &mut bits),
-                None => {}
+        // histories do not move inside the episode: they move with the slow wealth
+        let start = Accounts {
+            histories: None,
+            ..slow.clone()
+        };
+        let short = |rounds: &Rounds<'_, P>| rounds.traders <= TILE && rounds.rounds <= SHORT;
+        let abreast = if !traders.taxes_rounds() && episodes.iter().all(short) {
+            ABREAST
+        } else {
+            1
+        };
+        for (c, chunk) in episodes.chunks(abreast).enumerate() {
+            if interrupt() {
+                return Err(MarketError::Interrupted { rounds: 0 });
             }
-            mean.add(&fast);
+            let mut at = self.state.clock.rounds;
+            let mut games = Vec::new();
+            for rounds in chunk {
+                games.push(self.game(rounds, at, interrupt));
+                at += rounds.rounds as u64;
+            }
+            let roster = self.state.roster.clone();
+            let play = |taxman: Taxman<'_, F>, game: &Game<'_, P>| {
+                let by_growth = game.flows && !slow.bankruptcies;
+                let mut track = (regret && !by_growth).then(|| Track::new(traders_count, !game.everything));
+                let mut fast = start.clone();
+                let part = game.play(&mut fast, &roster, taxman, track.as_mut(), None)?;
+                Ok((part, fast, track))
+            };
+            let parts: Vec<Result<_>> = if let [game] = &games[..] {
+                let Self { state, nodes, .. } = &mut *self;
+                let weight = 1.0 / count as f64;
+                let taxman = Taxman::new(&traders, &mut state.open, &mut state.clock.landmark, nodes, weight);
+                vec![play(taxman, game)]
+            } else {
+                threads::map(
+                    games,
+                    || (),
+                    |(), game| {
+                        // nothing is levied inside of these episodes
+                        let (mut open, mut landmark, mut nodes) = (None, None, Vec::new());
+                        play(Taxman::new(&traders, &mut open, &mut landmark, &mut nodes, 1.0), &game)
+                    },
+                )
+            };
+            for (i, part) in parts.into_iter().enumerate() {
+                let (part, fast, track) = part.map_err(|err| err.in_episode(c * abreast + i))?;
+                played.prices.extend(part.prices);
+                played.losses.extend(part.losses);
+                match track {
+                    Some(track) => track.add_to(&mut bits),
+                    None if regret => growth(&slow, &fast, &slow.wealth, &fast.wealth, &mut bits),
+                    None => {}
+                }
+                mean.add(&fast);
+            }
+            self.state.clock.rounds = at;
         }
         if regret {
             self.forget_absent(&mut bits);
