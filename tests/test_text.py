@@ -57,7 +57,7 @@ def test_a_byte_is_given_what_reading_it_is_given(frozen):
 def test_a_byte_forecast_waits_for_the_end_of_a_byte():
     family = text()
     family.observe(1)
-    with pytest.raises(gm.InputError, match="1 bits into a byte.*after 7 more"):
+    with pytest.raises(gm.InputError, match="1 of the 8 bits of a byte are read; observe the other 7"):
         family.byte_forecast()
 
 
@@ -90,6 +90,12 @@ def test_random_bytes_cost_8_bits_each():
 @pytest.mark.parametrize("data", (b"\x00" * 50_000, b"a" * 50_000, b"0123456789abcdef\n" * 3000))
 def test_what_repeats_costs_almost_nothing(data):
     assert text().bits(data) / len(data) < 0.02
+
+
+def test_without_a_match_nobody_follows_one():
+    family = text(match=False)
+    family.bits(b"abra cadabra " * 5 + b"abra")
+    assert family.awake == 8
 
 
 def test_prose_is_learned():
@@ -188,7 +194,7 @@ def test_frozen_means_frozen(tmp_path):
     assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
     assert family.traders == traders
     assert np.array_equal(family.read(PROSE[2000:6000]), paid)
-    family.freeze(False)
+    family.freeze(frozen=False)
     family.read(PROSE[2000:6000])
     assert family.traders > traders
 
@@ -206,7 +212,7 @@ def test_learning_may_go_on_in_the_middle_of_a_byte():
     bits = bits_of(PROSE[:100])
     family.freeze()
     family.read(bits[:333])
-    family.freeze(False)
+    family.freeze(frozen=False)
     family.read(bits[333:])
     assert family.byte_forecast().sum() == pytest.approx(1, abs=1e-12)
 

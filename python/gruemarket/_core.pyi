@@ -249,7 +249,7 @@ class _TextConfig(TypedDict):
 
 @final
 class Text:
-    """A dense cluster of specialists that read bytes as bits, most significant first; `gruemarket.Text` describes it."""
+    """A dense cluster of specialists that read bytes as bits; `gruemarket.Text` describes it."""
 
     def __new__(
         cls,

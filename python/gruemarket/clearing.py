@@ -36,10 +36,10 @@ class Kelly:
 class LogPool:
     """Every trader has exponential utility, and as much tolerance of risk as it stakes.
 
-    The price is the stake-weighted geometric mean of the forecasts, `c_k` proportional to `prod q_k^(u / sum u)`. A unit
-    staked earns `g = ln(q(x) / c(x)) - sum_k c_k ln(q_k / c_k)`, and the stakes are settled to `u exp(step g)`, scaled so
-    that money is conserved: the exponentiated-gradient step of geometric mixing (Mattern 2013, "Linear and geometric
-    mixtures"). It is what isoelastic utility tends to as risk aversion grows, with `step` = 1 / risk aversion.
+    The price is the stake-weighted geometric mean of the forecasts, `c_k` proportional to `prod q_k^(u / sum u)`. A
+    unit staked earns `g = ln(q(x) / c(x)) - sum_k c_k ln(q_k / c_k)`, and the stakes are settled to `u exp(step g)`,
+    scaled so that money is conserved: the exponentiated-gradient step of geometric mixing (Mattern 2013, "Linear and
+    geometric mixtures"). Isoelastic utility tends to it as risk aversion grows, with `step` = 1 / risk aversion.
 
     `gm.Text` clears by it inside; `gm.Market` clears by `Kelly` so far.
 

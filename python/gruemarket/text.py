@@ -17,14 +17,15 @@ from gruemarket.errors import InputError
 class Text:
     """A dense cluster of traders that forecast text, bit by bit; outside it is one account of a market.
 
-    A byte is eight binary markets, most significant bit first. A specialist looks at one kind of context: the last bytes (of
-    each length in `orders`), the letters of the present word, the longest match in what was read. For each context and each
-    prefix of the next byte it has one trader, with an account and an adaptive belief of its own; who was never asked
-    before sleeps, except for order 0.
+    A byte is eight binary markets, most significant bit first. A specialist looks at one kind of context: the last
+    bytes (of each length in `orders`), the letters of the present word, the longest match in what was read. For each
+    context and each prefix of the next byte it has one trader, with an account and an adaptive belief of its own; who
+    was never asked before sleeps, except for order 0.
 
     A bit is traded twice. First by everybody awake, each with the wealth of its own account (`clearing`). Then what was
-    published, the beliefs, the price and the match, is traded again by log pool, in books that are selected by the longest order
-    awake and the length of the match: a layer is a market over published prices. All weights are wealth: a book's sum to 1.
+    published, the beliefs, the price and the match, is traded again by log pool, beside a bold trader who doubles the
+    price's log odds and a sceptic who always gives even odds, in books that are selected by the longest order awake and
+    the length of the match: a layer is a market over published prices. All weights are wealth: a book's sum to 1.
 
     Traders live in tables of a fixed size; when these are full, the least visited of two contexts makes room.
 
@@ -75,17 +76,14 @@ class Text:
             raise InputError(f"mode {mode!r}; the only one is 'default'")
         clearing = LogPool() if clearing is None else clearing
         if not isinstance(clearing, LogPool | Kelly):
-            raise InputError(
-                f"clearing {clearing!r} is not a clearing rule; give gm.LogPool(step) or gm.Kelly(fraction)"
-            )
-        pooled = isinstance(clearing, LogPool)
+            raise InputError(f"clearing {clearing!r} is not a clearing rule; give gm.LogPool() or gm.Kelly(fraction)")
         self._core = _core.Text(
             memory_mib=_number(memory_mib, "memory_mib"),
             orders=_orders(orders),
             word=bool(word),
             matches=bool(match),
-            clearing=("log pool", clearing.step) if pooled else ("Kelly", clearing.fraction),
-            floor=clearing.floor if pooled else LogPool.floor,
+            clearing=("log pool", clearing.step) if isinstance(clearing, LogPool) else ("Kelly", clearing.fraction),
+            floor=clearing.floor if isinstance(clearing, LogPool) else LogPool.floor,
             estimator=_number(estimator, "estimator"),
             limit=_number(limit, "limit"),
             endowment=_number(endowment, "endowment"),

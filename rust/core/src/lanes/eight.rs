@@ -14,6 +14,7 @@ pub type Eight = [f32; LANES];
 const WHOLE: f32 = 8_388_608.0;
 
 #[derive(Clone, Copy)]
+#[must_use]
 #[repr(align(32))]
 pub struct Floats<S: Simd> {
     lanes: Eight,
@@ -21,6 +22,7 @@ pub struct Floats<S: Simd> {
 }
 
 #[derive(Clone, Copy)]
+#[must_use]
 #[repr(align(32))]
 pub struct Words<S: Simd> {
     lanes: [u32; LANES],
@@ -114,7 +116,7 @@ impl<S: Simd> Floats<S> {
         let power = ((shifted.bits() << 23) + 0x3f80_0000).floats();
         // 2^f for |f| <= 1/2 (minimax to 3e-6), the powers of f side by side
         let square = f * f;
-        let low = f * 0.693_121_8 + 0.999_999_26;
+        let low = f * 0.693_121_8 + 0.999_999_3;
         let high = f * 0.055_917_86 + 0.240_247_45;
         (low + (high + square * 0.009_570_1) * square) * power
     }
@@ -129,7 +131,7 @@ impl<S: Simd> Floats<S> {
         let t = ((bits & 0x007f_ffff) + HALF_ROOT).floats() - 1.0;
         // ln(1 + t) / t (minimax to 8e-6), the powers of t side by side
         let square = t * t;
-        let low = t * -0.499_902_18 + 1.000_004_6;
+        let low = t * -0.499_902_2 + 1.000_004_6;
         let middle = t * -0.254_032_7 + 0.332_580_24;
         let high = t * -0.142_920_59 + 0.220_559_32;
         let series = low + (middle + high * square) * square;

@@ -135,14 +135,16 @@ pub struct Confidence {
     pub hits: [f32; LENGTHS],
 }
 
-impl Confidence {
-    const STEP: f32 = 0.01;
-
-    pub fn new() -> Self {
+impl Default for Confidence {
+    fn default() -> Self {
         Self {
             hits: std::array::from_fn(|length| 1.0 - 1.0 / (length as f32 + 2.0)),
         }
     }
+}
+
+impl Confidence {
+    const STEP: f32 = 0.01;
 
     #[inline(always)]
     pub fn logit(&self, length: u32) -> f32 {

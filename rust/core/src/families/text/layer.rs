@@ -74,11 +74,13 @@ impl Cleared {
     }
 }
 
-impl Layer {
-    pub fn new() -> Self {
+impl Default for Layer {
+    fn default() -> Self {
         Self { books: [BIRTH; BOOKS] }
     }
+}
 
+impl Layer {
     #[inline(always)]
     pub fn clear<S: Simd>(&self, logistic: &Logistic, book: usize, logits: &Seats<S>, awake: &Seats<S>) -> Cleared {
         let [first, second] = self.stakes(book, awake);

@@ -6,6 +6,8 @@ use crate::lanes::eight::Floats;
 const STEPS: f32 = 128.0;
 /// Logits that are told apart, beyond any bound of a forecast.
 const REACH: usize = 32;
+/// 2^23: what is added to it is rounded to whole numbers.
+const WHOLE: f32 = 8_388_608.0;
 const SIZE: usize = REACH * STEPS as usize;
 
 #[derive(Clone, Debug)]
@@ -14,15 +16,17 @@ pub struct Logistic {
     table: Box<[f32; SIZE]>,
 }
 
-impl Logistic {
-    pub const BYTES: usize = SIZE * size_of::<f32>();
-
-    pub fn new() -> Self {
+impl Default for Logistic {
+    fn default() -> Self {
         let at = |i: usize| Floats::splat(pulp::Scalar, i as f32 / -STEPS).sigmoid().lanes()[0];
         Self {
             table: Box::new(std::array::from_fn(at)),
         }
     }
+}
+
+impl Logistic {
+    pub const BYTES: usize = SIZE * size_of::<f32>();
 
     /// The probability of the less probable outcome at a logit of either sign.
     #[inline(always)]
@@ -37,6 +41,3 @@ impl Logistic {
         if logit > 0.0 { 1.0 - least } else { least }
     }
 }
-
-/// 2^23: what is added to it is rounded to whole numbers.
-const WHOLE: f32 = 8_388_608.0;
