@@ -199,6 +199,9 @@ class Listening:
     def on_stage_end(self, stage, _inductor):
         return self._hear("end", stage.name)
 
+    def finish(self, _history):
+        return self._hear("finish")
+
 
 HEARD = [
     said
@@ -221,6 +224,21 @@ def test_a_callback_stops_and_the_same_call_goes_on(whole, tmp_path, moment, fre
     assert first.heard + second.heard == HEARD
     assert_same(history, whole[0])
     assert bits(learner) == bits(whole[1])
+
+
+@pytest.mark.parametrize("nth", (12, 15, 22))
+def test_several_seeds_go_on_in_the_middle_of_one(whole, tmp_path, nth):
+    class Stops:
+        def on_batch(self, _stage, _step, _inductor):
+            nonlocal nth
+            nth -= 1
+            return nth == 0
+
+    given = inductor()
+    part = curriculum(seed=[1, 2]).run(given, out=tmp_path / "run", progress=False, callbacks=Stops())
+    assert_same(part.of_seed(1), whole[0])
+    history = curriculum(seed=[1, 2]).run(given, out=tmp_path / "run", progress=False, callbacks=Stops())
+    assert_same(history, curriculum(seed=[1, 2]).run(given, progress=False))
 
 
 def test_without_a_directory_a_stop_leaves_what_is_there(whole):
@@ -249,6 +267,43 @@ def test_broken_off_anywhere_it_ends_with_the_same_bits(whole, tmp_path, moment,
     finished = inductor() if fresh else learner
     assert_same(curriculum().run(finished, out=tmp_path / "run", progress=False), whole[0])
     assert bits(finished) == bits(whole[1])
+
+
+class Trips(Counter):
+    """Ctrl-C in the middle of an episode."""
+
+    left = None
+
+    def observe(self, outcome):
+        if Trips.left is not None:
+            Trips.left -= 1
+            if Trips.left < 0:
+                Trips.left = None
+                raise KeyboardInterrupt
+        super().observe(outcome)
+
+
+@pytest.mark.parametrize("left", (700, 20_000))
+def test_families_that_have_half_learned_are_given_back(tmp_path, left):
+    ours, theirs = inductor(Trips), inductor(Trips)
+    expected = curriculum().run(theirs, progress=False)
+    Trips.left = left
+    with pytest.raises(KeyboardInterrupt):
+        curriculum().run(ours, out=tmp_path / "run", progress=False)
+    assert Trips.left is None
+    assert_same(curriculum().run(ours, out=tmp_path / "run", progress=False), expected)
+    assert bits(ours) == bits(theirs)
+
+
+def test_broken_off_before_it_is_marked_as_finished(whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(rundir.RunDirectory, "finish", Listening(("finish",), KeyboardInterrupt()).finish)
+        with pytest.raises(KeyboardInterrupt):
+            curriculum().run(inductor(), out=tmp_path / "run", progress=False)
+    learner, heard = inductor(), Listening()
+    assert_same(curriculum().run(learner, out=tmp_path / "run", progress=False, callbacks=heard), whole[0])
+    assert bits(learner) == bits(whole[1])
+    assert heard.heard == []
 
 
 class Flaky:
@@ -284,7 +339,7 @@ print("done", flush=True)
 def child(place):
     environment = os.environ | {"PYTHONPATH": str(HERE)}
     command = [sys.executable, "-c", CHILD, str(place)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
 @posix
@@ -294,8 +349,8 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(whole, tmp_path):
         with child(tmp_path / "run") as process:
             process.stdout.readline()
             time.sleep(draw.uniform(0, 0.25))
-            process.kill()
-        kills += process.returncode == -signal.SIGKILL
+            process.send_signal(draw.choice((signal.SIGKILL, signal.SIGINT)))
+        kills += process.returncode in (-signal.SIGKILL, -signal.SIGINT)
         if process.returncode == 0:
             break
     learner = inductor()
