@@ -39,7 +39,7 @@ def curriculum(reward=LOUD, seed=1, **options):
     stages = [
         gm.Pretrain(corpus(), batch=3, episode_bytes=48, name="read"),
         gm.FineTune(corpus("other"), examples=3, episode_bytes=16, redefine="calm", name="tune"),
-        gm.Reinforce(["th", "WH"], reward, group=3, steps=4, max_bytes=4, name="reward"),
+        gm.Reinforce(["th", "WH"], reward, group=3, steps=4, max_bytes=4, beta=0.1, name="reward"),
     ]
     return gm.Curriculum(stages, seed=seed, held_out=corpus("other"), sample_bytes=6, **options)
 
