@@ -131,6 +131,19 @@ def test_who_learns():
     assert not families["b"].frozen
 
 
+def test_a_nested_inductor_thaws_to_what_it_was():
+    members = {"old": Counter(), "new": Counter()}
+    members["old"].freeze()
+    nested = gm.Inductor(members)
+    outer = gm.Inductor({"in": nested, "other": Counter()})
+    outer.read(EPISODES[:2], labels=["in", "other"])
+    assert [family.counts.sum() - 6 for family in members.values()] == [0, 40]
+    nested.freeze()
+    for one in (nested, nested.fork()):
+        one.freeze(frozen=False)
+        assert [family.frozen for family in one.families.values()] == [True, False]
+
+
 def test_looking_moves_nothing():
     inductor = gm.Inductor(three(), grue=TAX)
     inductor.read(EPISODES)
@@ -212,6 +225,15 @@ def test_saved_and_loaded(tmp_path, grue):
         gm.Inductor.load(tmp_path / "saved")
     with pytest.raises(gm.CheckpointError, match="not a saved inductor"):
         gm.Inductor.load(tmp_path)
+
+
+def test_a_class_that_could_not_be_loaded_is_not_saved(tmp_path):
+    class Local(Counter):
+        pass
+
+    with pytest.raises(gm.CheckpointError, match=r"family a is a .*Local, which cannot be imported; define the class"):
+        gm.Inductor({"a": Local()}).save(tmp_path / "saved")
+    assert not list(tmp_path.iterdir())
 
 
 def test_other_cash():

@@ -185,6 +185,7 @@ class Unfreezable(Counter):
         (lambda: gm.Pretrain(corpus(), episode_bytes=0), "episode_bytes=0"),
         (lambda: gm.Pretrain(corpus().documents), "not a corpus; see gm.corpora"),
         (lambda: corpus(a=""), "no text"),
+        (lambda: gm.Corpus(corpus().documents.clear()), "no documents"),
         (lambda: gm.FineTune(corpus(), examples=0), "examples=0"),
         (lambda: gm.FineTune(corpus(), redefine=True, tax_bits=0.0), "tax_bits=0.0; give a number above 0"),
         (lambda: gm.FineTune(corpus(), examples=99).length(KEY), "99 examples of 512 bytes, but the corpus has 3"),

@@ -119,8 +119,8 @@ class Curriculum:
 
         A run with `out` leaves a run directory: the same call continues one that was stopped, or killed, with the same
         bits; it returns the result of one that is finished, and makes the given inductor the trained one, as far as the
-        run would have. A run that fails before its first snapshot leaves the inductor as it was. Without `out` the
-        inductor stays as the last step has left it.
+        run would have. A run that fails before its first snapshot leaves the inductor as it was. Without `out` it
+        stays as the last step has left it, but for what families had learned in one that failed.
 
         Args:
             inductor: as it stands before the first stage; to continue a run, either this or the one that it trained.

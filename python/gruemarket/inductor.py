@@ -1,6 +1,7 @@
 """The inductor: families and one market over all their accounts, which reads, prices, generates; itself a family."""
 
 import copy
+import functools
 import importlib
 import itertools
 import json
@@ -134,6 +135,7 @@ class Inductor:
         self.seed = seed
         self.outcomes = self._members.outcomes
         self.frozen = False
+        self._stiff: list[str] = []  # who was frozen before the inductor was
         self.reference = np.empty(0)  # (N,) the book that a stage of reinforcement began with
         self._fast: Market | None = None  # of the episode that is under way
 
@@ -369,7 +371,7 @@ class Inductor:
         forks = {name: family.fork() for name, family in self.families.items()} if families is None else families
         other._adopt_families(forks, self.seed)
         other.clearing, other.grue, other.market = self.clearing, self.grue, market
-        other.frozen = self.frozen
+        other.frozen, other._stiff = self.frozen, self._stiff
         return other
 
     def beside(self, market: Market) -> Self:
@@ -380,7 +382,9 @@ class Inductor:
 
     def fork(self) -> Self:
         """An independent copy: families, market and all."""
-        return self._with(copy.copy(self.market))
+        other = self._with(copy.copy(self.market))
+        other.reference = self.reference
+        return other
 
     def redefine(self, *names: str, bits: float | None = None, stage: str | None = None) -> list[str]:
         """Sets beside each family a fork of it that learns, which says "as before until now, from now on as I learn".
@@ -472,10 +476,14 @@ class Inductor:
         return run.prices[:, None]
 
     def freeze(self, frozen: bool = True) -> None:  # noqa: FBT001, FBT002  # freeze(False) thaws
-        """A frozen inductor moves no slow wealth, and its members learn nothing."""
+        """A frozen inductor moves no slow wealth, and its members learn nothing; thawed, they are as they were."""
+        if frozen == self.frozen:
+            return
+        if frozen:
+            self._stiff = [name for name, member in self._named() if member.frozen]
+        for name, member in self._named():
+            member.freeze(frozen or name in self._stiff)
         self.frozen = frozen
-        for member in self._adapters:
-            member.freeze(frozen)
 
     # --- Saving
 
@@ -504,23 +512,25 @@ class Inductor:
         """Saves market and families into a folder: written beside it, then renamed.
 
         Raises:
+            CheckpointError: a family's class could not be found again: it is not at the top of a module.
             OSError: the place cannot be written, or the disk is full. What was at `path` before is still there.
         """
+        for name, family in self.families.items():
+            _found(_class_name(type(family)), f"family {name}")
         target = Path(path)
         partial = target.with_name(target.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         members = []
-        for i, (name, family) in enumerate(self.families.items()):
-            family.save(partial / f"family-{i}")
-            kind = type(family)
-            frozen = bool(getattr(family, "frozen", False))
-            members.append({"name": name, "class": f"{kind.__module__}:{kind.__qualname__}", "frozen": frozen})
+        for i, (name, member) in enumerate(self._named()):
+            member.save(partial / f"family-{i}")
+            members.append({"name": name, "class": _class_name(type(member.family)), "frozen": member.frozen})
         self.market.save(partial / "market.safetensors")
         state = {
             "format": 1,
             "seed": self.seed,
             "frozen": self.frozen,
+            "stiff": self._stiff,
             "fraction": None if self.clearing is None else self.clearing.fraction,
             "grue": None if self.grue is None else self.grue.to_dict(),
             "reference": self.reference.tolist(),
@@ -551,18 +561,11 @@ class Inductor:
             raise CheckpointError(f"{folder}: not a saved inductor ({error})") from error
         families = {}
         for i, (name, kind, frozen) in enumerate(members):
-            module, _, qualname = kind.partition(":")
-            try:
-                found: Any = importlib.import_module(module)
-                for part in qualname.split("."):
-                    found = getattr(found, part)
-            except (ImportError, AttributeError) as error:
-                raise CheckpointError(f"{folder}: family {name} is a {kind}, which cannot be imported") from error
-            families[name] = found.load(folder / f"family-{i}")
-            families[name].freeze(frozen)
+            families[name] = _found(kind, f"{folder}: family {name}").load(folder / f"family-{i}")
+            Adapter(families[name], name).freeze(frozen)
         other = object.__new__(cls)
         other._adopt_families(families, state["seed"])
-        other.frozen, other.reference = state["frozen"], np.array(state["reference"])
+        other.frozen, other._stiff, other.reference = state["frozen"], state["stiff"], np.array(state["reference"])
         other.market = Market.load(folder / "market.safetensors")
         other.clearing = None if state["fraction"] is None else Kelly(state["fraction"])
         other.grue = None if state["grue"] is None else GrueTax.from_dict(state["grue"])
@@ -574,4 +577,19 @@ def _told(family: Any) -> Any:
     if hasattr(family, "config"):
         return family.config()
     kind: Any = type(family)
-    return f"{kind.__module__}:{kind.__qualname__}" if kind.__repr__ is object.__repr__ else repr(family)
+    return _class_name(kind) if kind.__repr__ is object.__repr__ else repr(family)
+
+
+def _class_name(kind: type) -> str:
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _found(class_name: str, whose: str) -> Any:
+    """The class of that name."""
+    module, _, qualname = class_name.partition(":")
+    try:
+        return functools.reduce(getattr, qualname.split("."), importlib.import_module(module))
+    except (ImportError, AttributeError) as error:
+        raise CheckpointError(
+            f"{whose} is a {class_name}, which cannot be imported; define the class at the top of a module"
+        ) from error

@@ -22,7 +22,7 @@ class Shown:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self._bars = Progress(*columns, TextColumn("{task.fields[note]}"), console=console)
         self._task: Any = None
-        self._said = 0.0
+        self._name, self._total, self._said = "", 0, 0.0
 
     def __enter__(self) -> Self:
         if self._bars is not None:
