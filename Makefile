@@ -48,8 +48,8 @@ lint: $(STAMPS)/extension $(STAMPS)/lint ## check format, lints, types and the e
 	$(BIN)/mypy
 	$(BIN)/stubtest --mypy-config-file pyproject.toml gruemarket._core
 
-demo: $(STAMPS)/extension $(STAMPS)/plot ## run the example: how fast a market adapts, with and without the Grue tax
-	$(BIN)/python examples/grue_tax.py
+demo: $(STAMPS)/extension $(STAMPS)/voices ## run the example: five voices in a market, trained in three stages
+	$(BIN)/gruemarket run examples/voices.toml
 
 bench: $(STAMPS)/extension $(STAMPS)/bench ## time the engine against numpy and others, print the table
 	@mkdir -p $(dir $(BENCH_JSON))

@@ -15,8 +15,6 @@ L(n) is log2(n+1), and the market adapts faster still.
 """
 
 import argparse
-import importlib.util
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import gruemarket as gm
 import numpy as np
 import numpy.typing as npt
@@ -206,8 +205,6 @@ COLOURS = ("#c44e52", "#4c72b0", "#55a868")
 
 def chart(experiment: Experiment) -> Any:
     """Both panels: all arms on logarithmic axes, and the taxed ones where a logarithm is a straight line."""
-    import altair as alt  # noqa: PLC0415 # an extra: all but the plot works without it
-
     measured = experiment.summary.with_columns(
         low=(pl.col("mean") - pl.col("two_errors")).clip(0.5),  # a logarithmic axis shows no 0
         high=pl.col("mean") + pl.col("two_errors"),
@@ -247,8 +244,6 @@ def chart(experiment: Experiment) -> Any:
 
 
 def _panel(measured: pl.DataFrame, predicted: pl.DataFrame, title: str, *, logarithmic: bool) -> Any:
-    import altair as alt  # noqa: PLC0415 # as above
-
     decades = [digit * 10**power for power in range(7) for digit in (1, 3)]
     axis = alt.Axis(values=decades, format=",d")
     x = alt.X("n:Q", title="n, episodes of A before the switch", scale=alt.Scale(type="log", nice=False), axis=axis)
@@ -271,22 +266,12 @@ def _panel(measured: pl.DataFrame, predicted: pl.DataFrame, title: str, *, logar
 
 
 def draw(experiment: Experiment, out: Path) -> str:
-    """Writes the plot and says where it is, or how to get one."""
-    missing = [name for name in ("altair", "vl_convert") if not _installed(name)]
-    if missing:
-        return f"no plot: get what draws it with  {shlex.quote(sys.executable)} -m pip install 'altair[save]>=5.5'"
+    """Writes the plot and says where it is."""
     page, picture = out / "grue_tax.html", out / "grue_tax.png"
     plot = chart(experiment)
     plot.save(page, inline=True)
     plot.save(picture, scale_factor=2)
     return f"plot: {page}  (needs no network), {picture}"
-
-
-def _installed(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ValueError:  # something stands in its place
-        return False
 
 
 # --- The command

@@ -1,6 +1,7 @@
-"""The example that a reader runs first: its claims hold, its command behaves."""
+"""The examples: their claims hold, their commands behave."""
 
-import importlib.util
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,23 +11,24 @@ import polars as pl
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-GRUE_TAX = EXAMPLES / "grue_tax.py"
+GRUE_TAX, RECORDED_MODELS = EXAMPLES / "grue_tax.py", EXAMPLES / "recorded_models.py"
 NO_TAX, IN_FULL, INVERSE = "no tax", "tax, h = 1/(n(n+1))", "tax, h = 1/(n+1)"
 KL = 1.2
 
 
-def start(*arguments, without=()):
-    """Runs the example as a user would, on a machine that lacks some modules."""
-    hide = "".join(f"sys.modules[{name!r}] = None; " for name in without)
-    code = f"import runpy, sys; {hide}del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    command = [sys.executable, "-c", code, GRUE_TAX, *arguments]
+def start(*arguments, script=GRUE_TAX):
+    """Runs an example as a user would."""
+    command = [sys.executable, script, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+# --- grue_tax.py
 
 
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
     out = tmp_path_factory.mktemp("not there") / "yet"
-    done = start("--quick", "--out", out, without=["altair"])
+    done = start("--quick", "--out", out)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout, pl.read_parquet(out / "grue_tax.parquet")
 
@@ -69,28 +71,16 @@ def test_it_prints_the_rules_beside_the_true_n(quick):
 
 
 def test_the_same_seed_gives_the_same_runs(quick, tmp_path):
-    assert start("--quick", "--out", tmp_path, without=["altair"]).returncode == 0
+    assert start("--quick", "--out", tmp_path).returncode == 0
     assert pl.read_parquet(tmp_path / "grue_tax.parquet").equals(quick[1])
 
 
 def test_a_seed_does_not_depend_on_the_others(quick, tmp_path):
-    start("--n", "100", "--seed", "3", "--seeds", "2", "--out", tmp_path, without=["altair"])
+    start("--n", "100", "--seed", "3", "--seeds", "2", "--out", tmp_path)
     same = quick[1].filter(pl.col("n") == 100, pl.col("seed").is_in([3, 4]))
     assert pl.read_parquet(tmp_path / "grue_tax.parquet").equals(same)
 
 
-@pytest.mark.parametrize("missing", ("altair", "vl_convert"))
-def test_without_the_extra_it_says_how_to_get_the_plot(tmp_path, missing):
-    done = start("--n", "10", "--seeds", "2", "--out", tmp_path, without=[missing])
-    assert done.returncode == 0
-    assert "pip install 'altair[save]" in done.stdout
-    assert [path.name for path in tmp_path.iterdir()] == ["grue_tax.parquet"]
-
-
-PLOT = all(importlib.util.find_spec(name) for name in ("altair", "vl_convert"))
-
-
-@pytest.mark.skipif(not PLOT, reason="needs the extra `plot`")
 def test_the_plot_needs_no_network(tmp_path):
     done = start("--n", "10", "100", "--seeds", "2", "--out", tmp_path)
     page = tmp_path / "grue_tax.html"
@@ -116,3 +106,42 @@ def test_wrong_numbers_are_refused(tmp_path, wrong):
     assert done.returncode == 2
     assert f"error: argument {wrong[0]}" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+# --- recorded_models.py
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    out = tmp_path_factory.mktemp("recorded")
+    done = start("--out", out, script=RECORDED_MODELS)
+    assert (done.returncode, done.stderr) == (0, "")
+    bits = [float(found) for found in re.findall(r"(\S+) bits a word", done.stdout)]
+    return bits, pl.read_parquet(out / "recorded_models.parquet")
+
+
+def test_the_record_has_a_row_for_each_word_and_model(recorded):
+    _, frame = recorded
+    assert frame.columns == ["episode", "round", "forecaster", "outcome", "logprob"]
+    asked = frame.group_by("episode", "round").agg(pl.col("forecaster").n_unique(), pl.col("outcome").n_unique())
+    assert asked.select("forecaster", "outcome").unique().rows() == [(3, 1)]
+    assert len(frame) == 3 * len(asked)
+
+
+def test_the_market_is_bayes_over_the_models_and_a_mixture_beats_them_all(recorded):
+    (*models, full, slow), frame = recorded
+    words = len(frame) / 3
+    paid = frame.group_by("forecaster", maintain_order=True).agg(-pl.col("logprob").sum() / np.log(2))["logprob"]
+    np.testing.assert_allclose(models, paid / words, atol=5e-4)
+    bayes = np.log2(3) - np.logaddexp2.reduce(-paid.to_numpy())
+    assert full == pytest.approx(bayes / words, abs=5e-4)
+    assert slow < min(models)
+
+
+def test_a_model_of_words_shares_out_all_of_its_probability():
+    words = runpy.run_path(str(RECORDED_MODELS))["Words"]
+    pages = [[0, 1, 2, 1, 2, 3], [1, 2, 1, 0]]
+    for order in (1, 2, 3):
+        model = words(pages, 5, order)
+        for before in ([], [1], [2, 1], [4, 1], [0, 4]):
+            assert sum(model.probability(before, word) for word in range(5)) == pytest.approx(1)
