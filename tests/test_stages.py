@@ -57,16 +57,18 @@ def test_pretraining_reads_every_episode_once_and_labels_say_who_learns(batch):
     ]
     assert len(rows) == len(pieces) == learner.market.episodes
     assert rows["episode"].to_list() == list(range(len(pieces)))
-    assert rows["batch"].to_list() == [e // batch for e in range(len(pieces))]
+    sizes = rows.group_by("batch", maintain_order=True).len()["len"]
+    assert sizes.max() <= min(batch, sizes.min() + 1)
     assert stage.length(KEY) == -(-len(pieces) // batch) == learner.market.batches
     counted = [family.counts.sum() - family.counts.size * family.start for family in learner.families.values()]
     assert counted == [80 * 8, 50 * 8]
 
 
 def test_the_rows_are_what_reading_by_hand_costs():
-    stage, ours, theirs = gm.Pretrain(corpus(), batch=3, episode_bytes=9), inductor(grue=TAX), inductor(grue=TAX)
+    stage, ours, theirs = gm.Pretrain(corpus(), batch=3, episode_bytes=8), inductor(grue=TAX), inductor(grue=TAX)
     rows = play(stage, ours)
     episodes = stage.episodes(KEY)
+    assert len(episodes) % 3 == 0
     run = theirs.read(episodes["text"].to_list(), labels=episodes["voice"].to_list(), batch=3, stage="pretrain")
     assert ours.market.wealth.tobytes() == theirs.market.wealth.tobytes()
     np.testing.assert_allclose(rows["bits"].sum(), run.total_loss_bits, rtol=1e-13)
