@@ -30,7 +30,7 @@ class Text:
     Traders live in tables of a fixed size; when these are full, the least visited of two contexts makes room.
 
     Args:
-        memory_mib: what everything that the family holds takes at most, in MiB; 1 to 65536. A sixteenth keeps what was
+        memory_mib: what everything that the family holds takes at most, in MiB; 1 to 16384. A sixteenth keeps what was
             read last (in which matches are found), as much its index, the rest the traders.
         orders: the lengths of contexts in bytes, different ones from 0 to 16; at most 8 specialists in all.
         word: whether there is a specialist for the present word (its letters in either case, and bytes from 128 on).

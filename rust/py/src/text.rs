@@ -63,8 +63,8 @@ impl Text {
         endowment: f64,
         seed: u64,
     ) -> PyResult<Self> {
-        if !(1.0..=65536.0).contains(&memory_mib) {
-            return Err(InputError::new_err(format!("memory_mib {memory_mib}; give 1 to 65536")));
+        if !(1.0..=16384.0).contains(&memory_mib) {
+            return Err(InputError::new_err(format!("memory_mib {memory_mib}; give 1 to 16384")));
         }
         let clearing = match (clearing.0.as_str(), clearing.1) {
             ("log pool", step) => Clearing::LogPool { step },

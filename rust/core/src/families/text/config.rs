@@ -43,8 +43,8 @@ impl Config {
         let ascending = orders.windows(2).all(|pair| pair[0] < pair[1]);
         let rules = [
             (
-                self.memory_bytes >= 1 << 20 && self.memory_bytes <= 1 << 36,
-                format!("memory of {} bytes; give 1 to 65536 MiB", self.memory_bytes),
+                self.memory_bytes >= 1 << 20 && self.memory_bytes <= 1 << 34,
+                format!("memory of {} bytes; give 1 to 16384 MiB", self.memory_bytes),
             ),
             (
                 !orders.is_empty() && orders.len() <= seats && ascending && orders.iter().all(|&o| o <= LONGEST_ORDER),

@@ -30,15 +30,15 @@ const BIRTH: Book = {
     [[0.03; LANES], second]
 };
 
-/// A book for each longest order that is awake (or none) and each class of a match's length.
+/// A book for each number of traders awake below and each class of a match's length.
 pub const BOOKS: usize = (LANES + 1) * CLASSES;
 const CLASSES: usize = 4;
 
-/// The book in which a bit is traded; `highest` orders are awake up to the longest, `length` is 0 without a match.
+/// The book in which a bit is traded; `bettors` are awake below, `length` is 0 without a match.
 #[inline(always)]
-pub fn book(highest: usize, length: u32) -> usize {
+pub fn book(bettors: usize, length: u32) -> usize {
     let class = usize::from(length > 0) + usize::from(length >= 12) + usize::from(length >= 20);
-    highest * CLASSES + class
+    bettors * CLASSES + class
 }
 
 /// The books, one for each context.

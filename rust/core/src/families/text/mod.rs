@@ -28,14 +28,12 @@ use node::{Learning, Traders};
 use pool::Forecasts;
 use pulp::Simd;
 use std::path::Path;
-use table::{NOWHERE, Table};
+use table::{NOWHERE, Table, place};
 
 #[derive(Clone, Debug)]
 pub struct Text {
     config: Config,
     specialists: Vec<Specialist>,
-    /// How many of them are orders.
-    ordered: usize,
     learning: Learning,
     /// Logits of forecasts lie between plus and minus this.
     bound: f32,
@@ -75,7 +73,6 @@ impl Text {
         let plan = config.plan();
         let mut text = Self {
             specialists: config.specialists(),
-            ordered: config.orders.len(),
             learning: config.learning(),
             bound: config.bound(),
             logistic: Logistic::default(),
@@ -116,7 +113,8 @@ impl Text {
 
     #[inline(always)]
     fn clear<S: Simd>(&self, s: S, context: &Context, shared: &Shared) -> Play<S> {
-        let nodes = context.lines.map(|line| self.table.node(line, context.place as usize));
+        let words = self.table.words();
+        let nodes = context.lines.map(|line| words[place(line, context.place)]);
         let traders = self.learning.wake(s, nodes);
         let forecasts = Forecasts {
             beliefs: traders.beliefs(),
@@ -135,7 +133,8 @@ impl Text {
         let logits = [forecasts.logits, Floats::new(s, logits).clamp(-self.bound, self.bound)];
         let awake = [traders.awake, Floats::new(s, awake)];
         let length = foretold.map_or(0, |_| context.matched.length);
-        let book = layer::book(self.longest(&nodes), length);
+        let bettors = traders.awake.sum();
+        let book = layer::book(bettors as usize, length);
         let cleared = shared.layer.clear(&self.logistic, book, &logits, &awake);
         Play {
             traders,
@@ -146,13 +145,6 @@ impl Text {
             cleared,
             foretold,
         }
-    }
-
-    /// How many orders there are up to the longest that is awake.
-    #[inline(always)]
-    fn longest(&self, nodes: &[u32; LANES]) -> usize {
-        let visited = (0..LANES).fold(0, |awake, lane| awake | u32::from(nodes[lane] & 31 > 0) << lane);
-        (u32::BITS - (visited & ((1 << self.ordered) - 1)).leading_zeros()) as usize
     }
 
     /// Learns the bit `y`, unless frozen, and goes on to the next.
@@ -168,10 +160,10 @@ impl Text {
             let random = Words::new(s, self.random);
             let nodes = self.learning.settle(s, &play.traders, bit, growth, random);
             self.random = xorshift(random).lanes();
-            let place = self.context.place as usize;
+            let words = self.table.words_mut();
             for (&line, node) in self.context.lines.iter().zip(nodes) {
                 if line != NOWHERE {
-                    self.table.put(line, place, node);
+                    words[place(line, self.context.place)] = node;
                 }
             }
         }

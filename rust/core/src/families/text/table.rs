@@ -6,6 +6,7 @@
 use crate::lanes::prefetch::prefetch;
 
 const WORDS: usize = 16;
+const LINE: u32 = WORDS as u32;
 /// Lines of a context of one byte at most: one for the first half, 16 for the second.
 const OWN: u32 = 17;
 /// The empty line, order 0, and 256 contexts of order 1; rounded up so that neighbours differ in the last bit.
@@ -52,10 +53,12 @@ impl Table {
     }
 
     /// All lines, as they stand in memory.
+    #[inline(always)]
     pub fn words(&self) -> &[u32] {
         &self.words[self.start..][..self.lines as usize * WORDS]
     }
 
+    #[inline(always)]
     pub fn words_mut(&mut self) -> &mut [u32] {
         &mut self.words[self.start..][..self.lines as usize * WORDS]
     }
@@ -67,14 +70,14 @@ impl Table {
     /// The line of order 0 or 1: the byte before (order 1), and what the first half was, if that is known.
     #[inline(always)]
     pub fn own(order: u32, before: u32, first: Option<u32>) -> u32 {
-        1 + (order * (1 + before)) * OWN + first.map_or(0, |half| 1 + half)
+        (1 + (order * (1 + before)) * OWN + first.map_or(0, |half| 1 + half)) * LINE
     }
 
     /// Where the line of a hash is at home. Two hashes that differ in the last bit are neighbours.
     #[inline(always)]
     fn home(&self, hash: u32) -> u32 {
         let pairs = u64::from((self.lines - self.shared) / 2);
-        self.shared + ((u64::from(hash >> 1) * pairs) >> 31) as u32 * 2 + (hash & 1)
+        (self.shared + ((u64::from(hash >> 1) * pairs) >> 31) as u32 * 2 + (hash & 1)) * LINE
     }
 
     /// The bits of a hash that choose among the lines of one page of memory, the rest being equal.
@@ -86,17 +89,17 @@ impl Table {
     /// Sends for the lines where a hash, or the one that differs in the last bit, may be.
     #[inline(always)]
     pub fn fetch(&self, hash: u32) {
-        let home = self.home(hash);
-        prefetch(&self.words, self.start + home as usize * WORDS);
+        prefetch(&self.words, self.start + self.home(hash) as usize);
     }
 
     /// The line of a hash, if it is there.
     #[inline(always)]
     pub fn find(&self, hash: u32) -> Option<u32> {
         let home = self.home(hash);
-        [home, home ^ 1]
+        let words = self.words();
+        [home, home ^ LINE]
             .into_iter()
-            .find(|&line| self.node(line, 0) == check(hash))
+            .find(|&line| words[line as usize] == check(hash))
     }
 
     /// The line of a hash, made room for if it is not there.
@@ -108,27 +111,13 @@ impl Table {
     #[inline(never)]
     fn make(&mut self, hash: u32) -> u32 {
         let home = self.home(hash);
-        let visits = |line: u32| self.node(line, 1) & 31;
-        let line = if visits(home) <= visits(home ^ 1) {
-            home
-        } else {
-            home ^ 1
-        };
-        let first = self.start + line as usize * WORDS;
-        self.words[first..first + WORDS].fill(0);
-        self.words[first] = check(hash);
+        let words = self.words_mut();
+        let visits = |line: u32| words[place(line, 1)] & 31;
+        let other = home ^ LINE;
+        let line = if visits(home) <= visits(other) { home } else { other };
+        words[line as usize..][..WORDS].fill(0);
+        words[line as usize] = check(hash);
         line
-    }
-
-    /// The trader at a place of a line; an unvisited one if the line is nowhere.
-    #[inline(always)]
-    pub fn node(&self, line: u32, place: usize) -> u32 {
-        self.words[self.start + line as usize * WORDS + place % WORDS]
-    }
-
-    #[inline(always)]
-    pub fn put(&mut self, line: u32, place: usize, node: u32) {
-        self.words[self.start + line as usize * WORDS + place % WORDS] = node;
     }
 
     /// How many traders have been asked.
@@ -136,6 +125,12 @@ impl Table {
         let visited = |line: &[u32]| line[1..].iter().filter(|&&node| node & 31 > 0).count() as u64;
         self.words().chunks_exact(WORDS).map(visited).sum()
     }
+}
+
+/// The word of a trader: in a line, which goes by its first word, the bits of its prefix behind a 1.
+#[inline(always)]
+pub fn place(line: u32, prefix: u32) -> usize {
+    (line | prefix % LINE) as usize
 }
 
 /// What a line remembers of its hash; never that of an empty line.
