@@ -205,7 +205,7 @@ def test_sampled_steps_are_the_replicator_on_average(options):
     start = letters()
     moved, _ = expected_step(start, how, early)
     steps = []
-    for index in range(120):
+    for index in range(80):
         learner = start.beside(start.market.__copy__())
         learner.reference = start.market.wealth
         step(how, learner, index)

@@ -63,6 +63,15 @@ class Curriculum:
     Raises:
         InputError: no stages, two of one name, a stage called "before" or by the name of a column of provenance; seeds
             that are not different whole numbers from 0 on.
+
+    >>> import gruemarket as gm
+    >>> corpus = gm.Corpus(pl.DataFrame({"voice": ["a", "b"], "text": ["aaaa" * 40, "bcbc" * 40]}))
+    >>> inductor = gm.Inductor({name: gm.Text(memory_mib=1) for name in corpus.voices})
+    >>> stages = [gm.Pretrain(corpus, episode_bytes=40), gm.FineTune(corpus.filter("b"), examples=2, episode_bytes=40)]
+    >>> gm.Curriculum(stages, seed=1).run(inductor, progress=False)
+    History(seed 1: pretrain, finetune, 2 accounts, 3 batches)
+    >>> inductor.market.wealth.round(2).tolist()
+    [0.0, 1.0]
     """
 
     def __init__(

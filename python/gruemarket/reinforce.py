@@ -74,6 +74,14 @@ class Reinforce:
     Raises:
         InputError: no prompts, a group of one, an unknown mode, negative numbers; while it runs, a reward that raises,
             is not finite, or is not one number for each text.
+
+    >>> import gruemarket as gm
+    >>> inductor = gm.Inductor({"a": gm.Text(memory_mib=1), "b": gm.Text(memory_mib=1)})
+    >>> _ = inductor.read([b"aaa " * 9, b"bcb " * 9], labels=["a", "b"], batch=2)
+    >>> stage = gm.Reinforce([""], gm.rewards.contains(["b", "c"]), steps=20, step=0.2, max_bytes=8)
+    >>> history = gm.Curriculum([stage]).run(inductor, progress=False)
+    >>> inductor.market.wealth.round(1).tolist()
+    [0.0, 1.0]
     """
 
     prompts: Sequence[str | bytes]
