@@ -1,4 +1,4 @@
-"""Families in plain Python for the tests."""
+"""Families in plain Python for the tests, and forecasts to record."""
 
 import json
 from pathlib import Path
@@ -46,3 +46,16 @@ class Counter:
         family = cls(*arguments)
         family.counts = np.array(counts)
         return family
+
+
+class SumsToMore(Counter):
+    def forecast(self):
+        return super().forecast() * 1.1
+
+
+def three():
+    return {"a": Counter(), "b": Counter(accounts=2, start=0.5), "c": Counter(start=20.0)}
+
+
+def forecasts(episodes=5, rounds=12, outcomes=3, accounts=2, seed=0):
+    return list(np.random.default_rng(seed).dirichlet(np.ones(outcomes), (episodes, rounds, accounts)).swapaxes(2, 3))

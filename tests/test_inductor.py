@@ -2,21 +2,12 @@
 
 import gruemarket as gm
 import numpy as np
-import polars as pl
 import pytest
-from families import Counter
+from families import Counter, SumsToMore, forecasts, three
 
 RNG = np.random.default_rng(5)
 EPISODES = [RNG.integers(2, size=40) for _ in range(6)]
 TAX = gm.GrueTax(gm.schedules.inverse(), unit="episode", landmarks={"tuning": 4.0})
-
-
-def forecasts(episodes=5, rounds=12, outcomes=3, accounts=2, seed=0):
-    return list(np.random.default_rng(seed).dirichlet(np.ones(outcomes), (episodes, rounds, accounts)).swapaxes(2, 3))
-
-
-def three():
-    return {"a": Counter(), "b": Counter(accounts=2, start=0.5), "c": Counter(start=20.0)}
 
 
 @pytest.mark.parametrize("grue", (None, TAX), ids=("untaxed", "taxed"))
@@ -57,66 +48,6 @@ def test_a_nested_inductor_with_one_member_is_that_member(frozen):
     )
     assert flat.read(EPISODES).loss_bits.tobytes() == deep.read(EPISODES).loss_bits.tobytes()
     assert flat.market.wealth.tobytes() == deep.market.wealth.tobytes()
-
-
-@pytest.mark.parametrize(
-    "family",
-    (
-        Counter(),
-        Counter(3, 2),
-        gm.Inductor(three(), grue=TAX),
-        gm.Inductor({"in": gm.Inductor(three()), "out": Counter()}),
-    ),
-    ids=("counter", "several accounts", "inductor", "nested"),
-)
-def test_families_keep_the_contract(family):
-    gm.check_family(family)
-
-
-class LooksAhead(Counter):
-    def observe_all(self, outcomes):
-        return np.where(np.asarray(outcomes) == outcomes[-1], 0.9, 0.1)[:, None]
-
-
-class Thaws(Counter):
-    def observe(self, outcome):
-        self.counts[self.last, outcome] += 1
-
-
-class Shares(Counter):
-    def fork(self):
-        other = super().fork()
-        other.counts = self.counts
-        return other
-
-
-class Forgets(Counter):
-    def save(self, path):
-        type(self)().save_counts(path)
-
-    def save_counts(self, path):
-        super().save(path)
-
-
-class SumsToMore(Counter):
-    def forecast(self):
-        return super().forecast() * 1.1
-
-
-@pytest.mark.parametrize(
-    ("family", "message"),
-    (
-        (LooksAhead(), "one by one"),
-        (Thaws(), "learns though frozen"),
-        (Shares(), "shares what it learned|one by one"),
-        (Forgets(), "after save and load"),
-        (SumsToMore(), "sum to 1"),
-        (object(), "not a family; it lacks outcomes"),
-    ),
-)
-def test_broken_families_are_found(family, message):
-    with pytest.raises(gm.InputError, match=message):
-        gm.check_family(family)
 
 
 def test_who_learns():
@@ -273,59 +204,4 @@ class Raises(Counter):
 )
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
-        call()
-
-
-# --- Tables
-
-
-def test_table_in_a_file(tmp_path):
-    table = gm.Table(forecasts(), names=["x", "y"], bits=[0.5, 2.0])
-    table.begin_episode()
-    table.save(tmp_path / "t.parquet")
-    again = gm.Table.load(tmp_path / "t.parquet")
-    assert again.frame().equals(table.frame())
-    assert again.names == ["x", "y"]
-    assert again.bits.tolist() == [0.5, 2.0]
-    outcomes = [np.random.default_rng(3).integers(3, size=12) for _ in range(5)]
-    gm.check_family(gm.Table(forecasts()), outcomes)
-    (tmp_path / "t.parquet").write_bytes(b"PAR1")
-    with pytest.raises(gm.CheckpointError):
-        gm.Table.load(tmp_path / "t.parquet")
-
-
-def test_table_of_what_happened():
-    """Token log-probabilities of language models: enough to read, not to price."""
-    logprobs = RNG.dirichlet(np.ones(9), (2, 30))[:, :, :2]
-    tokens = RNG.integers(50_000, size=(2, 30))
-    table = gm.Table(logprobs, happened=tokens, outcomes=50_257, names=["small", "large"])
-    frame = table.frame().select(pl.exclude("probability"), logprob=pl.col("probability").log())
-    again = gm.Table.from_frame(frame, outcomes=50_257)
-    inductor = gm.Inductor({"models": again})
-    run = inductor.read(list(tokens))
-    market = gm.Market([1, 1], outcomes=50_257)
-    expected = [market.run(likelihoods=np.exp(np.log(rows))).loss_bits for rows in logprobs]
-    np.testing.assert_allclose(run.loss_bits, np.concatenate(expected), rtol=1e-12)
-    with pytest.raises(gm.InputError, match="was recorded"):
-        gm.Inductor({"models": table}).read([tokens[1]])
-    with pytest.raises(gm.InputError, match="can be read, not priced"):
-        table.forecast()
-    with pytest.raises(gm.InputError, match="all 2 recorded episodes are read"):
-        inductor.read([tokens[0]])
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    (
-        (lambda: gm.Table([]), "no episodes"),
-        (lambda: gm.Table([[[1.2]]]), "not probabilities"),
-        (lambda: gm.Table([np.full((1, 3, 1), 0.2)]), "round 0: probabilities that do not sum"),
-        (lambda: gm.Table([[[0.5]]], names=["a", "b"]), "2 names"),
-        (lambda: gm.Table([[[0.5]]], happened=[[0]]), "give outcomes="),
-        (lambda: gm.Table.from_frame(gm.Table([[[0.5]]]).frame().drop("probability")), "no column probability"),
-        (lambda: gm.Table.from_frame(gm.Table(forecasts()).frame()[1:]), "every forecaster must forecast"),
-    ),
-)
-def test_bad_tables(call, message):
-    with pytest.raises(gm.InputError, match=message):
         call()

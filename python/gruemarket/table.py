@@ -25,8 +25,8 @@ SCHEMA = {
 class Table:
     """Recorded forecasts as a family: one account for each forecaster, which learns nothing.
 
-    Episodes are read in the order in which they were recorded: each `begin_episode` goes on to the next. A frozen table
-    stays where it is, before the next episode.
+    Episodes must be read in the order in which they were recorded: each `begin_episode` goes on to the next. A frozen
+    table stays where it is and shows the next episode again each time; so does whatever only looks ahead.
 
     Args:
         episodes: for each, (T, K, A) probabilities, for K = 2 also (T, A) of outcome 1. Or, with `happened`, (T, A) of
@@ -37,7 +37,8 @@ class Table:
         bits: (A,) description lengths; None gives each log2 A.
 
     Raises:
-        InputError: not probabilities. ShapeError: shapes that do not fit.
+        InputError: numbers that are not probabilities or outcomes.
+        ShapeError: shapes that do not fit.
 
     >>> import gruemarket as gm
     >>> table = gm.Table([[[0.9, 0.5], [0.8, 0.5]]], names=["sharp", "dull"])
@@ -58,14 +59,15 @@ class Table:
         self._episodes = [floats(episode, f"episode {e}").astype(np.float64) for e, episode in enumerate(episodes)]
         if not self._episodes:
             raise InputError("a table of no episodes; give one or more")
-        self.happened = None if happened is None else [np.asarray(x, dtype=np.uint32) for x in happened]
-        if self.happened is None:
+        self.happened: list[Outcomes] | None = None
+        if happened is None:
             self._episodes = [_full(episode, e) for e, episode in enumerate(self._episodes)]
             self.outcomes = self._episodes[0].shape[1]
         else:
             if outcomes is None:
                 raise InputError("probabilities of what happened alone do not tell K; give outcomes=")
             self.outcomes = outcomes
+            self.happened = [outcomes_of(x, outcomes, f"what happened in episode {e}") for e, x in enumerate(happened)]
         self.accounts = self._episodes[0].shape[-1]
         self._check()
         self.names = [str(i) for i in range(self.accounts)] if names is None else [str(name) for name in names]
@@ -162,7 +164,10 @@ class Table:
     # --- Files
 
     def frame(self) -> pl.DataFrame:
-        """The table in long form; columns episode, round, forecaster, outcome, probability."""
+        """The table in long form: a row for each round, forecaster and outcome, or only the outcome that happened.
+
+        Columns: episode and round (from 0), forecaster (its name), outcome (0 to K - 1), probability.
+        """
         parts = []
         for e, episode in enumerate(self._episodes):
             if self.happened is None:
@@ -182,20 +187,25 @@ class Table:
     def from_frame(cls, frame: pl.DataFrame, *, outcomes: int | None = None, bits: Any = None) -> Self:
         """The table of a long frame with the columns of `frame()`, or `logprob` (natural logarithm) for `probability`.
 
-        With one row for each round and forecaster the outcome is what happened, as in recorded token log-probabilities
-        of language models, and `outcomes` says how many there are (the vocabulary); with a row for every outcome, the
-        forecasts are whole.
+        The rows may come in any order; episodes and rounds are read in the order of their numbers.
+
+        Args:
+            frame: with a row for each round, forecaster and outcome the forecasts are whole, and K is the highest
+                outcome + 1. With one row for each round and forecaster, the outcome is what happened, as in recorded
+                token log-probabilities of language models.
+            outcomes: K, where there is one row for each round and forecaster (the size of the vocabulary).
+            bits: (A,) description lengths of the forecasters in order of first appearance; None gives each log2 A.
 
         Raises:
-            InputError: a missing column, a forecaster missing in a round, forecasters who saw different outcomes.
+            InputError: a column is missing, a forecaster forecast a round not at all or twice, or the forecasters saw
+                different outcomes.
+
+        >>> import gruemarket as gm
+        >>> tokens = {"episode": [0, 0], "round": [0, 0], "forecaster": ["small", "large"], "outcome": [1917, 1917]}
+        >>> gm.Table.from_frame(pl.DataFrame(tokens | {"logprob": [-2.5, -0.1]}), outcomes=50_257)
+        Table(2 forecasters, 50257 outcomes, 1 episodes, 1 rounds)
         """
-        if "logprob" in frame.columns and "probability" not in frame.columns:
-            frame = frame.with_columns(probability=pl.col("logprob").exp())
-        if missing := [name for name in SCHEMA if name not in frame.columns]:
-            raise InputError(f"no column {', '.join(missing)}; a table of forecasts has {', '.join(SCHEMA)}")
-        rows = frame.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
-        if rows.is_empty() or any(rows.null_count().row(0)):
-            raise InputError("the table of forecasts is empty, or has empty cells; give every forecast")
+        rows = _rows_of(frame, whole=outcomes is None)
         names = rows["forecaster"].unique(maintain_order=True).to_list()
         width = 1 if outcomes is not None else int(rows["outcome"].max() or 0) + 1  # type: ignore[arg-type]
         order = pl.DataFrame({"forecaster": names, "account": range(len(names))})
@@ -219,7 +229,7 @@ class Table:
         return cls(episodes, happened=known, outcomes=outcomes, names=names, bits=bits)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes `frame()` to a Parquet file: under a temporary name, then renamed."""
+        """Writes `frame()`, `bits` and which episode is next to a Parquet file: under another name, then renamed."""
         target = Path(path)
         partial = target.with_name(f".{target.name}.tmp")
         state = {
@@ -232,14 +242,16 @@ class Table:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, outcomes: int | None = None) -> Self:
-        """The table of a Parquet file with the columns of `frame()`.
+        """The table of a Parquet file: one that `save` wrote, or any other with the columns that `from_frame` takes.
 
         Args:
             path: the file.
-            outcomes: K, for a file of what happened alone that no Table wrote.
+            outcomes: as in `from_frame`; a file that `save` wrote says it itself.
 
         Raises:
             CheckpointError: not a whole Parquet file.
+            FileNotFoundError: there is none.
+            InputError: as in `from_frame`.
         """
         try:
             frame, state = pl.read_parquet(Path(path)), pl.read_parquet_metadata(Path(path))
@@ -250,6 +262,24 @@ class Table:
         table = cls.from_frame(frame, outcomes=int(known) if known else outcomes, bits=bits)
         table._next = int(state.get("gruemarket.next", 0))  # noqa: SLF001  # of the same class
         return table
+
+
+def _rows_of(frame: pl.DataFrame, *, whole: bool) -> pl.DataFrame:
+    """The rows of a long frame, in the columns of SCHEMA and without gaps or duplicates."""
+    if "logprob" in frame.columns and "probability" not in frame.columns:
+        frame = frame.with_columns(probability=pl.col("logprob").exp())
+    if missing := [name for name in SCHEMA if name not in frame.columns]:
+        raise InputError(f"no column {', '.join(missing)}; a table of forecasts has {', '.join(SCHEMA)}")
+    rows = frame.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+    if rows.is_empty() or any(rows.null_count().row(0)):
+        raise InputError("the table of forecasts is empty, or has empty cells; give every forecast")
+    if (wrong := rows["outcome"].filter(rows["outcome"] < 0)).len():
+        raise InputError(f"outcome {wrong[0]}; outcomes count from 0")
+    asked = rows.select("episode", "round", "forecaster", *(["outcome"] if whole else []))
+    if (twice := asked.filter(asked.is_duplicated())).height:
+        hint = "" if whole else ", or leave outcomes= out where each outcome has its row"
+        raise InputError(f"two forecasts of {twice.row(0, named=True)}; give one{hint}")
+    return rows
 
 
 def _full(episode: Floats, e: int) -> Floats:
