@@ -35,7 +35,7 @@ def bits_of(data):
 def test_the_bytes_sum_to_1_and_each_is_possible(data):
     family = text(memory_mib=1)
     for piece in (data, PROSE[:40], data):
-        family.read(piece)
+        family.observe_all(piece)
         forecast = family.byte_forecast()
         assert forecast.shape == (256,)
         assert forecast.min() > 0
@@ -46,10 +46,10 @@ def test_the_bytes_sum_to_1_and_each_is_possible(data):
 def test_a_byte_is_given_what_reading_it_is_given(frozen):
     family = learned()
     family.freeze(frozen)
-    family.read(b"The assignm")
+    family.observe_all(b"The assignm")
     forecast = family.byte_forecast()
     for byte in b"ex \x00\xff":
-        assert family.fork().read(bytes([byte])).prod() == pytest.approx(forecast[byte], rel=1e-12)
+        assert family.fork().observe_all(bytes([byte])).prod() == pytest.approx(forecast[byte], rel=1e-12)
     assert np.array_equal(family.byte_forecast(), forecast)
     assert forecast.argmax() == ord("e")
 
@@ -75,7 +75,7 @@ def test_two_outcomes_sum_to_1():
 
 
 def test_code_length_is_that_of_what_was_forecast():
-    paid = text().read(PROSE)
+    paid = text().observe_all(PROSE)
     assert text().bits(PROSE) == pytest.approx(-np.log2(paid).sum(), rel=1e-12)
     assert text().bits(PROSE.decode()) == text().bits(PROSE)
 
@@ -128,7 +128,7 @@ def test_settings_are_used_and_learn_too(settings):
 
 @given(st.binary(max_size=30), st.binary(min_size=1, max_size=30), st.binary(min_size=1, max_size=30))
 def test_what_follows_changes_no_forecast(prefix, one, other):
-    paid = [text(memory_mib=1).read(prefix + rest)[: 8 * len(prefix)] for rest in (one, other)]
+    paid = [text(memory_mib=1).observe_all(prefix + rest)[: 8 * len(prefix)] for rest in (one, other)]
     assert np.array_equal(*paid)
 
 
@@ -139,14 +139,14 @@ def test_bit_by_bit_and_in_pieces_it_is_the_same(frozen):
         family.freeze(frozen)
     data = PROSE[3000:3400] + RANDOM[:50]
     bits = bits_of(data)
-    whole = one.read(data)
+    whole = one.observe_all(data)
     stepwise = []
     for bit in bits:
         stepwise.append(other.forecast()[bit])
         other.observe(bit)
     assert whole.shape == (len(bits), 1)
     assert np.array_equal(whole, stepwise)
-    assert np.array_equal(whole, np.concatenate([pieces.read(part) for part in np.split(bits, [3, 8, 77, 1001])]))
+    assert np.array_equal(whole, np.concatenate([pieces.observe_all(part) for part in np.split(bits, [3, 8, 77, 1001])]))
     assert np.array_equal(one.byte_forecast(), other.byte_forecast())
 
 
@@ -158,7 +158,7 @@ def test_the_seed_decides_the_rounding_and_nothing_else():
 def test_frozen_outputs():
     """To renew them after a change that is meant to move bits, print what is compared."""
     family = text(seed=7)
-    paid = family.read(PROSE[:2000])
+    paid = family.observe_all(PROSE[:2000])
     assert [float(p).hex() for p in paid[-3:, 0]] == FROZEN
 
 
@@ -172,10 +172,10 @@ def test_an_episode_forgets_the_context_only():
     family = learned()
     family.freeze()
     family.begin_episode()
-    first = family.read(b"An assignment")
-    second = family.read(b"An assignment")
+    first = family.observe_all(b"An assignment")
+    second = family.observe_all(b"An assignment")
     family.begin_episode()
-    assert np.array_equal(family.read(b"An assignment"), first)
+    assert np.array_equal(family.observe_all(b"An assignment"), first)
     assert not np.array_equal(first, second)
 
 
@@ -186,16 +186,16 @@ def test_frozen_means_frozen(tmp_path):
     family.begin_episode()
     family.save(tmp_path / "before")
     traders = family.traders
-    paid = family.read(PROSE[2000:6000])
+    paid = family.observe_all(PROSE[2000:6000])
     family.bits(RANDOM[:1000])
     family.byte_forecast()
     family.begin_episode()
     family.save(tmp_path / "after")
     assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
     assert family.traders == traders
-    assert np.array_equal(family.read(PROSE[2000:6000]), paid)
+    assert np.array_equal(family.observe_all(PROSE[2000:6000]), paid)
     family.freeze(frozen=False)
-    family.read(PROSE[2000:6000])
+    family.observe_all(PROSE[2000:6000])
     assert family.traders > traders
 
 
@@ -204,16 +204,16 @@ def test_frozen_reading_follows_a_match_into_what_was_learned():
     family.bits(RANDOM[:5000])
     family.freeze()
     family.begin_episode()
-    assert -np.log2(family.read(RANDOM[1000:1200])).sum() < 4 * 200
+    assert -np.log2(family.observe_all(RANDOM[1000:1200])).sum() < 4 * 200
 
 
 def test_learning_may_go_on_in_the_middle_of_a_byte():
     family = learned()
     bits = bits_of(PROSE[:100])
     family.freeze()
-    family.read(bits[:333])
+    family.observe_all(bits[:333])
     family.freeze(frozen=False)
-    family.read(bits[333:])
+    family.observe_all(bits[333:])
     assert family.byte_forecast().sum() == pytest.approx(1, abs=1e-12)
 
 
@@ -223,9 +223,9 @@ def test_forks_are_equal_and_independent():
     assert isinstance(fork, gm.Text)
     before = fork.byte_forecast()
     assert np.array_equal(before, family.byte_forecast())
-    family.read(RANDOM[:500])
+    family.observe_all(RANDOM[:500])
     assert np.array_equal(fork.byte_forecast(), before)
-    assert np.array_equal(fork.fork().read(PROSE[:500]), fork.read(PROSE[:500]))
+    assert np.array_equal(fork.fork().observe_all(PROSE[:500]), fork.observe_all(PROSE[:500]))
 
 
 # --- Files
@@ -233,13 +233,13 @@ def test_forks_are_equal_and_independent():
 
 def test_a_loaded_family_goes_on_with_the_same_bits(tmp_path):
     for family in (learned(), learned(clearing=gm.Kelly(0.2), orders=[0, 3], match=False), text()):
-        family.read(bits_of(PROSE[:20])[:-3])
+        family.observe_all(bits_of(PROSE[:20])[:-3])
         family.save(tmp_path / "text")
         assert [path.name for path in tmp_path.iterdir()] == ["text"]
         loaded = gm.Text.load(tmp_path / "text")
         assert repr(loaded) == repr(family)
         assert loaded.memory_bytes == family.memory_bytes
-        assert np.array_equal(loaded.read(PROSE[:900]), family.read(PROSE[:900]))
+        assert np.array_equal(loaded.observe_all(PROSE[:900]), family.observe_all(PROSE[:900]))
 
 
 def test_a_damaged_file_is_refused(tmp_path):
@@ -289,7 +289,7 @@ def test_traders_wake_as_they_are_asked():
     assert (family.traders, family.awake) == (0, 1)
     family.bits(b"abra cadabra " * 5)
     assert 200 < family.traders < 3000
-    family.read(b"abra")
+    family.observe_all(b"abra")
     assert family.awake == 9  # seven orders, the word, the match
     assert gm.Text(orders=[2], word=False).awake == 0
 
@@ -335,7 +335,7 @@ def test_bad_outcomes_are_named_and_nothing_moves():
         with pytest.raises(gm.InputError, match=words):
             family.observe(bad)
         with pytest.raises(gm.InputError, match=words):
-            family.read([0, 1, bad])
+            family.observe_all([0, 1, bad])
     with pytest.raises(gm.InputError, match="type list"):
         family.bits([1, 2])
     assert np.array_equal(family.byte_forecast(), before)
@@ -344,8 +344,8 @@ def test_bad_outcomes_are_named_and_nothing_moves():
 def test_nothing_is_nothing():
     family = text()
     assert family.bits(b"") == 0
-    assert family.read("").shape == (0, 1)
-    assert family.read([]).shape == (0, 1)
+    assert family.observe_all("").shape == (0, 1)
+    assert family.observe_all([]).shape == (0, 1)
 
 
 @pytest.mark.parametrize("bad", (0, -1, float("nan"), float("inf")))
@@ -387,3 +387,53 @@ def test_others_run_while_a_family_reads():
         turns += 1
     thread.join()
     assert turns > 100
+
+
+# --- The exact mode, through the same door; tests/test_context_tree.py has its mathematics
+
+
+@pytest.mark.parametrize(
+    ("past", "x", "depth", "probability"),
+    (
+        ([1, 0], [0, 1, 1, 0, 1, 0, 0], 2, 17 / 8192),
+        ([0, 0], [0, 1] * 4, 2, 375 / 65536),
+        ([0, 1, 0], [0, 1, 1, 0, 1, 0, 0], 3, 95 / 32768),
+    ),
+)
+def test_exact_mode_is_all_trees_of_a_depth(past, x, depth, probability):
+    trees = gm.Text(mode="exact", depth=depth, factored=False)
+    trees.freeze()
+    trees.observe_all(past)
+    trees.freeze(frozen=False)
+    np.testing.assert_allclose(trees.observe_all(x).prod(), probability, rtol=1e-12)
+
+
+@pytest.mark.parametrize("grue", (None, gm.GrueTax(gm.schedules.inverse())), ids=("weighting", "switching"))
+def test_exact_mode_is_a_family(grue, tmp_path):
+    trees = gm.Text(mode="exact", depth=12, grue=grue)
+    gm.check_family(trees, [b"to be or not to be", b"that is the question", b"to be"])
+    first = trees.bits(b"abracadabra " * 20)
+    assert trees.bits(b"abracadabra " * 20) < 0.7 * first
+    np.testing.assert_allclose(trees.byte_forecast().sum(), 1, rtol=1e-12)
+    assert "mode='exact'" in repr(trees)
+    trees.save(tmp_path / "trees")
+    assert gm.Text.load(tmp_path / "trees").bits(b"abra") == trees.fork().bits(b"abra")
+
+
+def test_specialists_keep_the_contract():
+    gm.check_family(gm.Text(memory_mib=1), [b"to be or not to be", b"that is the question", b"to be"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    (
+        ({"mode": "exact", "orders": [1]}, "does not take orders"),
+        ({"mode": "exact", "clearing": gm.Kelly()}, "does not take clearing"),
+        ({"depth": 3}, "does not take depth"),
+        ({"mode": "exact", "depth": 65}, "0 to 64"),
+        ({"mode": "exact", "grue": gm.GrueTax(gm.schedules.inverse(), unit="batch")}, "round"),
+    ),
+)
+def test_options_of_the_other_mode(options, message):
+    with pytest.raises(gm.InputError, match=message):
+        gm.Text(**options)

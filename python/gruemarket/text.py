@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,9 @@ import numpy.typing as npt
 from gruemarket import _core
 from gruemarket.arrays import integers
 from gruemarket.clearing import Kelly, LogPool
-from gruemarket.errors import InputError
+from gruemarket.errors import CheckpointError, InputError
+from gruemarket.grue import GrueTax
+from gruemarket.market import TaxSpec
 
 
 class Text:
@@ -29,27 +31,45 @@ class Text:
 
     Traders live in tables of a fixed size; when these are full, the least visited of two contexts makes room.
 
+    With `mode="exact"` the cluster is the full-Kelly market over all suffix trees of a depth: context-tree weighting
+    (Willems, Shtarkov, Tjalkens 1995), with `grue` context-tree switching (Veness et al. 2012, arXiv 1111.3182). It is
+    slow, and grows.
+
     Args:
-        memory_mib: what everything that the family holds takes at most, in MiB; 1 to 16384. A sixteenth keeps what was
-            read last (in which matches are found), as much its index, the rest the traders.
-        orders: the lengths of contexts in bytes, different ones from 0 to 16; at most 8 specialists in all.
-        word: whether there is a specialist for the present word (its letters in either case, and bytes from 128 on).
-        match: whether there is a trader that follows the longest match of 6 bytes or more.
-        clearing: how the first market clears, `LogPool(step)` or `Kelly(fraction)`.
-        estimator: the a of a belief's step `p += (y - p) / (n + 1 + 2a)` at the trader's n-th visit; > 0. 1/2 is
-            Krichevsky-Trofimov; text is less even than that.
-        limit: where the count n stops, 1 to 448, so that a belief goes on adapting. Counts are kept on a coarse scale.
-        endowment: a trader of the i-th specialist is born with e^(`endowment` i) times the wealth of one of the first.
-        seed: of the random rounding of what traders believe and own. The same seed gives the same bits.
-        mode: "default".
+        mode: "default", the specialists; or "exact".
+        memory_mib: what everything that the family holds takes at most, in MiB, 1 to 65536; 64, or 1024 if exact. In
+            the default mode a sixteenth keeps what was read last (in which matches are found), as much its index, the rest
+            the traders. In the exact mode no nodes are born once it is full: an unseen context forecasts as its longest
+            seen suffix.
+        estimator: the a of a belief. Default mode: its step is `p += (y - p) / (n + 1 + 2a)` at the n-th visit, > 0;
+            0.05. Exact mode: it is added to each count; 1/2, Krichevsky-Trofimov's. Text is less even than that: there
+            1/16 is far better.
+        orders: default mode: the lengths of contexts in bytes, different ones from 0 to 16, at most 8 specialists in
+            all; 0 to 6.
+        word: default mode: whether there is a specialist for the present word (its letters in either case, and bytes
+            from 128 on).
+        match: default mode: whether there is a trader that follows the longest match of 6 bytes or more.
+        clearing: default mode: how the first market clears, `LogPool(step)` or `Kelly(fraction)`.
+        limit: default mode: where the count n stops, 1 to 448, so that a belief goes on adapting; 64. Counts are kept
+            on a coarse scale.
+        endowment: default mode: a trader of the i-th specialist is born with e^(`endowment` i) times the wealth of one
+            of the first; 0.5.
+        seed: default mode: of the random rounding of what traders believe and own. The same seed gives the same bits.
+        depth: exact mode: the longest context in bits, 0 to 64; 48.
+        grue: exact mode: None weighs all trees; a tax by round, such as `gm.GrueTax(gm.schedules.inverse())`, lets
+            every node change where it stops, its index counting the visits of the node.
+        leaf_bits: exact mode: what a tree's code spends on a leaf above the full depth, in bits, an inner node costing
+            `-log2(1 - 2^-leaf_bits)`; 1 is one bit a node. On text 4 is better, and then switching pays.
+        factored: exact mode: whether bits are those of bytes, eight trees, one for each place in a byte (its bits so
+            far come first in the context); False reads plain binary sequences with one tree.
 
     Raises:
-        InputError: an argument is out of range.
+        InputError: an argument is out of range, or of the other mode.
 
     >>> text = Text(memory_mib=2)
     >>> round(text.bits(b"to be or not to be, " * 20) / 400, 1)
     0.4
-    >>> float(text.read("to be or not")[-8:].prod().round(1))
+    >>> float(text.observe_all("to be or not")[-8:].prod().round(1))
     1.0
     >>> bytes([text.byte_forecast().argmax()])
     b' '
@@ -61,33 +81,53 @@ class Text:
     def __init__(
         self,
         *,
-        memory_mib: float = 64,
-        orders: Iterable[int] = range(7),
-        word: bool = True,
-        match: bool = True,
+        mode: Literal["default", "exact"] = "default",
+        memory_mib: float | None = None,
+        estimator: float | None = None,
+        orders: Iterable[int] | None = None,
+        word: bool | None = None,
+        match: bool | None = None,
         clearing: LogPool | Kelly | None = None,
-        estimator: float = 0.05,
-        limit: float = 64,
-        endowment: float = 0.5,
-        seed: int = 0,
-        mode: str = "default",
+        limit: float | None = None,
+        endowment: float | None = None,
+        seed: int | None = None,
+        depth: int | None = None,
+        grue: GrueTax | None = None,
+        leaf_bits: float | None = None,
+        factored: bool | None = None,
     ) -> None:
-        if mode != "default":
-            raise InputError(f"mode {mode!r}; the only one is 'default'")
+        cluster = {"orders": orders, "word": word, "match": match, "limit": limit, "endowment": endowment, "seed": seed}
+        exact = {"depth": depth, "grue": grue, "leaf_bits": leaf_bits, "factored": factored}
+        if mode not in ("default", "exact"):
+            raise InputError(f"mode {mode!r}; 'default' or 'exact'")
+        foreign = exact if mode == "default" else cluster | {"clearing": clearing}
+        if strange := [name for name, given in foreign.items() if given is not None]:
+            raise InputError(f"mode {mode!r} does not take {', '.join(strange)}")
+        self._core: _core.Text | _core.ContextTree
+        if mode == "exact":
+            self._core = _core.ContextTree(
+                depth=_depth(48 if depth is None else depth),
+                factored=factored is not False,
+                estimator=_number(0.5 if estimator is None else estimator, "estimator"),
+                leaf_bits=_number(1 if leaf_bits is None else leaf_bits, "leaf_bits"),
+                tax=None if grue is None else TaxSpec.of(grue),
+                memory_mib=_number(1024 if memory_mib is None else memory_mib, "memory_mib"),
+            )
+            return
         clearing = LogPool() if clearing is None else clearing
         if not isinstance(clearing, LogPool | Kelly):
             raise InputError(f"clearing {clearing!r} is not a clearing rule; give gm.LogPool() or gm.Kelly(fraction)")
         self._core = _core.Text(
-            memory_mib=_number(memory_mib, "memory_mib"),
-            orders=_orders(orders),
-            word=bool(word),
-            matches=bool(match),
+            memory_mib=_number(64 if memory_mib is None else memory_mib, "memory_mib"),
+            orders=_orders(range(7) if orders is None else orders),
+            word=word is not False,
+            matches=match is not False,
             clearing=("log pool", clearing.step) if isinstance(clearing, LogPool) else ("Kelly", clearing.fraction),
             floor=clearing.floor if isinstance(clearing, LogPool) else LogPool.floor,
-            estimator=_number(estimator, "estimator"),
-            limit=_number(limit, "limit"),
-            endowment=_number(endowment, "endowment"),
-            seed=_seed(seed),
+            estimator=_number(0.05 if estimator is None else estimator, "estimator"),
+            limit=_number(64 if limit is None else limit, "limit"),
+            endowment=_number(0.5 if endowment is None else endowment, "endowment"),
+            seed=_seed(0 if seed is None else seed),
         )
 
     # --- A family
@@ -108,7 +148,7 @@ class Text:
         """
         self._core.observe(int(_bit_array([outcome])[0]))
 
-    def read(self, outcomes: Any) -> npt.NDArray[np.float64]:
+    def observe_all(self, outcomes: Any) -> npt.NDArray[np.float64]:
         """Forecasts and observes bit by bit: (T, 1) the probability of each bit that happened, before it was seen.
 
         Args:
@@ -149,7 +189,13 @@ class Text:
             CheckpointError: the file is truncated, damaged, of a newer format or of something else.
             FileNotFoundError: there is none.
         """
-        return cls._of(_core.Text.load(Path(path)))
+        try:
+            return cls._of(_core.Text.load(Path(path)))
+        except CheckpointError as damaged:
+            try:
+                return cls._of(_core.ContextTree.load(Path(path)))
+            except CheckpointError:
+                raise damaged from None
 
     # --- Text
 
@@ -165,7 +211,9 @@ class Text:
             InputError: `data` is neither.
             KeyboardInterrupt: Ctrl-C; what was read until then has been learned.
         """
-        return self._core.bits(_bytes(data))
+        given = _bytes(data)
+        self._core.begin_episode()
+        return self._core.bits(given)
 
     def byte_forecast(self) -> npt.NDArray[np.float64]:
         """(256,) the probabilities of the next byte, all positive; they sum to 1. Nothing moves.
@@ -184,7 +232,7 @@ class Text:
 
     @property
     def awake(self) -> int:
-        """How many traders bet on the next bit, the match among them."""
+        """How many traders bet on the next bit, the match among them; exact mode: how many nodes the context awakes."""
         return self._core.awake
 
     @property
@@ -194,17 +242,19 @@ class Text:
 
     def __repr__(self) -> str:
         """The arguments it was made with, and how it stands."""
-        config = self._core.config
+        config: dict[str, Any] = dict(self._core.config)
+        frozen = ", frozen" if self.frozen else ""
+        if isinstance(self._core, _core.ContextTree):
+            return f"<Text(mode='exact', {', '.join(f'{name}={value!r}' for name, value in config.items())}){frozen}>"
         given = (f"{name}={value!r}" for name, value in config.items() if name not in ("clearing", "floor", "matches"))
         rule, number = config["clearing"]
         clearing = LogPool(number, config["floor"]) if rule == "log pool" else Kelly(number)
-        frozen = ", frozen" if self.frozen else ""
         return f"<Text({', '.join(given)}, match={config['matches']}, clearing={clearing!r}){frozen}>"
 
     # --- Inside
 
     @classmethod
-    def _of(cls, core: _core.Text) -> Self:
+    def _of(cls, core: _core.Text | _core.ContextTree) -> Self:
         text = object.__new__(cls)
         text._core = core
         return text
@@ -227,6 +277,12 @@ def _bit_array(outcomes: Any) -> npt.NDArray[np.uint8]:
     if len(wrong):
         raise InputError(f"outcome {wrong[0]}; a text is read as bits, 0 or 1, or give bytes")
     return bits.astype(np.uint8)
+
+
+def _depth(given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, int | np.integer) or not 0 <= given <= 64:
+        raise InputError(f"depth {given!r}; give a whole number of bits from 0 to 64")
+    return int(given)
 
 
 def _orders(given: Iterable[int]) -> list[int]:
