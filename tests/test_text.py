@@ -1,6 +1,7 @@
 """Text: probabilities that sum to 1, no look-ahead, frozen means frozen, the same bits however it is read."""
 
 import _thread
+import hashlib
 import pydoc_data.topics
 import threading
 
@@ -156,13 +157,9 @@ def test_the_seed_decides_the_rounding_and_nothing_else():
 
 
 def test_frozen_outputs():
-    """To renew them after a change that is meant to move bits, print what is compared."""
-    family = text(seed=7)
-    paid = family.observe_all(PROSE[:2000])
-    assert [float(p).hex() for p in paid[-3:, 0]] == FROZEN
-
-
-FROZEN = ["0x1.edbb8ce000000p-1", "0x1.f00deae000000p-1", "0x1.efcfab0000000p-1"]
+    """To renew it after a change that is meant to move bits, print what is compared."""
+    paid = text(seed=7).observe_all(PROSE[:2000])
+    assert hashlib.sha256(paid.astype("<f8").tobytes()).hexdigest()[:16] == "e1f9233cd4704f14"
 
 
 # --- Episodes

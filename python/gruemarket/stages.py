@@ -131,7 +131,7 @@ class Reading:
     def play(self, inductor: Inductor, index: int, key: Sequence[int], records: Records) -> None:
         """Reads a batch."""
         episodes, length = self.episodes(key), self.length(key)
-        # batches of nearly equal size: after a short last one the money would lie with the few voices it happened to show
+        # batches of nearly equal size: after a short last one the money would lie with the few voices in it
         some = episodes[len(episodes) * index // length : len(episodes) * (index + 1) // length]
         voices, texts = some["voice"].to_list(), some["text"].to_list()
         labels = voices if self.labelled else None

@@ -132,7 +132,7 @@ impl Text {
     }
 
     fn fork(&self, py: Python<'_>) -> PyResult<Self> {
-        released(py, |_| Ok::<_, MarketError>(Self::of(self.detached().clone())))
+        released(py, |_| self.detached().copy().map(Self::of))
     }
 
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {

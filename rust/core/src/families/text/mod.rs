@@ -30,7 +30,7 @@ use pulp::Simd;
 use std::path::Path;
 use table::{NOWHERE, Table, place};
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Text {
     config: Config,
     specialists: Vec<Specialist>,
@@ -76,7 +76,7 @@ impl Text {
             learning: config.learning(),
             bound: config.bound(),
             logistic: Logistic::default(),
-            table: Table::new(plan.table),
+            table: Table::new(plan.table)?,
             history: History::new(plan.history),
             shared: Shared {
                 layer: Layer::default(),
@@ -89,6 +89,21 @@ impl Text {
         };
         text.begin();
         Ok(text)
+    }
+
+    /// An independent copy.
+    pub fn copy(&self) -> Result<Self> {
+        Ok(Self {
+            config: self.config.clone(),
+            specialists: self.specialists.clone(),
+            learning: self.learning.clone(),
+            logistic: self.logistic.clone(),
+            table: self.table.copy()?,
+            history: self.history.clone(),
+            shared: self.shared.clone(),
+            context: self.context.clone(),
+            ..*self
+        })
     }
 
     fn begin(&mut self) {
@@ -281,7 +296,7 @@ impl Family for Text {
     }
 
     fn fork(&self) -> Result<Box<dyn Family>> {
-        Ok(Box::new(self.clone()))
+        self.copy().map(|copy| Box::new(copy) as Box<dyn Family>)
     }
 
     fn save(&self, path: &Path) -> Result<()> {

@@ -3,7 +3,9 @@
 //! A line holds a check and the 15 traders of the prefixes of four bits. Lines of the orders 0 and 1 have places of their
 //! own; the others share the rest by hash, each in one of two neighbours: where it is, or where the less is lost.
 
+use crate::error::{MarketError, Result};
 use crate::lanes::prefetch::prefetch;
+use memmap2::MmapMut;
 
 const WORDS: usize = 16;
 const LINE: u32 = WORDS as u32;
@@ -13,8 +15,8 @@ const OWN: u32 = 17;
 const SHARED: u32 = (1 + OWN * 257).next_multiple_of(2);
 /// Lines in a page of memory.
 const PAGE: u32 = 64;
-/// The own lines, a pair that is shared, and what it takes to begin at a cache line.
-pub const LEAST_BYTES: usize = (SHARED as usize + 4) * LINE_BYTES;
+/// The own lines and a page that is shared.
+pub const LEAST_BYTES: usize = (SHARED + PAGE).next_multiple_of(PAGE) as usize * LINE_BYTES;
 
 pub const LINE_BYTES: usize = 4 * WORDS;
 /// The first line stays empty: whose traders live nowhere reads it.
@@ -22,49 +24,52 @@ pub const NOWHERE: u32 = 0;
 
 #[derive(Debug)]
 pub struct Table {
-    words: Vec<u32>,
-    /// The word where the first cache line begins.
-    start: usize,
+    /// The lines, in pages of the largest size that the system has: else most steps would wait for an address.
+    memory: MmapMut,
     lines: u32,
     /// The first of the lines that are shared by hash; even.
     shared: u32,
 }
 
-impl Clone for Table {
-    fn clone(&self) -> Self {
-        let mut copy = Self::new(self.words.len() * size_of::<u32>());
-        copy.words_mut().copy_from_slice(self.words());
-        copy
-    }
-}
-
 impl Table {
     /// At most so many bytes, and no fewer than `LEAST_BYTES`.
-    pub fn new(bytes: usize) -> Self {
-        let words = vec![0; bytes.max(LEAST_BYTES) / size_of::<u32>()];
-        // neighbours share 128 bytes, which some processors fetch together
-        let start = words.as_ptr().align_offset(2 * LINE_BYTES);
-        Self {
-            lines: ((words.len() - 2 * WORDS) / WORDS / 2 * 2) as u32,
-            words,
-            start,
+    pub fn new(bytes: usize) -> Result<Self> {
+        let lines = bytes.max(LEAST_BYTES) / LINE_BYTES / PAGE as usize * PAGE as usize;
+        let bytes = lines * LINE_BYTES;
+        let memory = MmapMut::map_anon(bytes).map_err(|source| {
+            MarketError::input(format!(
+                "no {bytes} bytes of memory for traders ({source}); give less memory_mib"
+            ))
+        })?;
+        #[cfg(target_os = "linux")]
+        let _ = memory.advise(memmap2::Advice::HugePage); // where there are none, it is only slower
+        Ok(Self {
+            memory,
+            lines: lines as u32,
             shared: SHARED,
-        }
+        })
+    }
+
+    /// An independent copy.
+    pub fn copy(&self) -> Result<Self> {
+        let mut copy = Self::new(self.memory_bytes())?;
+        copy.words_mut().copy_from_slice(self.words());
+        Ok(copy)
     }
 
     /// All lines, as they stand in memory.
     #[inline(always)]
     pub fn words(&self) -> &[u32] {
-        &self.words[self.start..][..self.lines as usize * WORDS]
+        bytemuck::cast_slice(&self.memory)
     }
 
     #[inline(always)]
     pub fn words_mut(&mut self) -> &mut [u32] {
-        &mut self.words[self.start..][..self.lines as usize * WORDS]
+        bytemuck::cast_slice_mut(&mut self.memory)
     }
 
     pub fn memory_bytes(&self) -> usize {
-        size_of_val(self.words.as_slice())
+        self.memory.len()
     }
 
     /// The line of order 0 or 1: the byte before (order 1), and what the first half was, if that is known.
@@ -89,7 +94,7 @@ impl Table {
     /// Sends for the lines where a hash, or the one that differs in the last bit, may be.
     #[inline(always)]
     pub fn fetch(&self, hash: u32) {
-        prefetch(&self.words, self.start + self.home(hash) as usize);
+        prefetch(self.words(), self.home(hash) as usize);
     }
 
     /// The line of a hash, if it is there.
@@ -130,7 +135,7 @@ impl Table {
 /// The word of a trader: in a line, which goes by its first word, the bits of its prefix behind a 1.
 #[inline(always)]
 pub fn place(line: u32, prefix: u32) -> usize {
-    (line | prefix % LINE) as usize
+    (line | (prefix % LINE)) as usize
 }
 
 /// What a line remembers of its hash; never that of an empty line.
