@@ -147,7 +147,9 @@ def test_bit_by_bit_and_in_pieces_it_is_the_same(frozen):
         other.observe(bit)
     assert whole.shape == (len(bits), 1)
     assert np.array_equal(whole, stepwise)
-    assert np.array_equal(whole, np.concatenate([pieces.observe_all(part) for part in np.split(bits, [3, 8, 77, 1001])]))
+    assert np.array_equal(
+        whole, np.concatenate([pieces.observe_all(part) for part in np.split(bits, [3, 8, 77, 1001])])
+    )
     assert np.array_equal(one.byte_forecast(), other.byte_forecast())
 
 

@@ -39,8 +39,8 @@ class Text:
         mode: "default", the specialists; or "exact".
         memory_mib: what everything that the family holds takes at most, in MiB, 1 to 65536; 64, or 1024 if exact. In
             the default mode a sixteenth keeps what was read last (in which matches are found), as much its index, the
-            rest the traders. In the exact mode no nodes are born once it is full: an unseen context forecasts as its longest
-            seen suffix.
+            rest the traders. In the exact mode no nodes are born once it is full: an unseen context forecasts as its
+            longest seen suffix.
         estimator: the a of a belief. Default mode: its step is `p += (y - p) / (n + 1 + 2a)` at the n-th visit, > 0;
             0.05. Exact mode: it is added to each count; 1/2, Krichevsky-Trofimov's. Text is less even than that: there
             1/16 is far better.
