@@ -502,11 +502,16 @@ impl<T: Copy + Default> ByGroup<T> {
 
     #[inline(always)]
     fn of(&self, group: u32) -> T {
-        // spelled so that the compiler leaves the check out
-        let mask = self.0.len() - 1;
-        assert!(mask < self.0.len());
-        self.0[group as usize & mask]
+        self.0[masked(group, self.0.len())]
     }
+}
+
+/// A group as an index into a slice of `len`, a power of two; spelled so that the compiler leaves the index unchecked.
+#[inline(always)]
+fn masked(group: u32, len: usize) -> usize {
+    let mask = len - 1;
+    assert!(mask < len);
+    group as usize & mask
 }
 
 /// `row = scale * table[g]` with g each trader's group.
@@ -547,11 +552,9 @@ kernel! {
 /// Adds each trader's `(m, rho * m) * units` to its group's sums.
 #[inline(always)]
 fn scatter<F: Real>(sums: &mut [[f64; 2]], m: &[F], rho: &[F], groups: &[u32], units: [f64; 2]) {
-    let mask = sums.len() - 1;
-    assert!(mask < sums.len());
     for ((x, r), &g) in m.iter().zip(rho).zip(groups) {
         let x = x.to_f64();
-        let sum = &mut sums[g as usize & mask];
+        let sum = &mut sums[masked(g, sums.len())];
         *sum = [sum[0] + x * units[0], sum[1] + x * r.to_f64() * units[1]];
     }
 }
