@@ -23,6 +23,7 @@ from gruemarket.reinforce import Reinforce
 from gruemarket.stages import FineTune, Pretrain
 
 HALF = 0.5
+NOTHING = 1e-9  # bits an example; rounding is less
 INDEX = "findings.json"
 
 
@@ -107,6 +108,7 @@ class Experiments:
         """
         place = Path(out)
         place.mkdir(parents=True, exist_ok=True)
+        pretrained = pretrained.beside(pretrained.market)  # frozen before its config is taken: it says so
         config = self.config(pretrained, seed)
         if (kept := load(place, config)) is not None:
             return kept
@@ -368,8 +370,9 @@ def _who_won(history: History, inductor: Inductor) -> dict[str, Any]:
     source = best_fork.split("@")[0]
     log2 = {name: history.wealth.filter(account=name)["log2_wealth"].to_numpy() for name in (best_fork, best, source)}
     share = dict(zip(inductor.names, np.exp2(-inductor.market.bits), strict=True))
-    tax = float(np.log2((share[source] + share[best_fork]) / share[best_fork]))  # the prior is divided as money is
-    behind = float(log2[best][0] - log2[source][0] + tax)
+    # the prior is divided as money is: the source keeps (1 - 2^-tax) of what both have, the fork gets 2^-tax
+    tax = float(np.log2((share[source] + share[best_fork]) / share[best_fork]))
+    behind = float(log2[best][0] - log2[source][0] + np.log2(share[source] / share[best_fork]))
     ahead = log2[best_fork] - log2[best][1:]
     gain = float((ahead[-1] + behind) / len(ahead))
     selected, redefined = (float(last.filter(which)["wealth"].sum()) for which in (~fork, fork))
@@ -383,6 +386,6 @@ def _who_won(history: History, inductor: Inductor) -> dict[str, Any]:
         "tax_bits": tax,
         "behind_bits": behind,
         "gain_bits_per_example": gain,
-        "crossover_predicted": behind / gain if gain > 0 else None,
+        "crossover_predicted": behind / gain if gain > NOTHING else None,
         "crossover_measured": None if crossed is None else crossed + 1,
     }
