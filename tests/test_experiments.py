@@ -134,6 +134,15 @@ def test_others_are_not(experiments, pretrained, out, change):
     assert load(out, other.config(pretrained, seed)) is None
 
 
+def test_others_after_the_same_pretraining_replace_them(experiments, pretrained, tmp_path):
+    for after_bytes in (40, 2):
+        asked = replace(experiments, after_bytes=after_bytes, steps=1, examples=2)
+        asked.run(pretrained, tmp_path, seed=1, progress=False)
+        assert f"after {after_bytes} bytes" in load(tmp_path)[0].caption
+    with pytest.raises(gm.InputError, match="another config"):
+        asked.run(pretrained, tmp_path, seed=2, progress=False)
+
+
 def test_a_folder_of_none(tmp_path):
     assert load(tmp_path) is None
 

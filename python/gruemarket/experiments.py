@@ -49,19 +49,19 @@ class Experiments:
 
     Args:
         pretrain: the stage that made it.
-        tuning: documents of one voice that pretraining did not show.
+        tuning: documents of one voice that pretraining did not show; fine-tuning shows examples of them.
         held_out: documents that nothing shows.
-        build: makes a fresh inductor for some voices.
-        after_bytes: of a held-out document, before it is given to a voice.
-        examples: of fine-tuning.
+        build: makes a fresh inductor for some voices, by their names: one that is pretrained without the voice tuned.
+        after_bytes: how much of a held-out document is read before it is given to a voice, or continued.
+        examples: how many episodes fine-tuning shows, one at a time.
         example_bytes: their length.
-        tax_bits: what a redefinition costs.
+        tax_bits: what a redefinition costs; None takes it from the market's tax, as `FineTune` does.
         prompts: of reinforcement.
-        reward: of reinforcement.
+        reward: of reinforcement; see `gruemarket.rewards`.
         steps: of reinforcement.
         group: rollouts a step.
-        max_bytes: of a rollout.
-        rollouts: of the replicator's estimate.
+        max_bytes: of a rollout, and of a continuation of a held-out document.
+        rollouts: a step, from which the replicator is estimated.
 
     Raises:
         InputError: tuning documents of several voices, or of none.
@@ -98,12 +98,13 @@ class Experiments:
         """Asks everything; keeps the findings in `out`, where a later call of the same experiments finds them.
 
         Args:
-            pretrained: nothing in it moves; its families are frozen while they are asked.
-            out: a folder.
+            pretrained: the inductor as `pretrain` left it. No money in it moves; its families are frozen, and stay so.
+            out: a folder; findings in it of other experiments after the same pretraining are replaced.
             seed: of everything that is drawn.
             progress: of the second pretraining, which a later call continues.
 
         Raises:
+            InputError: the folder holds experiments after another pretraining, or of another seed.
             OSError: the folder cannot be written.
         """
         place = Path(out)
