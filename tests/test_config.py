@@ -307,3 +307,64 @@ def test_a_file_that_is_not_there_is_an_error_of_the_system(tmp_path):
     (tmp_path / "bytes.toml").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match="not TOML"):
         Config.load(tmp_path / "bytes.toml")
+
+
+# --- Experiments, which ask for stages of their own: here nothing is a stub
+
+ASKED = """
+[corpus]
+voices = ["docs", "code"]
+tuning = 0.5
+bytes_per_voice = 30_000
+[inductor.text]
+memory_mib = 1
+[[stage]]
+kind = "pretrain"
+name = "school"
+[[stage]]
+kind = "finetune"
+voices = "docs"
+[experiments]
+examples = 20
+tax_bits = 4
+reward = { length = 40 }
+"""
+
+
+def real(tmp_path, text):
+    path = tmp_path / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    return Config.load(path).plan()
+
+
+def test_experiments_are_asked_of_the_first_stage(tmp_path):
+    made = real(tmp_path, ASKED)
+    asked, (pretrain, tune) = made.experiments, made.curriculum.stages
+    assert (made.pretrained, made.curriculum.keep) == ("school", ["school"])
+    assert (asked.examples, asked.tax_bits, asked.reward) == (20, 4, gm.rewards.length(40))
+    assert asked.pretrain is pretrain
+    assert asked.tuning.digest == tune.corpus.digest
+    assert asked.held_out.digest == made.curriculum.held_out.digest
+    assert list(asked.build(["code"]).families) == ["code"]
+    assert real(tmp_path, ASKED.partition("[experiments]")[0]).experiments is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    (
+        ("tuning = 0.5", "", "need a first stage that is a pretrain, a finetune, and .* held_out and tuning"),
+        ("tuning = 0.5", "tuning = 0.5\nheld_out = 0", "shares for held_out and tuning"),
+        ('kind = "pretrain"', 'kind = "finetune"', "a first stage that is a pretrain"),
+        ('kind = "finetune"\nvoices = "docs"', 'kind = "pretrain"', "a finetune"),
+        ('voices = "docs"', "", r"\[experiments\]: experiments tune with one voice; .*'docs', 'code'"),
+        ("tuning = 0.5", "tuning = 2", r"\[corpus\]: tuning: "),
+        ("examples = 20", "example = 20", r"unknown key 'example' in \[experiments\]; did you mean 'examples'"),
+        ("examples = 20", "examples = 2.5", r"\[experiments\]: examples = 2.5; give a whole number"),
+        ("examples = 20", "seed = 20", r"unknown key 'seed' in \[experiments\]"),
+        ("{ length = 40 }", '"nice"', r"\[experiments\]: unknown reward 'nice'"),
+    ),
+)
+def test_experiments_that_cannot_be_asked_are_refused(tmp_path, old, new, words):
+    assert old in ASKED
+    with pytest.raises(ConfigError, match=words):
+        real(tmp_path, ASKED.replace(old, new))

@@ -49,6 +49,17 @@ class Forgets(Counter):
         super().save(path)
 
 
+class NeverFreezes:
+    """Without `freeze` and `frozen`, whoever only looks ahead would teach it."""
+
+    outcomes, accounts = 2, 1
+
+    def begin_episode(self):
+        pass
+
+    forecast = observe = begin_episode
+
+
 @pytest.mark.parametrize(
     ("family", "message"),
     (
@@ -58,6 +69,7 @@ class Forgets(Counter):
         (Forgets(), "after save and load"),
         (SumsToMore(), "sum to 1"),
         (object(), "not a family; it lacks outcomes"),
+        (NeverFreezes(), "lacks freeze, frozen"),
     ),
 )
 def test_broken_families_are_found(family, message):

@@ -178,6 +178,10 @@ def test_other_cash():
     np.testing.assert_allclose(fewer.virgin().market.wealth, [0.25, 0.25, 0.5], rtol=1e-12)
 
 
+class Alone(Counter):
+    fork = save = None
+
+
 class Raises(Counter):
     def observe(self, _outcome):
         raise RuntimeError("of its own")
@@ -195,6 +199,8 @@ class Raises(Counter):
         (lambda: gm.Inductor(three()).read([]), gm.InputError, "no episodes"),
         (lambda: gm.Inductor(three()).read(EPISODES, labels=["a"]), gm.InputError, "1 labels"),
         (lambda: gm.Inductor({"a": Counter(3)}).read([b"text"]), gm.InputError, "bytes are read with 2"),
+        (lambda: gm.Inductor({"a": Alone()}).redefine(), gm.InputError, r"a: Alone has no fork\(\)"),
+        (lambda: gm.Inductor({"a": Alone()}).virgin(), gm.InputError, r"a: Alone has no fork\(\)"),
         (lambda: gm.Inductor({"a": Raises()}).read(EPISODES), RuntimeError, "of its own"),
         (lambda: gm.Inductor({"a": SumsToMore()}).read(EPISODES), gm.InputError, "a: account 0 forecasts"),
         (lambda: gm.Inductor(three()).generate(temperature=-1.0), gm.InputError, "temperature"),

@@ -16,16 +16,18 @@ def check_family(family: Any, episodes: Any = None, *, seed: int = 0) -> None:
     """Checks that a family keeps the contract of `Family`, on forks of it.
 
     Forecasts sum to 1; they do not depend on what follows (no look-ahead); frozen means frozen; a fork goes on like the
-    original, and independently; a saved and loaded copy goes on like the original; `observe_all` equals forecasting and
-    observing one by one, bit for bit.
+    original, and independently; a saved and loaded copy goes on like the original from the next episode on;
+    `observe_all` equals forecasting and observing one by one, bit for bit. The family itself is left as it was.
 
     Args:
-        family: any object with the family's methods.
-        episodes: what to read, two episodes or more; None draws three of random outcomes.
+        family: an object with every member of `Family`, and a class with `load(path)`.
+        episodes: what to read, two episodes or more, each bytes, text or (T,) outcomes; None draws three of 160 random
+            outcomes, which suits a family that can read anything.
         seed: of the random outcomes.
 
     Raises:
-        InputError: what does not hold, and where it was seen.
+        InputError: what does not hold, and where it was seen, or a member is missing.
+        ShapeError: forecasts of the wrong shape.
 
     >>> import gruemarket as gm
     >>> gm.check_family(gm.Table([[[0.9]] * 4] * 3), [[1, 0, 1, 1]] * 3)

@@ -23,6 +23,7 @@ from gruemarket.reinforce import Reinforce
 from gruemarket.stages import FineTune, Pretrain
 
 HALF = 0.5
+NOTHING = 1e-9  # bits an example; rounding is less
 INDEX = "findings.json"
 
 
@@ -48,19 +49,19 @@ class Experiments:
 
     Args:
         pretrain: the stage that made it.
-        tuning: documents of one voice that pretraining did not show.
+        tuning: documents of one voice that pretraining did not show; fine-tuning shows examples of them.
         held_out: documents that nothing shows.
-        build: makes a fresh inductor for some voices.
-        after_bytes: of a held-out document, before it is given to a voice.
-        examples: of fine-tuning.
+        build: makes a fresh inductor for some voices, by their names: one that is pretrained without the voice tuned.
+        after_bytes: how much of a held-out document is read before it is given to a voice, or continued.
+        examples: how many episodes fine-tuning shows, one at a time.
         example_bytes: their length.
-        tax_bits: what a redefinition costs.
+        tax_bits: what a redefinition costs; None takes it from the market's tax, as `FineTune` does.
         prompts: of reinforcement.
-        reward: of reinforcement.
+        reward: of reinforcement; see `gruemarket.rewards`.
         steps: of reinforcement.
         group: rollouts a step.
-        max_bytes: of a rollout.
-        rollouts: of the replicator's estimate.
+        max_bytes: of a rollout, and of a continuation of a held-out document.
+        rollouts: a step, from which the replicator is estimated.
 
     Raises:
         InputError: tuning documents of several voices, or of none.
@@ -97,16 +98,18 @@ class Experiments:
         """Asks everything; keeps the findings in `out`, where a later call of the same experiments finds them.
 
         Args:
-            pretrained: nothing in it moves; its families are frozen while they are asked.
-            out: a folder.
+            pretrained: the inductor as `pretrain` left it. No money in it moves; its families are frozen, and stay so.
+            out: a folder; findings in it of other experiments after the same pretraining are replaced.
             seed: of everything that is drawn.
             progress: of the second pretraining, which a later call continues.
 
         Raises:
+            InputError: the folder holds experiments after another pretraining, or of another seed.
             OSError: the folder cannot be written.
         """
         place = Path(out)
         place.mkdir(parents=True, exist_ok=True)
+        pretrained = pretrained.beside(pretrained.market)  # frozen before its config is taken: it says so
         config = self.config(pretrained, seed)
         if (kept := load(place, config)) is not None:
             return kept
@@ -368,8 +371,9 @@ def _who_won(history: History, inductor: Inductor) -> dict[str, Any]:
     source = best_fork.split("@")[0]
     log2 = {name: history.wealth.filter(account=name)["log2_wealth"].to_numpy() for name in (best_fork, best, source)}
     share = dict(zip(inductor.names, np.exp2(-inductor.market.bits), strict=True))
-    tax = float(np.log2((share[source] + share[best_fork]) / share[best_fork]))  # the prior is divided as money is
-    behind = float(log2[best][0] - log2[source][0] + tax)
+    # the prior is divided as money is: the source keeps (1 - 2^-tax) of what both have, the fork gets 2^-tax
+    tax = float(np.log2((share[source] + share[best_fork]) / share[best_fork]))
+    behind = float(log2[best][0] - log2[source][0] + np.log2(share[source] / share[best_fork]))
     ahead = log2[best_fork] - log2[best][1:]
     gain = float((ahead[-1] + behind) / len(ahead))
     selected, redefined = (float(last.filter(which)["wealth"].sum()) for which in (~fork, fork))
@@ -383,6 +387,6 @@ def _who_won(history: History, inductor: Inductor) -> dict[str, Any]:
         "tax_bits": tax,
         "behind_bits": behind,
         "gain_bits_per_example": gain,
-        "crossover_predicted": behind / gain if gain > 0 else None,
+        "crossover_predicted": behind / gain if gain > NOTHING else None,
         "crossover_measured": None if crossed is None else crossed + 1,
     }

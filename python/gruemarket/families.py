@@ -12,16 +12,17 @@ from gruemarket.run import Floats
 
 Outcomes = npt.NDArray[np.uint32]
 SUM_TOLERANCE = 1e-6  # of an account's forecast
-NEEDED = ("outcomes", "accounts", "begin_episode", "forecast", "observe")
+NEEDED = ("outcomes", "accounts", "begin_episode", "forecast", "observe", "freeze", "frozen")
 
 
 @runtime_checkable
 class Family(Protocol):
     """Accounts that forecast the next outcome of an episode, then see it.
 
-    Any class with these members is a family; `check_family` says whether one keeps the contract. A family may also have
-    `observe_all(outcomes)`: (T,) outcomes to (T, accounts) probabilities of what happened, the same as forecasting and
-    observing each in turn, but faster.
+    Any class with these members is a family, no subclass of this one; `check_family` says whether it keeps the
+    contract. `fork`, `save` and the class's `load(path)` are asked for only where they are needed, as by redefinitions
+    and run directories. A family may also have `observe_all(outcomes)`: (T,) outcomes to (T, accounts) probabilities of
+    what happened, the same as forecasting and observing each in turn, but faster.
 
     Attributes:
         outcomes: K, the number of outcomes of a round. With 2, bytes and text are read as bits, the most significant
@@ -77,7 +78,7 @@ class Adapter:
     @property
     def frozen(self) -> bool:
         """Whether it learns nothing."""
-        return bool(getattr(self.family, "frozen", False))
+        return bool(self.family.frozen)
 
     def freeze(self, frozen: bool) -> None:  # noqa: FBT001
         """Stops or resumes learning."""

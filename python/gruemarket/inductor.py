@@ -78,15 +78,22 @@ class Inductor:
     whose forecast is its price, so inductors nest.
 
     Args:
-        families: name -> family. With 2 outcomes, text is read as bits, the most significant first.
-        clearing: as in `Market`.
+        families: name -> family (see `Family`). With 2 outcomes, bytes and text are read as bits, the most significant
+            first; with 256, byte by byte.
+        clearing: as in `Market`; a small fraction is for families of which a mixture is right, not one for ever.
         grue: as in `Market`.
         bits: name -> description length in bits; None gives each of M families log2 M. Accounts add their own.
-        seed: of `generate`.
+        seed: of `generate`, where that is given none.
         definitions: follow the most probable definitions; None does where there is a tax not levied by round.
 
+    Attributes:
+        families: name -> family: the very objects that were given, which learn as the inductor reads.
+        market: the accounts and their wealth, one group for each family; see `Market`.
+        outcomes: K, of every family.
+        frozen: whether the inductor as a whole is frozen, see `freeze`.
+
     Raises:
-        InputError: no families, the same object twice, something that is not a family.
+        InputError: no families, the same object twice, something that is not a family, `bits` for other names.
         ShapeError: families that forecast different numbers of outcomes.
 
     >>> import gruemarket as gm
@@ -95,6 +102,13 @@ class Inductor:
     [0.862, 0.372]
     >>> inductor.market.wealth.round(3).tolist()
     [0.953, 0.047]
+
+    Voices learn what is labelled with their names, and the market whom to believe in which context:
+
+    >>> voices = gm.Inductor({name: gm.Text(memory_mib=1) for name in ("cat", "dog")})
+    >>> run = voices.read([b"meow, purr, " * 20, b"woof, growl, " * 20], labels=["cat", "dog"], batch=2)
+    >>> voices.generate("woof", max_bytes=2)[0].text
+    ', '
     """
 
     origin: tuple[Path, dict[str, Any]] | None = None  # the run directory it is trained in, its config before that
@@ -177,8 +191,9 @@ class Inductor:
 
         Args:
             episodes: bytes, text, or (T,) outcomes each.
-            labels: a name for each episode: only the family of that name learns from it. None lets all learn that are
-                not frozen. In a batch each family reads the episodes in turn, predicting before it learns.
+            labels: a name for each episode: only the family of that name learns from it, and nobody where there is none
+                of that name. None lets all learn. A frozen family never does. In a batch each family reads the
+                episodes in turn, predicting before it learns.
             batch: how many episodes are resolved at once.
             stage: the stage of the market; None stays in the present one.
             regret: as in `Market.run`.
@@ -348,7 +363,7 @@ class Inductor:
         rest = np.array([group in kept for group in self.market.groups])
         prior = np.exp2(-self.market.bits) * rest
         other = object.__new__(type(self))
-        other._adopt_families({name: family.fork() for name, family in kept.items()}, self.seed)
+        other._adopt_families(_forks(kept), self.seed)
         other.clearing, other.grue = self.clearing, self.grue
         other.market = Market(
             prior=prior[rest] / prior.sum(),
@@ -368,14 +383,17 @@ class Inductor:
 
     def _with(self, market: Market, families: Mapping[str, Any] | None = None) -> Self:
         other = object.__new__(type(self))
-        forks = {name: family.fork() for name, family in self.families.items()} if families is None else families
+        forks = _forks(self.families) if families is None else families
         other._adopt_families(forks, self.seed)
         other.clearing, other.grue, other.market = self.clearing, self.grue, market
         other.frozen, other._stiff = self.frozen, self._stiff
         return other
 
     def beside(self, market: Market) -> Self:
-        """The very same families, not forks of them, with another market; they are frozen."""
+        """The very same families, not forks of them, with another market of the same accounts.
+
+        Saves the memory of forks where only money shall move: the families are frozen, here and there.
+        """
         for family in self.families.values():
             family.freeze()
         return self._with(market, self.families)
@@ -400,12 +418,17 @@ class Inductor:
 
         Returns:
             The forks' names.
+
+        Raises:
+            InputError: an unknown family, forks of that stage are there already, or `bits` is None and the tax has
+                hazard 0 or 1.
         """
         self._check_known(names)
         chosen = names or tuple(self.families)
         label = stage or self.market.stage
         tax = self._redefinition_bits(stage) if bits is None else bits
-        forks = {f"{name}@{label}": self.families[name].fork() for name in chosen}
+        copies = _forks({name: self.families[name] for name in chosen})
+        forks = {f"{name}@{label}": fork for name, fork in copies.items()}
         if taken := [name for name in forks if name in self.families]:
             raise InputError(f"{', '.join(taken)} is there already; name another stage")
         accounts = [(i, group) for i, group in enumerate(self.market.groups) if group in chosen]
@@ -570,6 +593,11 @@ class Inductor:
         other.clearing = None if state["fraction"] is None else Kelly(state["fraction"])
         other.grue = None if state["grue"] is None else GrueTax.from_dict(state["grue"])
         return other
+
+
+def _forks(families: Mapping[str, Any]) -> dict[str, Any]:
+    """An independent copy of each family."""
+    return {name: Adapter(family, name).fork().family for name, family in families.items()}
 
 
 def _told(family: Any) -> Any:
