@@ -79,11 +79,16 @@ def text_row(info: dict[str, Any], seconds: float) -> str:
     ['≤ 1.015 x the bits, ≥ 1 MB/s', '0.933 x the bits, **0.80 MB/s, missed**']
     >>> row.split(" | ")[4]
     '1.400 : 1.500 bits/byte, 2.50 s : 200 ms'
+    >>> info |= {"rival": "PPMd", "rival_bits_per_byte": 1, "rival_seconds": 1, "must": {"ratio": None, "mb_per_s": 1}}
+    >>> text_row(info, 1).split(" | ")[2:4]
+    ['≥ 1 MB/s', '1.400 x the bits, 2.00 MB/s']
     """
     must, ratio, size = info["must"], info["bits_per_byte"] / info["rival_bits_per_byte"], info["bytes"] / 1e6
     bits = verdict(good=must["ratio"] is None or ratio <= must["ratio"], measured=f"{ratio:.3f} x the bits")
     speed = verdict(good=size / seconds >= must["mb_per_s"], measured=f"{size / seconds:.2f} MB/s")
-    goals = [f"≤ {must['ratio']:g} x the bits"] * (must["ratio"] is not None) + [f"≥ {must['mb_per_s']:g} MB/s"]
+    goals = [f"≥ {must['mb_per_s']:g} MB/s"]
+    if must["ratio"] is not None:
+        goals.insert(0, f"≤ {must['ratio']:g} x the bits")
     costs = f"{info['bits_per_byte']:.3f} : {info['rival_bits_per_byte']:.3f}"
     cells = [
         f"{info['case']}, {size:.2f} MB",

@@ -91,7 +91,8 @@ impl Table {
         u32::MAX >> ((self.lines - self.shared) / PAGE).max(1).ilog2()
     }
 
-    /// Sends for the lines where a hash, or the one that differs in the last bit, may be.
+    /// Sends for the line of a hash. Its neighbour lies in the same 128 bytes, which processors like to bring together;
+    /// asking for both was no faster.
     #[inline(always)]
     pub fn fetch(&self, hash: u32) {
         prefetch(self.words(), self.home(hash) as usize);
