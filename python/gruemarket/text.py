@@ -37,7 +37,7 @@ class Text:
 
     Args:
         mode: "default", the specialists; or "exact".
-        memory_mib: what everything that the family holds takes at most, in MiB, 1 to 65536; 64, or 1024 if exact. In
+        memory_mib: what everything that the family holds takes at most, in MiB, 1 to 16384; 64, or 1024 if exact. In
             the default mode a sixteenth keeps what was read last (in which matches are found), as much its index, the
             rest the traders. In the exact mode no nodes are born once it is full: an unseen context forecasts as its
             longest seen suffix.
