@@ -285,7 +285,7 @@ def test_the_example_runs_continues_and_writes(tmp_path):
     assert texts[0].startswith("def ")
     other = invoke(*command, "--set", "stage.pretrain.batch=8", api=gm)
     assert other.exit_code == 1
-    assert "stages[0].batch: 16 there, 8 given" in other.stderr
+    assert "stages[0].batch: 64 there, 8 given" in other.stderr
 
 
 # --- The command as the system starts it

@@ -56,7 +56,7 @@ def integers(given: Any, what: str) -> npt.NDArray[np.int64]:
     array = _numpy(given, what)
     if array.ndim != 1:
         raise ShapeError(f"{what}: shape {array.shape}; give one axis")
-    if array.dtype.kind == "f" and np.all(np.isfinite(array)) and np.all(array == np.floor(array)):
+    if array.dtype.kind == "f" and np.all(abs(array) < 2.0**63) and np.all(array == np.floor(array)):
         array = array.astype(np.int64)
     if array.dtype.kind not in "biu":
         raise InputError(f"{what}: dtype {array.dtype}; give whole numbers")
