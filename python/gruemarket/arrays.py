@@ -56,8 +56,10 @@ def integers(given: Any, what: str) -> npt.NDArray[np.int64]:
     array = _numpy(given, what)
     if array.ndim != 1:
         raise ShapeError(f"{what}: shape {array.shape}; give one axis")
-    if array.dtype.kind == "f" and np.all(abs(array) < 2.0**63) and np.all(array == np.floor(array)):
-        array = array.astype(np.int64)
+    if array.dtype.kind == "f":
+        wide = array.astype(np.float64)
+        if np.all(abs(wide) < 2.0**63) and np.all(wide == np.floor(wide)):
+            array = wide.astype(np.int64)
     if array.dtype.kind not in "biu":
         raise InputError(f"{what}: dtype {array.dtype}; give whole numbers")
     return np.ascontiguousarray(array, dtype=np.int64)
