@@ -214,7 +214,7 @@ class Experiments:
             "fork of every voice beside the frozen original. Selection is money at the end with the originals, "
             "redefinition with the forks. The best fork begins behind the best original by the tax and by what its "
             "source had less; the predicted crossover is these bits over the log-wealth that it gains on the original "
-            "in an example, the mean of all."
+            "in an example, the mean until its lead is greatest."
         )
         headlines = []
         for learned, null in (rows[:2], rows[2:]):
@@ -375,7 +375,9 @@ def _who_won(history: History, inductor: Inductor) -> dict[str, Any]:
     tax = float(np.log2((share[source] + share[best_fork]) / share[best_fork]))
     behind = float(log2[best][0] - log2[source][0] + np.log2(share[source] / share[best_fork]))
     ahead = log2[best_fork] - log2[best][1:]
-    gain = float((ahead[-1] + behind) / len(ahead))
+    # once it holds nearly all, tax and fraction hold its lead where it is: that is no longer what an example gives
+    most = int(ahead.argmax())
+    gain = float((ahead[most] + behind) / (most + 1))
     selected, redefined = (float(last.filter(which)["wealth"].sum()) for which in (~fork, fork))
     crossed = _first(ahead > 0)
     return {

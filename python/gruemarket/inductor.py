@@ -157,11 +157,12 @@ class Inductor:
         return zip(self.families, self._adapters, strict=True)
 
     def _account_names(self) -> list[str]:
-        return [
-            name if member.accounts == 1 else f"{name}[{i}]"
-            for name, member in self._named()
-            for i in range(member.accounts)
-        ]
+        names = []
+        for name, member in self._named():
+            own = getattr(member.family, "names", ())
+            own = own if len(own) == member.accounts else range(member.accounts)
+            names.extend([name] if member.accounts == 1 else [f"{name}[{one}]" for one in own])
+        return names
 
     @property
     def symbol(self) -> int:
@@ -170,7 +171,7 @@ class Inductor:
 
     @property
     def names(self) -> list[str]:
-        """The accounts' names: the family's, or `family[i]` where it shows several."""
+        """The accounts' names: the family's; where it shows several, `family[name]` by its own `names`, or `family[i]`."""
         return self.market.names
 
     def __repr__(self) -> str:
