@@ -171,7 +171,7 @@ class Inductor:
 
     @property
     def names(self) -> list[str]:
-        """The accounts' names: the family's; where it shows several, `family[name]` by its own `names`, or `family[i]`."""
+        """The accounts' names: the family's; of several accounts `family[name]` by its own `names`, or `family[i]`."""
         return self.market.names
 
     def __repr__(self) -> str:
