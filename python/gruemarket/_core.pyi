@@ -247,8 +247,54 @@ class _TextConfig(TypedDict):
     endowment: float
     seed: int
 
+class _ByteFamily:
+    """What `Text` and `ContextTree` have alike; no class of the extension."""
+
+    def begin_episode(self) -> None:
+        """Forgets the context, not what was learned."""
+
+    def forecast(self) -> _Floats:
+        """(2, 1) the probability of each next bit."""
+
+    def byte_forecast(self) -> _Floats:
+        """(256,) the probability of each next byte; where a byte begins, of trees that are factored."""
+
+    def observe(self, outcome: int) -> None:
+        """Learns the bit, unless frozen, and goes on."""
+
+    def read(self, outcomes: npt.NDArray[np.uint8] | npt.NDArray[np.uint32]) -> _Floats:
+        """(T, 1) the probability of each bit that happened, forecast before it is learned."""
+
+    def bits(self, data: bytes) -> float:
+        """Reads bytes, learning: their code length in bits. `Text` begins an episode first, `ContextTree` goes on."""
+
+    def freeze(self, frozen: bool = True) -> None:
+        """While frozen, nothing is learned; the context moves on."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing is learned."""
+
+    def fork(self) -> Self:
+        """An independent copy."""
+
+    def save(self, path: Path) -> None:
+        """Saves the family to a file, which is whole or the one before."""
+
+    @property
+    def traders(self) -> int:
+        """How many traders have been asked and are still in the tables; how many contexts trees have seen."""
+
+    @property
+    def awake(self) -> int:
+        """How many traders bet on the next bit; how many contexts seen before are those of the next bit."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory of everything the family holds."""
+
 @final
-class Text:
+class Text(_ByteFamily):
     """A dense cluster of specialists that read bytes as bits; `gruemarket.Text` describes it."""
 
     def __new__(
@@ -266,37 +312,6 @@ class Text:
     ) -> Self:
         """A family that has read nothing; clearing is "log pool" and its step, or "Kelly" and its fraction."""
 
-    def begin_episode(self) -> None:
-        """Forgets the context, not what was learned."""
-
-    def forecast(self) -> _Floats:
-        """(2, 1) the probability of each next bit."""
-
-    def byte_forecast(self) -> _Floats:
-        """(256,) the probability of each next byte; where a byte begins."""
-
-    def observe(self, outcome: int) -> None:
-        """Learns the bit, unless frozen, and goes on."""
-
-    def read(self, outcomes: npt.NDArray[np.uint8] | npt.NDArray[np.uint32]) -> _Floats:
-        """(T, 1) the probability of each bit that happened, forecast before it is learned."""
-
-    def bits(self, data: bytes) -> float:
-        """Begins an episode and reads bytes: their code length in bits."""
-
-    def freeze(self, frozen: bool = True) -> None:
-        """While frozen, nothing is learned; the context moves on."""
-
-    @property
-    def frozen(self) -> bool:
-        """Whether nothing is learned."""
-
-    def fork(self) -> Text:
-        """An independent copy."""
-
-    def save(self, path: Path) -> None:
-        """Saves the family to a file, which is whole or the one before."""
-
     @staticmethod
     def load(path: Path) -> Text:
         """The family that was saved.
@@ -306,23 +321,11 @@ class Text:
         """
 
     @property
-    def traders(self) -> int:
-        """How many traders have been asked and are still in the tables."""
-
-    @property
-    def awake(self) -> int:
-        """How many traders bet on the next bit."""
-
-    @property
-    def memory_bytes(self) -> int:
-        """Memory of everything the family holds."""
-
-    @property
     def config(self) -> _TextConfig:
         """The arguments it was made with."""
 
 @final
-class ContextTree:
+class ContextTree(_ByteFamily):
     """All prunable suffix trees of a depth, cleared as one full-Kelly market: context-tree weighting, or switching.
 
     A trader is a suffix tree with the prior `2^-bits` of its code; its leaves forecast by their counts. Every node is a
@@ -354,37 +357,6 @@ class ContextTree:
             InputError: a setting out of range, a tax with another kernel or unit, or with a stage's landmark.
         """
 
-    def begin_episode(self) -> None:
-        """Forgets the context: the bits before the first are 0."""
-
-    def forecast(self) -> _Floats:
-        """(2, 1) the probability of each next bit."""
-
-    def byte_forecast(self) -> _Floats:
-        """(256,) the probability of each next byte; for factored trees where a byte begins."""
-
-    def observe(self, outcome: int) -> None:
-        """Learns the bit, unless frozen, and goes on."""
-
-    def read(self, outcomes: npt.NDArray[np.uint8] | npt.NDArray[np.uint32]) -> _Floats:
-        """(T, 1) the probability of each bit that happened, forecast before it is learned."""
-
-    def bits(self, data: bytes) -> float:
-        """The code length of the bytes in bits, from the present state on, learning."""
-
-    def freeze(self, frozen: bool = True) -> None:
-        """While frozen, nothing is learned; the context moves on."""
-
-    @property
-    def frozen(self) -> bool:
-        """Whether nothing is learned."""
-
-    def fork(self) -> ContextTree:
-        """An independent copy."""
-
-    def save(self, path: Path) -> None:
-        """Saves the trees to a file, which is whole or the one before."""
-
     @staticmethod
     def load(path: Path) -> ContextTree:
         """The trees that were saved.
@@ -392,18 +364,6 @@ class ContextTree:
         Raises:
             CheckpointError: a file that is damaged, newer than this package or of something else.
         """
-
-    @property
-    def traders(self) -> int:
-        """How many contexts have been seen."""
-
-    @property
-    def awake(self) -> int:
-        """How many of them the present context awakens."""
-
-    @property
-    def memory_bytes(self) -> int:
-        """Memory of nodes and leaves."""
 
     @property
     def config(self) -> _ContextTreeConfig:

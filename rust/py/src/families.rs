@@ -1,10 +1,9 @@
 //! Families as Python sees them: the members of an inductor, and families written in Python.
 
-use crate::context_tree::ContextTree;
 use crate::errors::{InputError, PyResult};
 use crate::gil::released;
 use crate::market::Market;
-use crate::text::Text;
+use crate::text::{ContextTree, Text};
 use gruemarket_core::families::Family;
 use gruemarket_core::families::members::{Members as Core, Rollout, Sampling, Shared};
 use gruemarket_core::{MarketError, Result};

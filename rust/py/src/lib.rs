@@ -1,7 +1,6 @@
 //! The Python extension module `gruemarket._core`. Everything that Python sees is listed here.
 
 mod build_info;
-mod context_tree;
 mod errors;
 mod families;
 mod gil;
@@ -14,13 +13,11 @@ mod _core {
     #[pymodule_export]
     use super::build_info::build_info;
     #[pymodule_export]
-    use super::context_tree::ContextTree;
-    #[pymodule_export]
     use super::families::Members;
     #[pymodule_export]
     use super::input::hazards;
     #[pymodule_export]
     use super::market::{Market, Run, set_threads, threads};
     #[pymodule_export]
-    use super::text::Text;
+    use super::text::{ContextTree, Text};
 }
