@@ -265,7 +265,7 @@ class Experiments:
         caption = (
             f"The entropy of the book before and after {self.steps} steps of reinforcement from the pretrained book, "
             f"with the mean reward of the first and the last half. The replicator is estimated from {self.rollouts} "
-            "rollouts a step."
+            "rollouts a step. With equal rewards only the tax moves money."
         )
         after = {row["arm"]: f"{row['entropy_after_bits']:.2f}" for row in rows}
         permuted, equal = after["permuted rewards (null)"], after["equal rewards (null)"]
