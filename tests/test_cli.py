@@ -51,7 +51,7 @@ def stub(happens=None):
     """The package's names, with a curriculum that plays nothing."""
 
     class Curriculum(test_config.Curriculum):
-        def run(self, inductor, out, progress):
+        def run(self, inductor, out, progress, report):  # noqa: ARG002 # as the command calls it
             config = {"families": list(inductor.families), "progress": progress}
             seeds = self.seed if isinstance(self.seed, list) else [self.seed]
             with RunDirectory(out, config, seeds) as directory:

@@ -361,6 +361,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bits(whole, tmp_path):
         "manifest.json",
         ".lock",
         "checkpoint",
+        "report.html",
         *FILES.values(),
     }
     assert len(list((tmp_path / "run" / "checkpoint").iterdir())) == 1

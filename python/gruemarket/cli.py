@@ -77,7 +77,7 @@ def run(
         plan = Config({**read.tables, **asked}, read.folder).plan(context.obj)
     with failing(FAILED):
         try:
-            history = plan.curriculum.run(plan.inductor, out=plan.out, progress=not no_progress)
+            history = plan.curriculum.run(plan.inductor, out=plan.out, progress=not no_progress, report=False)
             if plan.experiments is not None:
                 first = history.seeds[0]
                 pretrained = context.obj.Inductor.load(plan.out / "inductors" / f"{plan.pretrained}-{first}")

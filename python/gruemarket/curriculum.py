@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,7 @@ class Curriculum:
         out: str | os.PathLike[str] | None = None,
         progress: bool = True,
         callbacks: Callback | Sequence[Callback] = (),
+        report: bool = True,
     ) -> History:
         """Runs the stages.
 
@@ -136,6 +138,7 @@ class Curriculum:
             out: the run directory; None keeps everything in memory.
             progress: bars in a terminal, lines elsewhere; both go to stderr.
             callbacks: see `Callback`. A run that they stop is not finished: the same call goes on with it.
+            report: whether a finished run directory gets its `report.html`, which takes some seconds.
 
         Raises:
             InputError: the directory holds another run, or the stages do not fit the inductor or their corpus.
@@ -151,7 +154,13 @@ class Curriculum:
             if out is None:
                 return self._run(inductor, None, shown, heard)
             with RunDirectory(out, self._begun(inductor, Path(out).resolve()), self.seeds) as directory:
-                return self._run(inductor, directory, shown, heard)
+                history = self._run(inductor, directory, shown, heard)
+                page = directory.path / "report.html"
+                if report and directory.finished and not page.exists():
+                    # drawing takes as long to import as all the rest
+                    draw = import_module("gruemarket.report").report
+                    draw(history, page, manifest=directory.manifest)
+                return history
 
     def _begun(self, inductor: Inductor, path: Path) -> dict[str, Any]:
         """The config of the run in a directory; also where the inductor is the one that this run has changed."""

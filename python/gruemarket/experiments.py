@@ -199,7 +199,7 @@ class Experiments:
         others = [name for name in self.pretrain.corpus.voices if name != self.voice]
         never = self.build(others)
         stage = replace(self.pretrain, corpus=self.pretrain.corpus.filter(others))
-        Curriculum([stage], seed=seed, sample_bytes=0).run(never, out=out, progress=progress)
+        Curriculum([stage], seed=seed, sample_bytes=0).run(never, out=out, progress=progress, report=False)
         cases = {"knew the voice": pretrained, "never saw it": never}
         rows = []
         for case, trained in cases.items():
