@@ -20,6 +20,8 @@ const LANES: usize = 32;
 const RUN: usize = 1024;
 /// Numbers in a line of the cache, or half of one.
 const LINE: usize = 8;
+/// Inflows that are gathered before they are used.
+const SPAN: usize = 256;
 
 pub(crate) fn arch() -> Arch {
     static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
@@ -522,8 +524,8 @@ fn gather<F: Real>(row: &mut [F], groups: &[u32], table: &ByGroup<f64>, scale: f
 }
 
 kernel! {
-    /// `m = keep * m + scale * inflow[g] * rho` with g each trader's group: a tax within groups on a tile, run by run, so
-    /// that a run's inflows stay near. What will be read `next` is sent for while the processor is busy with the groups.
+    /// `m = keep * m + scale * inflow[g] * rho` with g each trader's group: a tax within groups on a tile. A few
+    /// inflows are gathered, then used; what will be read `next` is sent for while the processor is busy with the groups.
     fn affine_by_group<F>(
         m: &'a mut [F],
         rho: &'a [F],
@@ -533,14 +535,14 @@ kernel! {
         scale: f64,
         next: &'a [F]
     ), _s {
-        let mut row = [F::ZERO; RUN];
-        let runs = m.chunks_mut(RUN).zip(rho.chunks(RUN)).zip(groups.chunks(RUN));
-        for (run, ((m, rho), groups)) in runs.enumerate() {
+        let mut row = [F::ZERO; SPAN];
+        let spans = m.chunks_mut(SPAN).zip(rho.chunks(SPAN)).zip(groups.chunks(SPAN));
+        for (span, ((m, rho), groups)) in spans.enumerate() {
             let (lines, rest) = groups.as_chunks::<LINE>();
             for (line, groups) in lines.iter().enumerate() {
                 let start = line * LINE;
-                prefetch(next, run * RUN + start);
-                prefetch(groups, RUN / 2);
+                prefetch(next, span * SPAN + start);
+                prefetch(groups, 2 * SPAN);
                 gather(&mut row[start..start + LINE], groups, inflow, scale);
             }
             gather(&mut row[groups.len() - rest.len()..], rest, inflow, scale);
