@@ -211,3 +211,57 @@ class Raises(Counter):
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# --- What once went wrong
+
+
+def test_saving_replaces_nothing_of_others(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("all of it")
+    (tmp_path / "file").write_text("a file")
+    for name in ("mine", "file"):
+        with pytest.raises(gm.InputError, match="not a saved inductor"):
+            gm.Inductor(three()).save(tmp_path / name)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "all of it"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mine"]
+
+
+def test_a_frozen_inductor_reads_and_keeps_nothing():
+    inductor = gm.Inductor(three(), grue=TAX)
+    inductor.read(EPISODES)
+    inductor.freeze()
+    before = inductor.market.wealth.tobytes()
+    first, second = (inductor.read(EPISODES[:2]).loss_bits.tobytes() for _ in range(2))
+    assert first == second
+    assert inductor.market.wealth.tobytes() == before
+
+
+@pytest.mark.parametrize(
+    ("grue", "bits"),
+    (
+        (gm.GrueTax(gm.schedules.inverse(), unit="stage"), np.log2(6)),
+        (gm.GrueTax(gm.schedules.inverse(), unit="episode", landmarks={5: 12.0}), 12.0),
+        (gm.GrueTax(gm.schedules.inverse(), unit="episode", landmarks={"new": 3.0}), 3.0),
+        (gm.GrueTax(gm.schedules.inverse(), unit="batch"), np.log2(6)),
+    ),
+)
+def test_a_redefinition_costs_what_the_schedule_says_of_now(grue, bits):
+    inductor = gm.Inductor({"a": Counter()}, grue=grue)
+    for stage in "pqrst":
+        inductor.read(EPISODES[:1], stage=stage)
+    inductor.redefine(stage="new")
+    np.testing.assert_allclose(inductor.market.wealth, [1 - 2**-bits, 2**-bits], rtol=1e-9)
+
+
+def test_the_config_tells_families_that_learned_otherwise():
+    told = []
+    for data in (b"aaaa" * 50, b"bcbc" * 50):
+        text = gm.Text(memory_mib=1)
+        text.bits(data)
+        told.append(gm.Inductor({"a": text}).config())
+    assert told[0] != told[1]
+
+
+def test_generation_in_the_order_of_words():
+    assert gm.Inductor(three()).generate("a", 3, 0.5, None, 2, 7)[1].data

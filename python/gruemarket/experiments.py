@@ -169,7 +169,10 @@ class Experiments:
 
     def half_the_money(self, pretrained: Inductor, seed: int) -> Finding:
         """How many examples move half the money to the voice that they are in."""
-        books = {"pretrained": pretrained.market, "virgin": pretrained.market.virgin()}
+        books = {
+            "pretrained": pretrained.market,
+            "virgin": pretrained.market.with_wealth(np.exp2(-pretrained.market.bits)),
+        }
         rows = []
         for book, market in books.items():
             inductor = pretrained.beside(copy.copy(market))

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,7 +189,7 @@ class Inductor:
         stage: str | None = None,
         regret: bool = True,
     ) -> Run:
-        """Reads episodes: every family forecasts, then the market settles, batch by batch.
+        """Reads episodes: every family forecasts, then the market settles, batch by batch. Frozen, it keeps nothing.
 
         Args:
             episodes: bytes, text, or (T,) outcomes each.
@@ -215,7 +216,8 @@ class Inductor:
         for start in range(0, len(outcomes), batch):
             some = slice(start, start + batch)
             read = self._members.likelihoods(outcomes[some], np.ascontiguousarray(learn[:, some]))
-            runs.append(self.market.run_batch(read, stage=stage, regret=regret))
+            market = self._look_ahead() if self.frozen else self.market
+            runs.append(market.run_batch(read, stage=stage, regret=regret))
         if not runs:
             raise InputError("no episodes; give one or more")
         return Run.joined(runs)
@@ -290,15 +292,15 @@ class Inductor:
 
     # --- Generating
 
-    def generate(
+    def generate(  # noqa: PLR0917 # in the order in which one says them
         self,
         prompt: Any = b"",
         max_bytes: int = 200,
-        *,
         temperature: float = 1.0,
         stop: Any = None,
         n: int = 1,
         seed: int | None = None,
+        *,
         market: Market | None = None,
         new_episode: bool = True,
     ) -> list[Sample]:
@@ -354,6 +356,9 @@ class Inductor:
     def without(self, *names: str) -> Self:
         """Forks of the other families; the accounts that are left share the money in proportion to what they had.
 
+        Their market is a new one, whose clock stands at 0: a tax that falls with time begins anew, as do ledger,
+        provenance and definitions.
+
         Raises:
             InputError: an unknown family, or none would be left.
         """
@@ -373,6 +378,7 @@ class Inductor:
             grue=self.grue,
             groups=[group for group, keep in zip(self.market.groups, rest, strict=True) if keep],
             names=[name for name, keep in zip(self.names, rest, strict=True) if keep],
+            definitions=self.follows_definitions,
         )
         wealth = np.exp2(self.market.log2_wealth[rest] - self.market.log2_wealth[rest].max())
         other.market = other.market.with_wealth(wealth / wealth.sum())
@@ -448,11 +454,12 @@ class Inductor:
 
     def _redefinition_bits(self, stage: str | None) -> float:
         tax, market = self.grue, self.market
-        if tax is not None and stage is not None and stage in tax.landmarks:
-            return max(float(tax.landmarks[stage]), 2.0**-20)
-        index = {"round": market.rounds, "batch": market.batches, "stage": 1}.get(
-            tax.unit if tax is not None else "", market.episodes
-        )
+        clocks = {"round": market.rounds, "batch": market.batches, "stage": market.stages}
+        index = clocks.get(tax.unit if tax is not None else "", market.episodes)
+        landmarks = {} if tax is None else tax.landmarks
+        for landmark in (index, stage):
+            if landmark is not None and landmark in landmarks:
+                return max(float(landmarks[landmark]), 2.0**-20)
         if tax is None:
             return float(-np.log2(schedules.elias_delta().hazard(max(index, 1))))
         hazard = tax.schedule.hazard(max(index, 1))
@@ -537,14 +544,15 @@ class Inductor:
 
         Raises:
             CheckpointError: a family's class could not be found again: it is not at the top of a module.
+            InputError: there is something else at `path`: a file, or a folder that is not a saved inductor's.
             OSError: the place cannot be written, or the disk is full. What was at `path` before is still there.
         """
         for name, family in self.families.items():
             _found(_class_name(type(family)), f"family {name}")
         target = Path(path)
-        partial = target.with_name(target.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        _refuse_foreign(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         members = []
         for i, (name, member) in enumerate(self._named()):
             member.save(partial / f"family-{i}")
@@ -562,9 +570,8 @@ class Inductor:
         }
         (partial / STATE).write_text(json.dumps(state, indent=1))
         if target.exists():
-            old = target.with_name(target.name + ".old")
-            shutil.rmtree(old, ignore_errors=True)
-            target.rename(old)
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            target.rename(old)  # over the empty folder
             partial.rename(target)
             shutil.rmtree(old)
         else:
@@ -607,6 +614,14 @@ def _told(family: Any) -> Any:
         return family.config()
     kind: Any = type(family)
     return _class_name(kind) if kind.__repr__ is object.__repr__ else repr(family)
+
+
+def _refuse_foreign(path: Path) -> None:
+    """What somebody keeps at `path` shall not be replaced."""
+    if path.is_dir() and (not any(path.iterdir()) or (path / STATE).exists()):
+        return
+    if path.exists():
+        raise InputError(f"{path} is there and is not a saved inductor; give a new name")
 
 
 def _class_name(kind: type) -> str:

@@ -407,6 +407,11 @@ class Market:
         return self._core.clock[2]
 
     @property
+    def stages(self) -> int:
+        """Stages begun so far; one that comes back counts again."""
+        return self._core.clock[3]
+
+    @property
     def stage(self) -> str:
         """The present stage; "main" until one is named."""
         return self._core.stage or "main"

@@ -15,6 +15,8 @@ from gruemarket.errors import CheckpointError, InputError
 from gruemarket.grue import GrueTax
 from gruemarket.market import TaxSpec
 
+PROBE = b"The quick brown fox jumps over the lazy dog; def main(): return 0\nQ: Who are you? A: I am 42. " * 2
+
 
 class Text:
     """A dense cluster of traders that forecast text, bit by bit; outside it is one account of a market.
@@ -239,6 +241,12 @@ class Text:
     def memory_bytes(self) -> int:
         """What everything that the family holds takes; never more than `memory_mib`."""
         return self._core.memory_bytes
+
+    def config(self) -> dict[str, Any]:
+        """What tells it from others: its arguments, and what it has learned, as the bits of a fixed text."""
+        probe = self.fork()
+        probe.freeze()
+        return {"text": repr(self), "probe_bits": probe.bits(PROBE)}
 
     def __repr__(self) -> str:
         """The arguments it was made with, and how it stands."""
