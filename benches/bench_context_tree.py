@@ -46,8 +46,8 @@ def _race(race, names, must_gain):
     case = f"context trees of {DEPTH} bits, {' + '.join(names)}, {len(text):,} bytes"
     race(case, switching, {"weighting": weighting}, [within("weighting")], turns=1)
     bits = {
-        "weighting, textbook": _trees(TEXTBOOK, None).bits(text) / len(text),
-        "switching, textbook": _trees(TEXTBOOK, SWITCHING).bits(text) / len(text),
+        "textbook weighting": _trees(TEXTBOOK, None).bits(text) / len(text),
+        "textbook switching": _trees(TEXTBOOK, SWITCHING).bits(text) / len(text),
         "weighting": weighting.result,
         "switching": switching.result,
         "gm.Text()": gm.Text().bits(text) / len(text),

@@ -112,6 +112,9 @@ def rows(bench: dict[str, Any]) -> list[str]:
     if "second_core" in info:
         one, two = (median(rivals[name]) for name in info["second_core"])
         found = [second_core(row, one / two) for row in found]
+    if "bits_per_byte" in info:
+        costs = ", ".join(f"{name} {bits:.3f}" for name, bits in info["bits_per_byte"].items())
+        found = [f"{row}; bits/byte: {costs}" for row in found]
     return [*([memory_row(info)] if "state_gb" in info else []), *found]
 
 
