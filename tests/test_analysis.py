@@ -312,6 +312,19 @@ def test_a_redefined_family_keeps_its_voice():
     assert analysis.voice_accuracy(inductor, documents, voices=named)["accuracy"].to_list() == [0, 0, 0]
 
 
+def test_an_at_sign_may_be_a_familys_own():
+    inductor = gm.Inductor({"me@home": Coin(0.9), "noughts": Coin(0.2)})
+    inductor.redefine("me@home", stage="tune", bits=1)
+    inductor.redefine("me@home@tune", stage="again", bits=1)
+    documents = corpus(("me@home", b"\xff" * 4), ("noughts", b"\x00" * 4))
+    assert analysis.voice_accuracy(inductor, documents)["accuracy"].to_list() == [1, 1, 1]
+
+
+def test_no_voice_may_be_called_all(still):
+    with pytest.raises(gm.InputError, match="called 'all'"):
+        analysis.voice_accuracy(still, corpus(("all", b"a")))
+
+
 def test_a_corpus_is_taken_as_it_is(still):
     found = analysis.voice_accuracy(still, gm.Corpus(corpus(("ones", b"\xff"))))
     assert found["accuracy"].to_list() == [1, 1]

@@ -219,7 +219,33 @@ def test_a_damaged_run_is_refused(directory):
     assert "wealth.parquet is damaged" in done.stderr
 
 
-@pytest.mark.parametrize("wrong", (("--n", "0"), ("--max-bytes", "-1"), ("--temperature", "-1")))
+def test_damaged_findings_are_refused(directory):
+    (directory / "experiments").mkdir()
+    (directory / "experiments" / "findings.json").write_text("{")
+    done = invoke("report", directory)
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "not whole findings" in done.stderr
+
+
+def test_a_prompt_may_be_any_bytes(directory, monkeypatch):
+    given = []
+    generate = Inductor.generate
+    monkeypatch.setattr(Inductor, "generate", lambda *a, **more: given.append(a[1]) or generate(*a, **more))
+    done = invoke("generate", directory, "--prompt", "a\udcff", "--max-bytes", 2)
+    assert (done.exit_code, given) == (0, [b"a\xff"])
+    assert done.stdout == "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}x\n"
+
+
+WRONG = (
+    ("--n", "0"),
+    ("--max-bytes", "-1"),
+    ("--max-bytes", "9" * 20),
+    ("--temperature", "-1"),
+    ("--seed", "-1"),
+)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_wrong_numbers_are_refused(directory, wrong):
     done = invoke("generate", directory, *wrong)
     assert done.exit_code == 2

@@ -266,6 +266,8 @@ def test_a_change_without_a_place_is_refused(tmp_path, change, words):
         ("redefine = true", "redefine = 1", r"\[\[stage\]\] 2 \(tune\): redefine = 1; give true or false or a list"),
         ('prompts = ["def "]', 'prompts = "def "', r"\[\[stage\]\] 3 \(reinforce\): prompts = 'def '; give a list"),
         ('voices = ["docs"]', 'voices = ["doc"]', r"\[\[stage\]\] 2 \(tune\): unknown voice 'doc'"),
+        ('voices = ["docs"]', "voices = 5", r"\[\[stage\]\] 2 \(tune\): voices = 5; give a text or a list of texts"),
+        ('voices = ["docs"]', 'voices = [["a"]]', r"\[\[stage\]\] 2 \(tune\): voices = .*; give a text or a list"),
         ('voices = ["docs"]', 'corpus = "docs"', r"unknown key 'corpus' in \[\[stage\]\] 2"),
         ('prompts = ["def "]', 'voices = ["docs"]', r"unknown key 'voices' in \[\[stage\]\] 3"),
         ("reward = { length = 40 }", "", r"\[\[stage\]\] 3 \(reinforce\): missing a required argument: 'reward'"),

@@ -463,7 +463,13 @@ def test_progress_in_a_terminal_is_bars(capfd, monkeypatch):
         (lambda: curriculum(seed=-1), "seed=-1; give a whole number, 0 or more"),
         (lambda: curriculum(seed=0.5), "seed=0.5"),
         (lambda: curriculum().run(inductor(), callbacks=print), "has no on_stage_start"),
-        (lambda: curriculum().run(inductor(names=["loud"]), progress=False), "unknown families .'calm'."),
+        (
+            lambda: curriculum().run(inductor(names=["loud"]), progress=False),
+            "unknown family 'calm' in redefine of stage tune",
+        ),
+        (lambda: curriculum(prompts="text"), "prompts 'text'; give a list"),
+        (lambda: curriculum(prompts=[b"a", 1]), "prompts .b'a', 1.; give a list"),
+        (lambda: curriculum(prompts=5), "prompts 5; give a list"),
     ),
 )
 def test_bad_input(call, message):
@@ -480,3 +486,21 @@ def test_too_many_examples_are_found_before_anything_is_read(tmp_path, place):
         gm.Curriculum(stages).run(learner, out=place and tmp_path / place, progress=False)
     assert bits(learner) == before
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("who", ("calm@twice", "lout"))
+def test_unknown_families_are_found_before_anything_is_read(tmp_path, who):
+    learner = inductor()
+    before = bits(learner)
+    again = gm.Reinforce([""], LOUD, steps=1, redefine=["calm@tune", who], name="twice")
+    with pytest.raises(gm.InputError, match=f"unknown family '{who}' in redefine of stage twice; did you mean"):
+        gm.Curriculum([*curriculum().stages[:2], again]).run(learner, out=tmp_path / "run", progress=False)
+    assert bits(learner) == before
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_fork_of_an_earlier_stage_may_be_redefined():
+    again = gm.FineTune(corpus("other"), examples=1, episode_bytes=16, redefine="calm@tune", tax_bits=2, name="twice")
+    learner = inductor()
+    gm.Curriculum([*curriculum().stages[:2], again], sample_bytes=0).run(learner, progress=False)
+    assert learner.names[-1] == "calm@tune@twice"

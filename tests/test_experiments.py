@@ -147,6 +147,17 @@ def test_a_folder_of_none(tmp_path):
     assert load(tmp_path) is None
 
 
+ONE = '{"findings": [{"title": "a", "caption": "b", "headlines": []}]}'
+
+
+@pytest.mark.parametrize("index", ("{", "[]", "{}", '{"findings": [{}]}', '{"findings": 1}', ONE, "\udcff"))
+def test_damaged_findings(tmp_path, index):
+    (tmp_path / "findings.json").write_bytes(index.encode(errors="surrogateescape"))
+    (tmp_path / "0.parquet").write_bytes(b"PAR1")
+    with pytest.raises(gm.CheckpointError, match="not whole findings"):
+        load(tmp_path)
+
+
 # --- Oracles
 
 

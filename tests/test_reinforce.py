@@ -353,6 +353,8 @@ def test_a_step_that_fails_has_not_begun(reward, error, message, grue):
         ({"mode": "replicator", "rollouts": 1}, "rollouts=1"),
         ({"mode": "replicator", "max_bytes": 1, "redefine": True}, "draws no rollouts"),
         ({"tax_bits": -1.0}, "tax_bits=-1.0"),
+        ({"stop": 5}, "stop 5; give a text or a list"),
+        ({"stop": ["a", 5]}, "stop .'a', 5.; give a text or a list"),
     ),
 )
 def test_bad_input(options, message):

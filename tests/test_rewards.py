@@ -66,6 +66,8 @@ def test_they_are_equal_if_they_are_written_alike():
     ("make", "words"),
     (
         (lambda: rewards.contains([]), "no words"),
+        (lambda: rewards.contains(["a", 1]), "1 is not a text"),
+        (lambda: rewards.contains(5), "5 is not a text"),
         (lambda: rewards.length(0), "target 0"),
         (lambda: rewards.matches("("), r"'\(' is not a regular expression"),
         (rewards.mean_of, "no rewards"),

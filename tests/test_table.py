@@ -80,6 +80,10 @@ def frame(*rows):
         (lambda: gm.Table.from_frame(frame(("a", 0), ("b", 2)), outcomes=3), "differ in what happened"),
         (lambda: gm.Table.from_frame(frame(("a", -1), ("a", 1))), "outcome -1"),
         (lambda: gm.Table.from_frame(frame()), "empty"),
+        (lambda: gm.Table.from_frame(frame(("a", 0)).with_columns(round=pl.lit("x"))), "other types of columns"),
+        (lambda: gm.Table([[[0.5, 0.5]]], names=["a", "a"]), "two forecasters are called 'a'"),
+        (lambda: gm.Table([[[0.5]], np.empty((0, 1))]), "episode 1 has no rounds"),
+        (lambda: gm.Table([[[0.5]]]).observe_all([1, 1]), "1 recorded rounds, no more; .* sample_bytes=0 draws none"),
     ),
 )
 def test_bad_tables(call, message):

@@ -172,6 +172,8 @@ def voice_accuracy(
     [('ones', 1, 1, 0.5), ('noughts', 2, 1, 0.5), ('all', 3, 2, 0.5)]
     """
     documents = _documents(corpus, after_bytes)
+    if "all" in documents["voice"]:
+        raise InputError("a voice is called 'all', which stands for all of them; rename it")
     told = inductor.rehearse(documents["text"].to_list())
     owners = _owners(inductor, voices)
     given = [_voice_shares(rehearsal.wealth[-1], owners) for rehearsal in told]
@@ -358,7 +360,14 @@ def _documents(given: Any, max_bytes: int) -> pl.DataFrame:
 def _owners(inductor: Inductor, voices: Mapping[str, str] | None) -> list[str]:
     """(N,) the voice of each account."""
     named = voices or {}
-    return [named.get(family, family.partition("@")[0]) for family in inductor.market.groups]
+    return [named.get(family, _origin(family, inductor)) for family in inductor.market.groups]
+
+
+def _origin(family: str, inductor: Inductor) -> str:
+    """The family that redefinitions (`name@stage`) began with; an "@" of its own is part of a name."""
+    parts = family.split("@")
+    starts = ("@".join(parts[:end]) for end in range(1, len(parts)))
+    return next((start for start in starts if start in inductor.families), family)
 
 
 def _voice_shares(wealth: Floats, owners: Sequence[str]) -> dict[str, float]:

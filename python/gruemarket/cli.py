@@ -23,6 +23,7 @@ from gruemarket.errors import InputError, MarketError
 from gruemarket.history import History
 
 FAILED, WRONG = 1, 2
+MOST = 2**31  # bytes and texts that may be asked for
 EXPERIMENTS = "experiments"  # their folder in a run's
 MOST_ROWS = 12  # of a table of results; the report and the Parquet files have them all
 
@@ -120,22 +121,23 @@ def generate(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
     *,
     prompt: Annotated[str, typer.Option("--prompt", "-p", help="How the text begins.")] = "",
-    max_bytes: Annotated[int, typer.Option(min=0, help="How much to write.")] = 200,
+    max_bytes: Annotated[int, typer.Option(min=0, max=MOST, help="How much to write.")] = 200,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest, 1 samples from the price.")] = 1.0,
-    n: Annotated[int, typer.Option("-n", "--n", min=1, help="How many texts.")] = 1,
-    seed: Annotated[int | None, typer.Option(help="Of the draws; the run's own if not given.")] = None,
+    n: Annotated[int, typer.Option("-n", "--n", min=1, max=MOST, help="How many texts.")] = 1,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the draws; the run's own if not given.")] = None,
 ) -> None:
     """Writes text from the market as a run has left it: after its last seed, if it has several."""
     with failing(WRONG):
         inductor = context.obj.Inductor.load(_trained(directory))
+    start = prompt.encode(errors="surrogateescape")  # the bytes that were given, UTF-8 or not
     with failing(FAILED):
-        samples = inductor.generate(prompt, max_bytes, temperature=temperature, n=n, seed=seed)
+        samples = inductor.generate(start, max_bytes, temperature=temperature, n=n, seed=seed)
     for number, sample in enumerate(samples, start=1):
         share, name = max(zip(sample.responsibility[-1], inductor.names, strict=True))
         count = len(sample.data)
         rate = f", {sample.bits / count:.2f} bits/byte" if count else ""
         _show(f"# {number}: {count} bytes{rate}, {share:.0%} {name}", to=sys.stderr)
-        typer.echo(prompt + sample.text)
+        typer.echo((start + sample.data).decode(errors="replace"))
 
 
 # --- What it reads and writes

@@ -236,6 +236,9 @@ class Config:
         check(table["kind"], STAGES, "kind", place)
         name = table.get("name", table["kind"])
         fits(name, str, f"{place}: name")
+        voices = table.get("voices", [])
+        if not isinstance(voices, str) and not (isinstance(voices, list) and all(isinstance(v, str) for v in voices)):
+            raise ConfigError(f"{place} ({name}): voices = {voices!r}; give a text or a list of texts")
         return str(name)
 
     def _stage(self, api: Any, corpus: Corpus, table: Mapping[str, Any], place: str) -> Any:

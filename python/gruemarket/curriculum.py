@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from gruemarket.history import SCHEMAS, History
 from gruemarket.inductor import Inductor, Sample
 from gruemarket.names import check_known
 from gruemarket.progress import Shown
+from gruemarket.reinforce import Reinforce
 from gruemarket.rundir import RunDirectory
-from gruemarket.stages import Records, Row, Stage, names_of, plain_text, stream, whole
+from gruemarket.stages import FineTune, Records, Row, Stage, names_of, plain_text, stream, whole
 
 BEFORE = "before"  # the first stage, for samples and evaluations
 SNAPSHOT = 60.0  # seconds of work that a kill may cost
@@ -63,7 +64,8 @@ class Curriculum:
 
     Raises:
         InputError: no stages, two of one name, a stage called "before" or by the name of a column of provenance; seeds
-            that are not different whole numbers from 0 on.
+            that are not different whole numbers from 0 on;
+            prompts that are not a list of texts.
 
     >>> import gruemarket as gm
     >>> corpus = gm.Corpus(pl.DataFrame({"voice": ["a", "b"], "text": ["aaaa" * 40, "bcbc" * 40]}))
@@ -96,8 +98,14 @@ class Curriculum:
         for one in self.seeds:
             whole(0, seed=one)
         whole(0, sample_bytes=sample_bytes)
+        given: Any = prompts
+        listed: list[Any] = (
+            list(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes) else [None]
+        )
+        if given is not None and not all(isinstance(p, str | bytes) for p in listed):
+            raise InputError(f"prompts {prompts!r}; give a list of texts, or None")
         known = [p for stage in self.stages for p in getattr(stage, "prompts", ())] or [""]
-        chosen: list[str | bytes] = list(dict.fromkeys(known)) if prompts is None else list(prompts)
+        chosen: list[str | bytes] = list(dict.fromkeys(known)) if given is None else listed
         self.prompts = [p.encode() if isinstance(p, str) else p for p in chosen] if sample_bytes else []
         self.held_out, self.sample_bytes = held_out, sample_bytes
         for name in keep:
@@ -150,6 +158,7 @@ class Curriculum:
         for i, stage in enumerate(self.stages):
             if stage.length((self.seeds[0], i)) < 1:
                 raise InputError(f"stage {stage.name} has no steps")
+        self._check_redefined(inductor)
         with Shown(wanted=progress) as shown:
             if out is None:
                 return self._run(inductor, None, shown, heard)
@@ -161,6 +170,17 @@ class Curriculum:
                     draw = import_module("gruemarket.report").report
                     draw(history, page, manifest=directory.manifest)
                 return history
+
+    def _check_redefined(self, inductor: Inductor) -> None:
+        """Raises InputError if a stage redefines a family that will not be there."""
+        known = list(inductor.families)
+        for stage in self.stages:
+            if isinstance(stage, FineTune | Reinforce) and stage.redefine is not False:
+                who = stage.redefine
+                names = list(known) if who is True else [who] if isinstance(who, str) else list(who)
+                for name in names:
+                    check_known(name, known, "family", where=f" in redefine of stage {stage.name}")
+                known += [fork for name in names if (fork := f"{name}@{stage.name}") not in known]
 
     def _begun(self, inductor: Inductor, path: Path) -> dict[str, Any]:
         """The config of the run in a directory; also where the inductor is the one that this run has changed."""

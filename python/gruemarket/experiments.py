@@ -16,7 +16,7 @@ from gruemarket.analysis import bits_to_win_back, mode_collapse, voice_accuracy
 from gruemarket.corpora import Corpus
 from gruemarket.curriculum import Curriculum
 from gruemarket.diversity import entropy_bits
-from gruemarket.errors import InputError
+from gruemarket.errors import CheckpointError, InputError
 from gruemarket.history import History
 from gruemarket.inductor import Inductor
 from gruemarket.reinforce import Reinforce
@@ -327,22 +327,30 @@ class _Unlearning(FineTune):
 
 
 def load(place: Path, config: dict[str, Any] | None = None) -> list[Finding] | None:
-    """The findings that were kept in a folder; None if there are none, or those of another config."""
+    """The findings that were kept in a folder; None if there are none, or those of another config.
+
+    Raises:
+        CheckpointError: they are damaged.
+    """
     try:
-        kept = json.loads((place / INDEX).read_bytes())
+        index = (place / INDEX).read_bytes()
     except FileNotFoundError:
         return None
-    if config is not None and kept["config"] != json.loads(json.dumps(config)):
-        return None
-    return [
-        Finding(
-            told["title"],
-            told["caption"],
-            pl.read_parquet((place / f"{i}.parquet").read_bytes()),
-            [(asked, result, beside) for asked, result, beside in told["headlines"]],
-        )
-        for i, told in enumerate(kept["findings"])
-    ]
+    try:
+        kept = json.loads(index)
+        if config is not None and kept["config"] != json.loads(json.dumps(config)):
+            return None
+        return [
+            Finding(
+                told["title"],
+                told["caption"],
+                pl.read_parquet((place / f"{i}.parquet").read_bytes()),
+                [(asked, result, beside) for asked, result, beside in told["headlines"]],
+            )
+            for i, told in enumerate(kept["findings"])
+        ]
+    except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+        raise CheckpointError(f"{place}: not whole findings ({error!r}); remove the folder to ask anew") from error
 
 
 def _count(examples: int | None, most: int) -> str:

@@ -111,6 +111,9 @@ class Reinforce:
             raise InputError(f"stage {self.name}: prompts {prompts!r}; give a list of one text or more")
         if not callable(self.reward):
             raise InputError(f"stage {self.name}: reward {self.reward!r} cannot be called; see gm.rewards.named")
+        stops: Any = [] if self.stop is None else [self.stop] if isinstance(self.stop, str | bytes) else self.stop
+        if not (isinstance(stops, Sequence) and all(isinstance(one, str | bytes) for one in stops)):
+            raise InputError(f"stage {self.name}: stop {self.stop!r}; give a text or a list of texts")
         whole(2, group=self.group, **({} if self.rollouts is None else {"rollouts": self.rollouts}))
         whole(1, steps=self.steps, updates=self.updates, max_bytes=self.max_bytes)
         at_least(0, step=self.step, beta=self.beta, temperature=self.temperature, clip=self.clip or 0.0)

@@ -16,7 +16,7 @@ import importlib
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +99,10 @@ def _parses(code: str) -> bool:
 
 def contains(words: Sequence[str]) -> Reward:
     """The share of these words that the text contains, as they are written."""
-    wanted = [words] if isinstance(words, str) else list(words)
+    given: Any = words
+    wanted = [words] if isinstance(words, str) else list(words) if isinstance(given, Iterable) else [given]
+    if strange := [word for word in wanted if not isinstance(word, str)]:
+        raise InputError(f"contains: {strange[0]!r} is not a text; give words")
     if not wanted:
         raise InputError("contains: no words; give one or more")
     return Reward(

@@ -37,7 +37,7 @@ class Table:
         bits: (A,) description lengths; None gives each log2 A.
 
     Raises:
-        InputError: numbers that are not probabilities or outcomes.
+        InputError: numbers that are not probabilities or outcomes, an episode without rounds, two equal names.
         ShapeError: shapes that do not fit.
 
     >>> import gruemarket as gm
@@ -59,6 +59,8 @@ class Table:
         self._episodes = [floats(episode, f"episode {e}").astype(np.float64) for e, episode in enumerate(episodes)]
         if not self._episodes:
             raise InputError("a table of no episodes; give one or more")
+        if empty := [e for e, episode in enumerate(self._episodes) if episode.shape[:1] == (0,)]:
+            raise InputError(f"episode {empty[0]} has no rounds; give each one or more")
         self.happened: list[Outcomes] | None = None
         if happened is None:
             self._episodes = [_full(episode, e) for e, episode in enumerate(self._episodes)]
@@ -74,6 +76,8 @@ class Table:
         self.bits = np.full(self.accounts, np.log2(self.accounts)) if bits is None else floats(bits, "bits")
         if not len(self.names) == len(self.bits) == self.accounts:
             raise ShapeError(f"{len(self.names)} names and {len(self.bits)} bits for {self.accounts} forecasters")
+        if twice := [name for i, name in enumerate(self.names) if name in self.names[:i]]:
+            raise InputError(f"two forecasters are called {twice[0]!r}; give each a name of its own")
         self.frozen = False
         self._next, self._at, self._round = 0, -1, 0
 
@@ -148,7 +152,10 @@ class Table:
             self.begin_episode()
         rows = self._episodes[self._at][self._round : self._round + count]
         if len(rows) < count:
-            raise InputError(f"episode {self._at} has {len(self._episodes[self._at])} recorded rounds, no more")
+            raise InputError(
+                f"episode {self._at} has {len(self._episodes[self._at])} recorded rounds, no more; a curriculum "
+                "samples continuations, sample_bytes=0 draws none"
+            )
         return rows
 
     def freeze(self, frozen: bool = True) -> None:  # noqa: FBT001, FBT002  # freeze(False) thaws
@@ -266,11 +273,15 @@ class Table:
 
 def _rows_of(frame: pl.DataFrame, *, whole: bool) -> pl.DataFrame:
     """The rows of a long frame, in the columns of SCHEMA and without gaps or duplicates."""
-    if "logprob" in frame.columns and "probability" not in frame.columns:
-        frame = frame.with_columns(probability=pl.col("logprob").exp())
-    if missing := [name for name in SCHEMA if name not in frame.columns]:
+    columns = {*frame.columns} | ({"probability"} if "logprob" in frame.columns else set())
+    if missing := [name for name in SCHEMA if name not in columns]:
         raise InputError(f"no column {', '.join(missing)}; a table of forecasts has {', '.join(SCHEMA)}")
-    rows = frame.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+    try:
+        if "probability" not in frame.columns:
+            frame = frame.with_columns(probability=pl.col("logprob").exp())
+        rows = frame.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"a table of forecasts has other types of columns: {error}") from error
     if rows.is_empty() or any(rows.null_count().row(0)):
         raise InputError("the table of forecasts is empty, or has empty cells; give every forecast")
     if (wrong := rows["outcome"].filter(rows["outcome"] < 0)).len():
