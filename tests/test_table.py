@@ -89,3 +89,8 @@ def frame(*rows):
 def test_bad_tables(call, message):
     with pytest.raises(gm.InputError, match=message):
         call()
+
+
+def test_the_config_tells_tables_apart():
+    told = [gm.Table([[[p]]]).config() for p in (0.9, 0.9, 0.1)]
+    assert told[0] == told[1] != told[2]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
 
@@ -167,6 +168,13 @@ class Table:
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         return other
+
+    def config(self) -> dict[str, Any]:
+        """What tells it from others: its shape, and a digest of what was recorded."""
+        state = blake2b(repr((self.names, self.bits.tolist(), self._next)).encode(), digest_size=16)
+        for part in (*self._episodes, *(self.happened or ())):
+            state.update(part.tobytes())
+        return {"table": repr(self), "digest": state.hexdigest()}
 
     # --- Files
 
