@@ -164,6 +164,8 @@ def _cut(corpus: Corpus, episode_bytes: int, seed: int) -> pl.DataFrame:
 class Pretrain(Reading):
     """Shows every episode of a corpus once; each family learns from those labelled with its name.
 
+    Every family is thawed. Episodes of a voice without a family are read too, and nobody learns from them.
+
     Args:
         corpus: documents with their voices.
         batch: how many episodes are resolved at once, at most; batches are of nearly equal size. Where an episode tells
