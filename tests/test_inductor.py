@@ -263,11 +263,5 @@ def test_the_config_tells_families_that_learned_otherwise():
     assert told[0] != told[1]
 
 
-def test_a_tax_by_round_warns():
-    with pytest.warns(UserWarning, match="unit=.episode"):
-        inductor = gm.Inductor(three(), grue=gm.GrueTax(gm.schedules.inverse()))
-    assert not inductor.follows_definitions
-
-
 def test_generation_in_the_order_of_words():
     assert gm.Inductor(three()).generate("a", 3, 0.5, None, 2, 7)[1].data

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +85,8 @@ class Inductor:
         grue: as in `Market`.
         bits: name -> description length in bits; None gives each of M families log2 M. Accounts add their own.
         seed: of `generate`, where that is given none.
-        definitions: follow the most probable definitions; None does where there is a tax, but where that is levied by
-            round it warns and does not.
+        definitions: follow the most probable definitions; None does where there is a tax that is not levied by round
+            (which of a text is a bit): `GrueTax(..., unit="episode")` counts episodes.
 
     Attributes:
         families: name -> family: the very objects that were given, which learn as the inductor reads.
@@ -130,12 +129,6 @@ class Inductor:
         if bits is not None and (unknown := set(bits) ^ set(families)):
             raise InputError(f"bits name {sorted(bits)}, the families are {sorted(families)}: {sorted(unknown)} differ")
         own = [float(np.log2(len(families))) if bits is None else float(bits[name]) for name in self.families]
-        if definitions is None and grue is not None and grue.unit == "round":
-            message = (
-                "this tax is levied by round, which is a bit of a text, so no definitions are followed and a "
-                'redefinition names a bit; GrueTax(..., unit="episode") counts episodes (definitions=False: no warning)'
-            )
-            warnings.warn(message, stacklevel=2)
         self.market = Market(
             [b + more for b, member in zip(own, self._adapters, strict=True) for more in member.bits],
             outcomes=self.outcomes,
