@@ -265,3 +265,30 @@ def test_the_config_tells_families_that_learned_otherwise():
 
 def test_generation_in_the_order_of_words():
     assert gm.Inductor(three()).generate("a", 3, 0.5, None, 2, 7)[1].data
+
+
+class Plain(Counter):
+    """Without a length of its own, and with no default in `freeze`."""
+
+    def __init__(self, outcomes=2, accounts=1, start=1.0):
+        super().__init__(outcomes, accounts, start)
+        self.bits = None
+
+    def freeze(self, frozen):
+        self.frozen = frozen
+
+
+def test_a_family_may_leave_out_what_goes_without_saying():
+    inductor = gm.Inductor({"a": Plain(accounts=2), "b": Plain()})
+    assert inductor.market.bits.tolist() == [2, 2, 1]
+    inductor.read(EPISODES)
+    inductor.redefine("a", bits=2.0, stage="new")
+    assert [family.frozen for family in inductor.families.values()] == [True, False, False]
+    assert inductor.beside(inductor.market).families["b"].frozen
+
+
+def test_bits_that_are_no_numbers_are_refused():
+    family = Counter()
+    family.bits = ["short"]
+    with pytest.raises(gm.InputError, match="a: bits"):
+        gm.Inductor({"a": family})

@@ -120,6 +120,7 @@ class Experiments:
             *self.arms(pretrained, seed),
         ]
         told = []
+        (place / INDEX).unlink(missing_ok=True)  # no caption shall outlive its table
         for i, finding in enumerate(findings):
             files.write_table(place / f"{i}.parquet", finding.table)
             told.append({"title": finding.title, "caption": finding.caption, "headlines": finding.headlines})
@@ -323,7 +324,7 @@ class _Unlearning(FineTune):
     def begin(self, inductor: Inductor) -> None:
         super().begin(inductor)
         for family in inductor.families.values():
-            family.freeze()
+            family.freeze(True)  # noqa: FBT003
 
 
 def load(place: Path, config: dict[str, Any] | None = None) -> list[Finding] | None:
@@ -349,7 +350,7 @@ def load(place: Path, config: dict[str, Any] | None = None) -> list[Finding] | N
             )
             for i, told in enumerate(kept["findings"])
         ]
-    except (ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+    except (ValueError, KeyError, TypeError, FileNotFoundError, pl.exceptions.PolarsError) as error:
         raise CheckpointError(f"{place}: not whole findings ({error!r}); remove the folder to ask anew") from error
 
 

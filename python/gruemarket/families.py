@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from gruemarket.arrays import vector
 from gruemarket.errors import InputError, ShapeError
 from gruemarket.run import Floats
 
@@ -71,7 +72,7 @@ class Adapter:
         even = np.full(self.accounts, np.log2(self.accounts))
         given = getattr(family, "bits", even)
         # where it is a method, as `Text.bits(data)`, it says nothing of the accounts
-        self.bits = [float(b) for b in np.atleast_1d(even if callable(given) else given)]
+        self.bits = vector(np.atleast_1d(even if given is None or callable(given) else given), f"{name}: bits").tolist()
         if len(self.bits) != self.accounts:
             raise ShapeError(f"{name}: {len(self.bits)} bits for {self.accounts} accounts")
 

@@ -403,7 +403,7 @@ class Inductor:
         Saves the memory of forks where only money shall move: the families are frozen, here and there.
         """
         for family in self.families.values():
-            family.freeze()
+            family.freeze(True)  # noqa: FBT003
         return self._with(market, self.families)
 
     def fork(self) -> Self:
@@ -446,7 +446,7 @@ class Inductor:
             [i for i, _ in accounts], tax, names=new, groups=[f"{group}@{label}" for _, group in accounts], stage=stage
         )
         for name in chosen:
-            self.families[name].freeze()
+            self.families[name].freeze(True)  # noqa: FBT003
         for family in forks.values():
             family.freeze(False)  # noqa: FBT003
         self._adopt_families(self.families | forks, self.seed)

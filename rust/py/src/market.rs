@@ -37,6 +37,22 @@ macro_rules! on {
 }
 
 /// A market, locked: Python's threads may call it at once.
+/// The same expression on a contiguous array of either type.
+macro_rules! on_values {
+    ($given:expr, $values:ident => $body:expr) => {
+        match $given {
+            Values::F64(array) => {
+                let $values = slice(array)?;
+                $body
+            }
+            Values::F32(array) => {
+                let $values = slice(array)?;
+                $body
+            }
+        }
+    };
+}
+
 #[pyclass(module = "gruemarket._core", frozen)]
 pub struct Market {
     book: RwLock<Book>,
@@ -173,16 +189,10 @@ fn run<F: Hold>(
     regret: bool,
 ) -> PyResult<Run> {
     let (n, k) = (market.len(), market.traders().outcomes);
-    let result = match &block.0 {
-        Values::F64(values) => {
-            let rounds = block.rounds(slice(values)?, n, k)?;
-            released(py, |interrupt| market.run(&rounds, when, regret, interrupt))
-        }
-        Values::F32(values) => {
-            let rounds = block.rounds(slice(values)?, n, k)?;
-            released(py, |interrupt| market.run(&rounds, when, regret, interrupt))
-        }
-    }?;
+    let result = on_values!(&block.0, values => {
+        let rounds = block.rounds(values, n, k)?;
+        released(py, |interrupt| market.run(&rounds, when, regret, interrupt))
+    })?;
     Ok(Run::new(py, result, n))
 }
 
@@ -217,16 +227,10 @@ fn run_batch<F: Hold>(
 
 fn price<F: Real>(py: Python<'_>, market: &Core<F>, block: &Block<'_>) -> PyResult<Vec<f64>> {
     let (n, k) = (market.len(), market.traders().outcomes);
-    match &block.0 {
-        Values::F64(values) => {
-            let rounds = block.rounds(slice(values)?, n, k)?;
-            released(py, |_| market.price(&rounds))
-        }
-        Values::F32(values) => {
-            let rounds = block.rounds(slice(values)?, n, k)?;
-            released(py, |_| market.price(&rounds))
-        }
-    }
+    on_values!(&block.0, values => {
+        let rounds = block.rounds(values, n, k)?;
+        released(py, |_| market.price(&rounds))
+    })
 }
 
 /// Sparse rounds as Python hands them over.
@@ -253,32 +257,18 @@ fn run_sparse<F: Hold>(
     let happened = happened.as_ref().map_or(Ok(&[][..]), |x| x.as_slice())?;
     let stakes = stakes.as_ref().map_or(Ok(&[][..]), |x| x.as_slice())?;
     let outcomes = market.traders().outcomes;
-    let result = match values {
-        Values::F64(values) => {
-            let rounds = SparseRounds {
-                starts,
-                traders,
-                values: slice(values)?,
-                layout,
-                outcomes,
-                happened,
-                stakes,
-            };
-            released(py, |interrupt| market.run_sparse(&rounds, when, regret, interrupt))
-        }
-        Values::F32(values) => {
-            let rounds = SparseRounds {
-                starts,
-                traders,
-                values: slice(values)?,
-                layout,
-                outcomes,
-                happened,
-                stakes,
-            };
-            released(py, |interrupt| market.run_sparse(&rounds, when, regret, interrupt))
-        }
-    }?;
+    let result = on_values!(values, values => {
+        let rounds = SparseRounds {
+            starts,
+            traders,
+            values,
+            layout,
+            outcomes,
+            happened,
+            stakes,
+        };
+        released(py, |interrupt| market.run_sparse(&rounds, when, regret, interrupt))
+    })?;
     Ok(Run::new(py, result, n))
 }
 
@@ -377,19 +367,12 @@ impl Market {
     }
 
     fn virgin(&self) -> PyResult<Self> {
-        let book = match &*self.book()? {
-            Book::F64(m) => Book::F64(m.virgin()),
-            Book::F32(m) => Book::F32(m.virgin()),
-        };
-        Ok(Self::of(book))
+        Ok(Self::of(on!(&*self.book()?, m => Hold::book(m.virgin()))))
     }
 
     fn with_wealth(&self, shares: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
         let shares = shares.as_slice()?;
-        let book = match &*self.book()? {
-            Book::F64(m) => m.with_wealth(shares).map(Book::F64),
-            Book::F32(m) => m.with_wealth(shares).map(Book::F32),
-        };
+        let book = on!(&*self.book()?, m => m.with_wealth(shares).map(Hold::book));
         book.map(Self::of).map_err(exception)
     }
 
@@ -403,11 +386,7 @@ impl Market {
     ) -> PyResult<Self> {
         let new = |(source, bits, group)| Redefinition { source, bits, group };
         let new: Vec<_> = redefinitions.into_iter().map(new).collect();
-        let book = match &*self.book()? {
-            Book::F64(m) => released(py, |_| m.redefined(&new, groups, stage)).map(Book::F64),
-            Book::F32(m) => released(py, |_| m.redefined(&new, groups, stage)).map(Book::F32),
-        };
-        book.map(Self::of)
+        on!(&*self.book()?, m => released(py, |_| m.redefined(&new, groups, stage).map(Hold::book))).map(Self::of)
     }
 
     /// (amounts, scale) of a payment from the traders behind bad rollouts to those behind good ones.
@@ -425,11 +404,7 @@ impl Market {
 
     /// The same accounts at the same time, without the records.
     fn without_records(&self) -> PyResult<Self> {
-        let book = match &*self.book()? {
-            Book::F64(m) => Book::F64(m.without_records()),
-            Book::F32(m) => Book::F32(m.without_records()),
-        };
-        Ok(Self::of(book))
+        Ok(Self::of(on!(&*self.book()?, m => Hold::book(m.without_records()))))
     }
 
     fn wealth<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
