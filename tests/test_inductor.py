@@ -292,3 +292,17 @@ def test_bits_that_are_no_numbers_are_refused():
     family.bits = ["short"]
     with pytest.raises(gm.InputError, match="a: bits"):
         gm.Inductor({"a": family})
+
+
+class Unsaved(Counter):
+    def save(self, path):
+        raise OSError(28, "No space left on device", str(path))
+
+
+def test_a_save_that_fails_leaves_the_one_before_and_nothing_else(tmp_path):
+    inductor = gm.Inductor(three())
+    inductor.save(tmp_path / "saved")
+    with pytest.raises(OSError, match="No space"):
+        gm.Inductor({"a": Unsaved()}).save(tmp_path / "saved")
+    assert [path.name for path in tmp_path.iterdir()] == ["saved"]
+    assert gm.Inductor.load(tmp_path / "saved").names == inductor.names

@@ -7,7 +7,6 @@ import itertools
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gruemarket import _core, schedules
+from gruemarket import _core, files, schedules
 from gruemarket.clearing import Kelly
 from gruemarket.errors import CheckpointError, InputError
 from gruemarket.families import Adapter, outcomes_of
@@ -541,7 +540,7 @@ class Inductor:
         self.__dict__.update(other.__dict__)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Saves market and families into a folder: written beside it, then renamed.
+        """Saves market and families into a folder: written beside it, synced, then renamed.
 
         Raises:
             CheckpointError: a family's class could not be found again: it is not at the top of a module.
@@ -552,13 +551,28 @@ class Inductor:
             _found(_class_name(type(family)), f"family {name}")
         target = Path(path)
         _refuse_foreign(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        partial, old = (target.with_name(f".{target.name}.{os.getpid()}.{part}") for part in ("partial", "old"))
+        partial.mkdir(parents=True)
+        try:
+            self._write(partial)
+            files.sync_tree(partial)
+        except BaseException:
+            shutil.rmtree(partial)
+            raise
+        if target.exists():
+            target.rename(old)
+            partial.rename(target)
+            shutil.rmtree(old)
+        else:
+            partial.rename(target)
+        files.sync_folder(target.parent)
+
+    def _write(self, folder: Path) -> None:
         members = []
         for i, (name, member) in enumerate(self._named()):
-            member.save(partial / f"family-{i}")
+            member.save(folder / f"family-{i}")
             members.append({"name": name, "class": _class_name(type(member.family)), "frozen": member.frozen})
-        self.market.save(partial / "market.safetensors")
+        self.market.save(folder / "market.safetensors")
         state = {
             "format": 1,
             "seed": self.seed,
@@ -569,14 +583,7 @@ class Inductor:
             "reference": self.reference.tolist(),
             "members": members,
         }
-        (partial / STATE).write_text(json.dumps(state, indent=1))
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-            target.rename(old)  # over the empty folder
-            partial.rename(target)
-            shutil.rmtree(old)
-        else:
-            partial.rename(target)
+        (folder / STATE).write_text(json.dumps(state, indent=1))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
