@@ -306,3 +306,11 @@ def test_a_save_that_fails_leaves_the_one_before_and_nothing_else(tmp_path):
         gm.Inductor({"a": Unsaved()}).save(tmp_path / "saved")
     assert [path.name for path in tmp_path.iterdir()] == ["saved"]
     assert gm.Inductor.load(tmp_path / "saved").names == inductor.names
+
+
+def test_a_newer_format_is_refused(tmp_path):
+    gm.Inductor(three()).save(tmp_path / "saved")
+    state = (tmp_path / "saved" / "inductor.json").read_text()
+    (tmp_path / "saved" / "inductor.json").write_text(state.replace('"format": 1', '"format": 2'))
+    with pytest.raises(gm.CheckpointError, match="format 2, this gruemarket knows 1"):
+        gm.Inductor.load(tmp_path / "saved")

@@ -1,12 +1,8 @@
 """The inductor: families and one market over all their accounts, which reads, prices, generates; itself a family."""
 
 import copy
-import functools
-import importlib
 import itertools
-import json
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +11,15 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from gruemarket import _core, files, schedules
+from gruemarket import _core, saved, schedules
 from gruemarket.clearing import Kelly
-from gruemarket.errors import CheckpointError, InputError
+from gruemarket.errors import InputError
 from gruemarket.families import Adapter, outcomes_of
 from gruemarket.grue import GrueTax
 from gruemarket.market import Market
 from gruemarket.run import Floats, Run
 
 BYTE = 8  # rounds, where the outcomes are bits
-STATE = "inductor.json"
 
 
 @dataclass(frozen=True)
@@ -547,43 +542,15 @@ class Inductor:
             InputError: there is something else at `path`: a file, or a folder that is not a saved inductor's.
             OSError: the place cannot be written, or the disk is full. What was at `path` before is still there.
         """
-        for name, family in self.families.items():
-            _found(_class_name(type(family)), f"family {name}")
-        target = Path(path)
-        _refuse_foreign(target)
-        partial, old = (target.with_name(f".{target.name}.{os.getpid()}.{part}") for part in ("partial", "old"))
-        partial.mkdir(parents=True)
-        try:
-            self._write(partial)
-            files.sync_tree(partial)
-        except BaseException:
-            shutil.rmtree(partial)
-            raise
-        if target.exists():
-            target.rename(old)
-            partial.rename(target)
-            shutil.rmtree(old)
-        else:
-            partial.rename(target)
-        files.sync_folder(target.parent)
-
-    def _write(self, folder: Path) -> None:
-        members = []
-        for i, (name, member) in enumerate(self._named()):
-            member.save(folder / f"family-{i}")
-            members.append({"name": name, "class": _class_name(type(member.family)), "frozen": member.frozen})
-        self.market.save(folder / "market.safetensors")
         state = {
-            "format": 1,
             "seed": self.seed,
             "frozen": self.frozen,
             "stiff": self._stiff,
             "fraction": None if self.clearing is None else self.clearing.fraction,
             "grue": None if self.grue is None else self.grue.to_dict(),
             "reference": self.reference.tolist(),
-            "members": members,
         }
-        (folder / STATE).write_text(json.dumps(state, indent=1))
+        saved.save(Path(path), self.market, self._adapters, state)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -592,20 +559,11 @@ class Inductor:
         Raises:
             CheckpointError: the folder is not an inductor's, or damaged.
         """
-        folder = Path(path)
-        try:
-            state = json.loads((folder / STATE).read_text())
-            members = [(m["name"], m["class"], m["frozen"]) for m in state["members"]]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{folder}: not a saved inductor ({error})") from error
-        families = {}
-        for i, (name, kind, frozen) in enumerate(members):
-            families[name] = _found(kind, f"{folder}: family {name}").load(folder / f"family-{i}")
-            Adapter(families[name], name).freeze(frozen)
+        market, families, state = saved.load(Path(path))
         other = object.__new__(cls)
         other._adopt_families(families, state["seed"])
         other.frozen, other._stiff, other.reference = state["frozen"], state["stiff"], np.array(state["reference"])
-        other.market = Market.load(folder / "market.safetensors")
+        other.market = market
         other.clearing = None if state["fraction"] is None else Kelly(state["fraction"])
         other.grue = None if state["grue"] is None else GrueTax.from_dict(state["grue"])
         return other
@@ -621,27 +579,4 @@ def _told(family: Any) -> Any:
     if hasattr(family, "config"):
         return family.config()
     kind: Any = type(family)
-    return _class_name(kind) if kind.__repr__ is object.__repr__ else repr(family)
-
-
-def _refuse_foreign(path: Path) -> None:
-    """What somebody keeps at `path` shall not be replaced."""
-    if path.is_dir() and (not any(path.iterdir()) or (path / STATE).exists()):
-        return
-    if path.exists():
-        raise InputError(f"{path} is there and is not a saved inductor; give a new name")
-
-
-def _class_name(kind: type) -> str:
-    return f"{kind.__module__}:{kind.__qualname__}"
-
-
-def _found(class_name: str, whose: str) -> Any:
-    """The class of that name."""
-    module, _, qualname = class_name.partition(":")
-    try:
-        return functools.reduce(getattr, qualname.split("."), importlib.import_module(module))
-    except (ImportError, AttributeError) as error:
-        raise CheckpointError(
-            f"{whose} is a {class_name}, which cannot be imported; define the class at the top of a module"
-        ) from error
+    return saved.class_name(kind) if kind.__repr__ is object.__repr__ else repr(family)
