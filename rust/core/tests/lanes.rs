@@ -1,6 +1,7 @@
 //! Every kernel against a scalar twin, on any length and any values.
 
-use gruemarket_core::lanes::{self, ByGroup};
+use gruemarket_core::lanes;
+use gruemarket_core::lanes::groups::{ByGroup, add_groups, affine_by_group};
 use gruemarket_core::real::Real;
 use proptest::prelude::*;
 
@@ -49,9 +50,9 @@ fn check_groups<F: Real>(m: &[F], rho: &[F], count: usize) {
     let inflow: Vec<_> = (0..count).map(|g| g as f64 / count as f64).collect();
     let keep = F::from_f64(0.75);
     let mut taxed = m.to_vec();
-    lanes::affine_by_group(&mut taxed, rho, &groups, keep, &ByGroup::new(inflow.clone()), 0.5, &[]);
+    affine_by_group(&mut taxed, rho, &groups, keep, &ByGroup::new(inflow.clone()), 0.5, &[]);
     let mut sums = vec![[0.0; 2]; count];
-    lanes::add_groups(&mut sums, m, rho, &groups, [2.0, 4.0]);
+    add_groups(&mut sums, m, rho, &groups, [2.0, 4.0]);
     let mut plain = vec![[0.0; 2]; count];
     for (i, &g) in groups.iter().enumerate() {
         let (x, r, g) = (m[i], rho[i], g as usize);

@@ -79,7 +79,7 @@ impl Groups {
     ) {
         let scale = pow2(wealth.tile.exponent - unit);
         let units = [scale, scale * pow2(rho.tile.exponent)];
-        lanes::add_groups(sums, wealth.m, rho.m, self.tile(t), units);
+        lanes::groups::add_groups(sums, wealth.m, rho.m, self.tile(t), units);
     }
 
     /// The money of every group. `unit` is the exponent of the book's total.

@@ -3,7 +3,8 @@
 use crate::accounts::book::{Book, TileMut, TileRef};
 use crate::accounts::groups::{GroupMoney, Groups};
 use crate::grue::kernel::Rows;
-use crate::lanes::{self, ByGroup};
+use crate::lanes;
+use crate::lanes::groups::{self as by_group, ByGroup};
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
 use std::collections::HashSet;
@@ -134,7 +135,7 @@ impl Grouped<'_> {
         let ids = self.groups.tile(t);
         if let (Some(inflow), Some(keep)) = (&self.plain, self.one_keep) {
             let scale = pow2(self.unit + rho.tile.exponent - wealth.tile.exponent);
-            let pass = |m: &mut [F]| lanes::affine_by_group(m, rho.m, ids, F::from_f64(keep), inflow, scale, next);
+            let pass = |m: &mut [F]| by_group::affine_by_group(m, rho.m, ids, F::from_f64(keep), inflow, scale, next);
             if wealth.affine_by(rho, keep, (self.least * scale, self.most * scale), pass) {
                 return;
             }
