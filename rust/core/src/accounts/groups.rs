@@ -5,6 +5,7 @@ use crate::lanes;
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
 use crate::threads;
+use std::sync::{Arc, Weak};
 
 /// Each trader's group, 0..count.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,28 @@ pub struct GroupMoney {
     pub wealth: Scaled,
     /// `sum rho w` over the group.
     pub own: Scaled,
+}
+
+/// The groups' money as it was summed up last; void once one of its books has changed.
+#[derive(Clone, Debug)]
+pub struct Summed<F> {
+    // who changes a book that is weakly held puts it elsewhere, so the same place means the same book
+    wealth: Weak<Book<F>>,
+    rho: Weak<Book<F>>,
+    money: Vec<GroupMoney>,
+}
+
+impl<F> Summed<F> {
+    pub fn new(wealth: &Arc<Book<F>>, rho: &Arc<Book<F>>, money: Vec<GroupMoney>) -> Self {
+        let (wealth, rho) = (Arc::downgrade(wealth), Arc::downgrade(rho));
+        Self { wealth, rho, money }
+    }
+
+    /// The money, if these are still the books that it was summed up from.
+    pub fn of(&self, wealth: &Arc<Book<F>>, rho: &Arc<Book<F>>) -> Option<&Vec<GroupMoney>> {
+        let same = self.wealth.as_ptr() == Arc::as_ptr(wealth) && self.rho.as_ptr() == Arc::as_ptr(rho);
+        same.then_some(&self.money)
+    }
 }
 
 /// Sums below `2^-300` of the total may have lost parts to underflow and are taken again in scaled arithmetic.
