@@ -337,10 +337,11 @@ impl Listed {
         }
     }
 
-    /// The price of round t; somebody has money.
-    pub(super) fn clear(&self, rule: &Rule, outcomes: usize, t: usize) -> Result<Option<Price>> {
-        rule.clear(outcomes, &[self.part()], true)
-            .map_err(|error| in_round(error, t))
+    /// The price of round t, in which somebody has money.
+    pub(super) fn clear(&self, rule: &Rule, outcomes: usize, t: usize) -> Result<Price> {
+        let price = rule.clear(outcomes, &[self.part()], true);
+        let price = price.map_err(|error| in_round(error, t))?;
+        Ok(price.expect("somebody stakes something"))
     }
 
     /// What a unit staked by each has grown by where x happened. All stakes together keep their sum, to the last digits.

@@ -9,7 +9,7 @@ pub mod read;
 pub mod redefine;
 pub mod regret;
 pub mod reinforce;
-mod rule;
+pub mod rule;
 pub mod sparse;
 pub mod state;
 pub mod tax;
