@@ -1,4 +1,4 @@
-"""The engine's market under every clearing rule: what each is paid, and all the ways to play that rules have in common."""
+"""The engine's market under every clearing rule: what each trader is paid, and all the ways to play."""
 
 import copy
 import json
@@ -385,7 +385,7 @@ def test_a_redefined_market_clears_by_the_same_rule(clearing):
 # --- Far apart
 
 
-@pytest.mark.parametrize("clearing", [gm.Isoelastic(0.5), gm.Isoelastic(2), gm.LogPool(0.5)], ids=repr)
+@pytest.mark.parametrize("clearing", (gm.Isoelastic(0.5), gm.Isoelastic(2), gm.LogPool(0.5)), ids=repr)
 @pytest.mark.parametrize("dtype", ("f64", "f32"))
 def test_the_drained_do_not_underflow_and_come_back(clearing, dtype):
     rounds = 6_000
@@ -498,7 +498,8 @@ def test_forecasts_are_checked_whoever_sleeps(clearing, asleep):
     for wrong in (np.nan, -0.1, 2.0, forecasts[4, 1, 2] + 0.01):
         bad = forecasts.copy()
         bad[4, 1, 2] = wrong
-        assert_unmoved(market(clearing), gm.InputError, "round 4, trader 2", lambda m, q=bad: m.run(q, outcomes, stakes))
+        where = "round 4, trader 2"
+        assert_unmoved(market(clearing), gm.InputError, where, lambda m, q=bad: m.run(q, outcomes, stakes))
 
 
 REFUSED = {
@@ -534,10 +535,11 @@ def test_a_rule_that_cannot_be_is_refused(match, make):
 def test_a_maker_that_could_lose_all_is_refused():
     forecasts, outcomes, _ = played()
     forecasts[3, :, 1] = [0.98, 0.01, 0.01]
-    assert_unmoved(market(RULES["LMSR"]), gm.InputError, "round 3: the maker quotes", lambda m: m.run(forecasts, outcomes))
+    one, match = market(RULES["LMSR"]), "round 3: the maker quotes"
+    assert_unmoved(one, gm.InputError, match, lambda m: m.run(forecasts, outcomes))
 
 
-def unclear(price, forecasts, money):
+def unclear(price, _, money):
     """Buys what is cheap, and sells it as soon as it is not: no price clears it."""
     return np.where(price[0] > 0.4, -1.0, 1.0) * np.array([[0.5], [-0.5], [0.0]]) * money
 
@@ -583,9 +585,9 @@ def test_what_a_demand_raises_is_passed_on():
 
 
 BAD_DEMANDS = {
-    r"answered with shape \(5,\); give \(3, 5\)": lambda price, forecasts, money: money,
-    "answer: dtype": lambda price, forecasts, money: np.full(forecasts.shape, "much"),
-    "it must give finite numbers": lambda price, forecasts, money: np.full(forecasts.shape, np.nan),
+    r"answered with shape \(5,\); give \(3, 5\)": lambda _, __, money: money,
+    "answer: dtype": lambda _, forecasts, __: np.full(forecasts.shape, "much"),
+    "it must give finite numbers": lambda _, forecasts, __: np.full(forecasts.shape, np.nan),
     "must leave every trader with money": lambda price, forecasts, money: 9 * linear(price, forecasts, money),
 }
 
@@ -604,7 +606,7 @@ def test_a_demand_may_use_the_market_of_another_thread():
     def asks(price, given, money):
         return linear(price, given, money) + 0 * other.price(forecasts[0]).sum()
 
-    def asks_itself(price, given, money):
+    def asks_itself(*_):
         return own.price(forecasts[0])
 
     market(gm.Demand(asks)).run(forecasts, outcomes)

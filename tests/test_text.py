@@ -312,7 +312,7 @@ def test_traders_wake_as_they_are_asked():
         ({"orders": 3}, "orders 3"),
         ({"orders": [0.5]}, "orders"),
         ({"clearing": "kelly"}, "clearing 'kelly' is not a rule by which texts clear inside"),
-        ({"clearing": gm.Isoelastic(2)}, r"give gm.LogPool\(\) or gm.Kelly"),
+        ({"clearing": gm.Isoelastic(2)}, r"gm.LogPool\(\) or gm.Kelly"),
         ({"estimator": 0}, "estimator 0"),
         ({"estimator": float("nan")}, "estimator NaN"),
         ({"limit": 0}, "limit 0"),
