@@ -15,6 +15,7 @@ mod linear;
 mod lmsr;
 mod log_pool;
 mod passes;
+mod simplicial;
 mod tiles;
 
 pub use demand::{Demand, DemandFunction};
@@ -236,5 +237,7 @@ fn within(name: &str, value: f64, low: f64, high: f64, what_to_do: &str) -> Resu
     )))
 }
 
+#[cfg(test)]
+mod equilibrium_tests;
 #[cfg(test)]
 mod tests;
