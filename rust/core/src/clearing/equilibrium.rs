@@ -327,3 +327,7 @@ fn finite(target: Vec<f64>) -> Option<Vec<f64>> {
 fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
 }
+
+#[cfg(test)]
+#[path = "equilibrium_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! Fields of demand whose equilibrium is known.
 
-use super::equilibrium::{Domain, Found, solve};
+use super::{Domain, Found, Search, solve};
 
 fn find(domain: Domain, start: &[f64], tolerance: f64, mut field: impl FnMut(&[f64]) -> Vec<f64>) -> Found {
     let found = solve(domain, start, tolerance, &mut |c: &[f64], out: &mut [f64]| {
@@ -133,4 +133,57 @@ fn a_jump_is_not_certified() {
         found.certificate > 0.2 && (found.price[0] - 0.3).abs() < 1e-9,
         "{found:?}"
     );
+}
+
+/// The simplicial search alone, without the methods that come first.
+fn by_simplices(domain: Domain, start: &[f64], field: impl Fn(&[f64]) -> Vec<f64>) -> Found {
+    let mut demand = |c: &[f64], out: &mut [f64]| {
+        out.copy_from_slice(&field(c));
+        Ok(())
+    };
+    let best = Found {
+        price: start.to_vec(),
+        certificate: f64::INFINITY,
+        evaluations: 0,
+    };
+    let mut search = Search {
+        domain,
+        tolerance: 1e-9,
+        demand: &mut demand,
+        best,
+    };
+    let mut from = start.to_vec();
+    for level in 0..20 {
+        let mesh = 0.5f64.powi(level);
+        let Some(found) = crate::clearing::simplicial::search(&mut search, &from, mesh).unwrap() else {
+            assert!(search.spent(), "a path that leads nowhere");
+            break;
+        };
+        from = found;
+        search.look(&from).unwrap();
+    }
+    search.best
+}
+
+#[test]
+fn simplices_alone() {
+    // a kinked and a saturated field, a rotation, a field that rises in its own price
+    let worth = [0.5, 0.3, 0.15, 0.05];
+    let kinked = |c: &[f64]| {
+        c.iter()
+            .zip(worth)
+            .map(|(c, w)| (100.0 * (w - c)).clamp(-0.2, 5.0))
+            .collect::<Vec<_>>()
+    };
+    near(&by_simplices(Domain::Simplex, &[0.25; 4], kinked), &worth, 1e-3);
+    let about = |c: &[f64]| {
+        vec![
+            (1e4 * (c[1] - 0.3)).clamp(-1.0, 1.0),
+            (1e4 * (0.7 - c[0])).clamp(-1.0, 1.0),
+        ]
+    };
+    near(&by_simplices(Domain::Cube, &[0.1, 0.9], about), &[0.7, 0.3], 1e-4);
+    let rising = |c: &[f64]| vec![2.0 * c[0] - c[1], 3.0 * c[1] * c[1] - c[0], 0.4, c[0] * c[2]];
+    let found = by_simplices(Domain::Simplex, &[0.3, 0.3, 0.2, 0.2], rising);
+    assert!(found.certificate < 1e-3, "{found:?}");
 }

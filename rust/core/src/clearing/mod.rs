@@ -238,6 +238,4 @@ fn within(name: &str, value: f64, low: f64, high: f64, what_to_do: &str) -> Resu
 }
 
 #[cfg(test)]
-mod equilibrium_tests;
-#[cfg(test)]
 mod tests;
