@@ -1,0 +1,200 @@
+//! Isoelastic clearing: traders of utility `W^(1-eta)/(1-eta)`, a Fisher market of CES utilities, whose price is unique.
+//!
+//! A trader spends on outcome k the share `s_ik = softmax_k( ln c_k + (ln q_ik - ln c_k) / eta_i )` of its stake and gets
+//! `x_ik = u_i s_ik / c_k`. At the clearing price `sum_i x_ik = S` for every k. Solved by damped Newton on log prices from the
+//! Kelly price: with `A_kl = sum_i u_i ( [k=l] s_ik / eta_i - (1/eta_i - 1) s_ik s_il )`, which is symmetric and positive
+//! definite, a step is `A dy = S c z`, z the excess demand. Where the step does not help, `c_k <- c_k (1 + z_k)^g`.
+
+use super::passes::{Budgets, Pass, Passes};
+use super::{Part, Price, Round, Terms, kelly, linear, within};
+use crate::error::{MarketError, Result};
+use crate::lanes::{budgets, logs};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What counts as cleared: the greatest excess demand of any outcome that has a price.
+pub const TOLERANCE: f64 = 1e-12;
+/// The range of risk aversions.
+pub const LEAST: f64 = 1.0 / 16.0;
+pub const MOST: f64 = 1e6;
+/// Where a trader's ln demand moves by less than this in a step, the slope before the step serves after it too.
+const NEAR: f64 = 1e-5;
+/// The smallest part of a Newton step that is tried.
+const SHORTEST: f64 = 1.0 / 1024.0;
+
+/// Traders of constant relative risk aversion.
+#[derive(Clone, Debug)]
+pub struct Isoelastic {
+    pub aversion: Aversion,
+    /// Passes over the traders after which clearing is given up.
+    pub max_passes: u32,
+}
+
+/// Relative risk aversion eta; 1 is Kelly.
+#[derive(Clone, Debug)]
+pub enum Aversion {
+    Common(f64),
+    /// By trader.
+    Each(Arc<[f64]>),
+}
+
+impl Aversion {
+    pub(super) fn of(&self, trader: usize) -> f64 {
+        match self {
+            Self::Common(eta) => *eta,
+            Self::Each(etas) => etas[trader],
+        }
+    }
+}
+
+impl Isoelastic {
+    pub(super) fn check(&self, traders: usize) -> Result<()> {
+        let what_to_do = "1 is Kelly, more is more cautious";
+        match &self.aversion {
+            Aversion::Common(eta) => within("risk aversion", *eta, LEAST, MOST, what_to_do),
+            Aversion::Each(etas) if etas.len() != traders => Err(MarketError::shape(format!(
+                "{} risk aversions for {traders} traders; give one number, or one for each trader",
+                etas.len()
+            ))),
+            Aversion::Each(etas) => etas.iter().enumerate().try_for_each(|(i, eta)| {
+                within(&format!("risk aversion of trader {i},"), *eta, LEAST, MOST, what_to_do)
+            }),
+        }
+    }
+
+    pub(super) fn clear(&self, round: &Round<'_>) -> Result<Price> {
+        if matches!(self.aversion, Aversion::Common(1.0)) {
+            return Ok(round.priced(kelly::prices(round), Terms::Kelly));
+        }
+        let (mut passes, mut prices) = Passes::begin(&self.aversion, round);
+        let mut at = passes.look(&prices, true);
+        let mut slope = Vec::new();
+        while at.residual > TOLERANCE {
+            if given_up(&mut prices, &at) {
+                at = passes.look(&prices, true);
+                continue;
+            }
+            if !at.slope.is_empty() {
+                slope.clone_from(&at.slope);
+            }
+            (prices, at) = self.better(&mut passes, &prices, &at, &slope)?;
+        }
+        let (passes, budgets) = passes.end(at.excess);
+        Ok(Price {
+            passes,
+            residual: at.residual,
+            ..round.priced(prices, Terms::Isoelastic(budgets))
+        })
+    }
+
+    /// A price of less excess demand, by a damped Newton step; else the multiplicative one.
+    fn better(&self, passes: &mut Passes<'_>, prices: &[f64], at: &Pass, slope: &[f64]) -> Result<(Vec<f64>, Pass)> {
+        let power = self.least().min(1.0);
+        let mut look = |move_by: &dyn Fn(usize) -> f64| {
+            if passes.count >= self.max_passes {
+                return Err(self.failure(at.residual, passes.count));
+            }
+            let furthest = (0..prices.len()).fold(0.0, |most: f64, k| most.max(move_by(k).abs()));
+            let moved = prices.iter().enumerate().map(|(k, c)| c * logs::exp(move_by(k)));
+            let moved = normalised(moved.collect());
+            let pass = passes.look(&moved, furthest > NEAR * power);
+            Ok((moved, pass))
+        };
+        let direction = newton(prices, at, slope);
+        let mut damping = if direction.is_some() { 1.0 } else { 0.0 };
+        while damping >= SHORTEST {
+            let step = direction.as_deref().unwrap_or_default();
+            let (moved, pass) = look(&|k| step[k] * damping)?;
+            if pass.residual < at.residual {
+                return Ok((moved, pass));
+            }
+            damping *= 0.5;
+        }
+        look(&|k| power * logs::ln(1.0 + at.excess[k]))
+    }
+
+    fn least(&self) -> f64 {
+        match &self.aversion {
+            Aversion::Common(eta) => *eta,
+            Aversion::Each(etas) => etas.iter().copied().fold(f64::INFINITY, f64::min),
+        }
+    }
+
+    fn failure(&self, residual: f64, passes: u32) -> MarketError {
+        MarketError::NotCleared(format!(
+            "the isoelastic market did not clear: an outcome's demand is {residual:e} of the stakes off after {passes} passes \
+             over the traders (within {} passes at most {TOLERANCE:e} is asked for); floor the forecasts, or give aversions \
+             nearer to 1",
+            self.max_passes
+        ))
+    }
+
+    /// `G_i(x) = s_ix / c_x`, divided by what the demand for x is off by, so that the sum is exact all the same.
+    pub(super) fn growth(
+        &self,
+        price: &Price,
+        budgets: &Budgets,
+        traders: Range<usize>,
+        part: &Part<'_>,
+        outcome: usize,
+        log2_growth: &mut [f64],
+    ) {
+        let inverse: Vec<_> = (0..traders.len())
+            .map(|i| 1.0 / self.aversion.of(part.traders.index(i)))
+            .collect();
+        budgets::log2_growth(
+            part.rows[outcome],
+            price.prices[outcome],
+            &budgets.scales[traders.clone()],
+            &budgets.budgets[traders],
+            &inverse,
+            logs::log2(1.0 + budgets.excess[outcome]),
+            log2_growth,
+        );
+    }
+}
+
+/// Takes prices that are wanted below the range of floats for 0: of outcomes, mostly, that some give no probability where
+/// aversion is great. Says whether there was one.
+fn given_up(prices: &mut [f64], at: &Pass) -> bool {
+    let mut any = false;
+    for (c, &z) in prices.iter_mut().zip(&at.excess) {
+        if *c > 0.0 && *c < 4.0 * f64::MIN_POSITIVE && z < 0.0 {
+            *c = 0.0;
+            any = true;
+        }
+    }
+    any
+}
+
+/// Brings prices to sum to 1; what a float holds with less than its precision counts as the least that it does not.
+fn normalised(mut prices: Vec<f64>) -> Vec<f64> {
+    let least = |c: &f64| if *c > 0.0 { c.max(f64::MIN_POSITIVE) } else { 0.0 };
+    prices.iter_mut().for_each(|c| *c = least(c));
+    kelly::normalise(&mut prices);
+    prices
+}
+
+/// The Newton step of log prices, in units in which the diagonal of A is 1, lest tiny prices underflow.
+fn newton(prices: &[f64], at: &Pass, slope: &[f64]) -> Option<Vec<f64>> {
+    let n = prices.len();
+    let live: Vec<_> = (0..n).filter(|&k| slope[k * n + k] > 0.0).collect();
+    let unit: Vec<_> = live.iter().map(|&k| slope[k * n + k].sqrt()).collect();
+    let mut matrix = Vec::with_capacity(live.len() * live.len());
+    for (&k, a) in live.iter().zip(&unit) {
+        matrix.extend(live.iter().zip(&unit).map(|(&l, b)| slope[k * n + l] / a / b));
+    }
+    let mut right: Vec<_> = live
+        .iter()
+        .zip(&unit)
+        .map(|(&k, a)| prices[k] * at.excess[k] / a)
+        .collect();
+    if !linear::solve_positive(&mut matrix, &mut right) {
+        return None;
+    }
+    let mut direction = vec![0.0; n];
+    live.iter()
+        .zip(right.iter().zip(&unit))
+        .for_each(|(&k, (t, a))| direction[k] = t / a);
+    direction.iter().all(|d| d.is_finite()).then_some(direction)
+}

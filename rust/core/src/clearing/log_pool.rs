@@ -1,0 +1,143 @@
+//! The log pool: traders of exponential utility, whose price is the normalised geometric mean of their forecasts.
+
+use super::tiles::{Tile, take};
+use super::{Price, Round, Settlement, Terms, kelly, within};
+use crate::error::{MarketError, Result};
+use crate::lanes::{self, logs};
+
+/// `c_k ∝ exp( sum_i u_i ln q_ik / S )` with forecasts floored to `[floor, 1 - floor]`; a unit staked gains
+/// `g_i(x) = ln(q_ix / c_x) - sum_k c_k ln(q_ik / c_k)` and grows by `exp(step g_i) S / sum_j u_j exp(step g_j)`.
+#[derive(Clone, Debug)]
+pub struct LogPool {
+    /// The share of a stake that is traded on a gain of 1: a learning rate.
+    pub step: f64,
+    pub floor: f64,
+}
+
+impl LogPool {
+    pub(super) fn check(&self, outcomes: usize) -> Result<()> {
+        if !(self.step > 0.0 && self.step.is_finite()) {
+            return Err(MarketError::input(format!(
+                "step {} is not a finite number > 0; 0.3 is a good start, 1 / eta that of an isoelastic market",
+                self.step
+            )));
+        }
+        let what_to_do = "forecasts are brought into [floor, 1 - floor]; 2^-20 is a good floor";
+        within(
+            "floor",
+            self.floor,
+            f64::MIN_POSITIVE,
+            1.0 / outcomes as f64,
+            what_to_do,
+        )
+    }
+
+    /// `sum_i u_i ln q_ik` of every outcome.
+    pub(super) fn pool(&self, round: &Round<'_>) -> Vec<f64> {
+        round.cut.sums(round.outcomes, |tile, logs, sums| {
+            for (k, sum) in sums.iter_mut().enumerate() {
+                logs.fill(0.0);
+                logs::add_lns(logs, tile.row(k), self.floor, 1.0 - self.floor, 1.0);
+                *sum += lanes::dot(tile.stakes(), logs);
+            }
+        })
+    }
+
+    pub(super) fn clear(&self, round: &Round<'_>) -> Price {
+        let pool = self.pool(round);
+        let prices = softmax(pool.iter().map(|sum| sum / round.staked).collect());
+        round.priced(prices, Terms::LogPool)
+    }
+
+    /// `step g_i(x) = step sum_k ([k=x] - c_k) (ln q_ik - ln c_k)` of the traders of a tile.
+    fn gains(&self, prices: &[f64], tile: &Tile<'_>, outcome: usize, gains: &mut [f64]) {
+        let weight = |k: usize| f64::from(k == outcome) - prices[k];
+        let priced = (0..prices.len()).filter(|&k| prices[k] > 0.0);
+        gains.fill(-self.step * priced.map(|k| weight(k) * logs::ln(prices[k])).sum::<f64>());
+        for k in 0..prices.len() {
+            logs::add_lns(gains, tile.row(k), self.floor, 1.0 - self.floor, self.step * weight(k));
+        }
+    }
+
+    /// Every trader's gain, and the factor by which all growth is multiplied so that `received` is paid.
+    pub(super) fn settle(&self, round: &Round<'_>, price: &Price, outcome: usize, received: f64) -> Settlement {
+        let mut gains = vec![0.0; round.cut.places()];
+        let mut rest = gains.as_mut_slice();
+        let tasks = round
+            .cut
+            .tasks(false)
+            .map(|tiles| (tiles, take(&mut rest, tiles.iter().map(Tile::stride).sum())));
+        // gains are at most 2 ln(1 / floor): mostly none can overflow
+        let mild = 2.0 * self.step * -logs::ln(self.floor) < 600.0;
+        let work = |scratch: &mut Vec<f64>, (tiles, mut gains): (&[Tile<'_>], &mut [f64])| {
+            let mut paid = Paid::NOTHING;
+            for tile in tiles {
+                let gains = &mut take(&mut gains, tile.stride())[..tile.len()];
+                self.gains(&price.prices, tile, outcome, gains);
+                paid = paid.and(Paid::to(tile, gains, mild, &mut scratch[..tile.len()]));
+            }
+            paid
+        };
+        let parts = round.cut.map(tasks, || round.cut.row(), work);
+        let paid = parts.into_iter().fold(Paid::NOTHING, Paid::and);
+        Settlement {
+            outcome,
+            shift: logs::log2(received / paid.sum) - paid.top * std::f64::consts::LOG2_E,
+            gains,
+        }
+    }
+}
+
+/// `sum_j u_j exp(step g_j)` as `sum e^top`, so that nothing overflows.
+#[derive(Clone, Copy)]
+struct Paid {
+    sum: f64,
+    top: f64,
+}
+
+impl Paid {
+    const NOTHING: Self = Self {
+        sum: 0.0,
+        top: f64::NEG_INFINITY,
+    };
+
+    fn to(tile: &Tile<'_>, gains: &[f64], mild: bool, scratch: &mut [f64]) -> Self {
+        let staked = tile.stakes().iter().zip(gains).filter(|(u, _)| **u > 0.0);
+        let top = if mild {
+            0.0
+        } else {
+            staked.fold(f64::NEG_INFINITY, |top, (_, &gain)| top.max(gain))
+        };
+        if top == f64::NEG_INFINITY {
+            return Self::NOTHING;
+        }
+        logs::exps(gains, top, scratch);
+        Self {
+            sum: lanes::dot(tile.stakes(), scratch),
+            top,
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        let top = self.top.max(other.top);
+        let part = |paid: Self| {
+            if paid.sum > 0.0 {
+                paid.sum * logs::exp(paid.top - top)
+            } else {
+                0.0
+            }
+        };
+        Self {
+            sum: part(self) + part(other),
+            top,
+        }
+    }
+}
+
+/// `exp(l_k)`, brought to sum to 1.
+pub(super) fn softmax(mut logs: Vec<f64>) -> Vec<f64> {
+    let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    logs.iter_mut().for_each(|l| *l = logs::exp(*l - top));
+    kelly::normalise(&mut logs);
+    logs
+}
