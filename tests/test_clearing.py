@@ -17,13 +17,13 @@ def world(seed, outcomes=3, traders=4, least=0.01):
 
 
 def cleared(market_class, rule, wealth, forecasts, stakes=None):
-    """The price (K,), and everybody's growth by outcome (K, N), from a market that is settled by each."""
-    outcomes = len(forecasts)
-    markets = [market_class(prior=wealth, outcomes=outcomes, clearing=rule) for _ in range(outcomes)]
-    for x, market in enumerate(markets):
-        market.settle(forecasts, x, stakes)
-    growth = np.exp2([market.log2_wealth - np.log2(wealth) for market in markets])
-    return market_class(prior=wealth, outcomes=outcomes, clearing=rule).price(forecasts, stakes), growth
+    """The price (K,), and what everybody's money is multiplied by, by outcome (K, N): one market settled by each."""
+    outcomes, growth = len(forecasts), []
+    for x in range(outcomes):
+        market = market_class(prior=wealth, outcomes=outcomes, clearing=rule)
+        (price,) = market.settle(forecasts, x, stakes).prices
+        growth.append(np.exp2(market.log2_wealth - np.log2(wealth)))
+    return price, np.array(growth)
 
 
 def mixed(traders, seed=0):
@@ -86,7 +86,7 @@ def assert_everybody_buys_the_best(price, growth, forecasts, aversion, rtol):
 
 
 @pytest.mark.parametrize("aversion", [*AVERSIONS, "mixed"])
-@pytest.mark.parametrize(("outcomes", "traders"), ((2, 1), (2, 3), (3, 40), (10, 6), (40, 3)))
+@pytest.mark.parametrize(("outcomes", "traders"), ((2, 1), (2, 3), (3, 40), (6, 5)))
 def test_what_makes_an_equilibrium(market_class, aversion, outcomes, traders):
     """The definition: best portfolios that need just the money that there is, whatever happens."""
     wealth, forecasts = world(outcomes + traders, outcomes, traders, least=1e-4)
@@ -123,8 +123,8 @@ def test_the_sure_and_the_impossible(market_class, aversion):
     price = market.price(forecasts)
     assert price[2] == 0
     rest = [0, 1, 3]
-    np.testing.assert_allclose(price[rest], market.__class__(
-        prior=wealth, outcomes=3, clearing=gm.Isoelastic(aversion)).price(forecasts[rest]), rtol=1e-9)
+    possible, _ = cleared(market_class, gm.Isoelastic(aversion), wealth, forecasts[rest])
+    np.testing.assert_allclose(price[rest], possible, rtol=1e-9)
     before = market.log2_wealth
     with pytest.raises(gm.InputError, match="round 0"):
         market.settle(forecasts, 2)
@@ -186,7 +186,7 @@ def test_a_log_pool_of_two_outcomes_is_a_logistic_mixer(market_class, rate):
 
 def differences(market_class, aversion, seed):
     """Isoelastic beside the log pool of step 1 / aversion: of the settlements, relative to what moves, and of ln c."""
-    wealth, forecasts = world(seed, outcomes=4, traders=6, least=0.02)
+    wealth, forecasts = world(seed, outcomes=3, traders=6, least=0.02)
     isoelastic_price, isoelastic = cleared(market_class, gm.Isoelastic(aversion), wealth, forecasts)
     pool_price, pool = cleared(market_class, gm.LogPool(step=1 / aversion), wealth, forecasts)
     moved = np.linalg.norm((isoelastic - pool) * wealth) / np.linalg.norm((pool - 1) * wealth)
@@ -227,11 +227,11 @@ def test_one_trader_of_exponential_utility_and_the_maker(market_class, outcomes)
     b, aversion = liquidity * wealth[0], 1 / (step * wealth[1])
     np.testing.assert_allclose(price, oracle.geometric_mean(np.array([b, 1 / aversion]), np.array([uniform, belief]).T))
     shares = oracle.best_purchase(belief, uniform, b, aversion)
-    np.testing.assert_allclose(oracle.quoted(shares, uniform, b), price, rtol=1e-5)
+    np.testing.assert_allclose(oracle.quoted(shares, uniform, b), price, rtol=1e-10)
     for x in range(outcomes):
         paid = shares[x] - (oracle.cost(shares, uniform, b) - oracle.cost(np.zeros(outcomes), uniform, b))
-        assert wealth[0] * (1 - growth[x, 0]) == pytest.approx(paid, rel=1e-4)
-        assert wealth[1] * (growth[x, 1] - 1) == pytest.approx(paid, rel=1e-4)
+        assert wealth[0] * (1 - growth[x, 0]) == pytest.approx(paid, rel=1e-9)
+        assert wealth[1] * (growth[x, 1] - 1) == pytest.approx(paid, rel=1e-9)
 
 
 @pytest.mark.parametrize("outcomes", (2, 3, 10))

@@ -145,12 +145,19 @@ def quoted(shares, quote, liquidity):
 
 
 def best_purchase(belief, quote, liquidity, aversion):
-    """The shares (K,) that a trader of constant absolute risk aversion buys from the maker, by its expected utility."""
+    """The shares (K,), of the last outcome none, that a trader of constant absolute risk aversion buys from the maker.
 
-    def log_disutility(shares):
+    They minimise ln E exp(-aversion (shares - cost)), so the slope is -aversion times what follows.
+    """
+
+    def regret(some):
+        shares = np.append(some, 0)
+        return (softmax(np.log(belief) - aversion * shares) - quoted(shares, quote, liquidity))[:-1]
+
+    def log_disutility(some):
+        shares = np.append(some, 0)
         return logsumexp(-aversion * (shares - cost(shares, quote, liquidity)), b=belief)
 
-    start = np.zeros(len(belief))
-    found = optimize.minimize(log_disutility, start, method="BFGS", options={"gtol": 1e-12})
-    polished = optimize.root(lambda shares: optimize.approx_fprime(shares, log_disutility, 1e-7), found.x, tol=1e-13)
-    return polished.x - polished.x.mean()
+    nothing = np.zeros(len(belief) - 1)
+    found = optimize.minimize(log_disutility, nothing, jac=lambda some: -aversion * regret(some), method="BFGS")
+    return np.append(optimize.root(regret, found.x, tol=1e-14).x, 0)

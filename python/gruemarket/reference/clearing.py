@@ -151,9 +151,9 @@ def _demand(rule: Demand, log2_stakes: Floats, log2_forecast: Floats) -> Cleared
     money, forecast = np.exp2(log2_stakes - total(log2_stakes)), np.exp2(log2_forecast)
 
     def bought(price: Floats) -> Floats:
-        shares = np.asarray(rule.fn(price, forecast, money), dtype=float)
-        if shares.shape != forecast.shape or not np.all(np.isfinite(shares)):
-            raise InputError(f"the demand {shares} at the prices {price}; allowed: {forecast.shape} finite numbers")
+        shares = rule(price, forecast, money)
+        if not np.all(np.isfinite(shares)):
+            raise InputError(f"the demand {shares} at the prices {price}; allowed: finite numbers")
         return np.where(money > 0, shares, 0.0)
 
     price, calls, residual = demand_price(bought, len(forecast), rule.tolerance)

@@ -46,38 +46,38 @@ def bundled(log_price: Floats, log_forecast: Floats, aversion: Floats) -> Floats
     return aversion * log_mean(log_price, wish, axis=0)
 
 
-def root(falling: Callable[[float], float], near: float) -> float:
-    """Where a falling function crosses 0, to the last bit: between bounds, by secants (Illinois) and bisection."""
-    reach, bound = 1e-9 * max(1.0, abs(near)), [near, near]
-    value = [falling(near)] * 2
+def root(falling: Callable[[float], float], near: float, reach: float) -> float:
+    """Where a falling function crosses 0, to the last bits: bounds, then secants (Illinois) and now and then a half."""
+    bound, value = [near, near], [falling(near)] * 2
     while value[0] and (value[0] > 0) == (value[1] > 0):
         side = int(value[0] > 0)  # where the root lies, which is where the bound moves
         bound, value = [bound[side]] * 2, [value[side]] * 2
         bound[side] += reach if side else -reach
-        value[side], reach = falling(bound[side]), 16 * reach
+        value[side], reach = falling(bound[side]), 4 * reach
+    last = np.inf
     for step in range(400):
         (low, high), (at_low, at_high) = bound, value
         if at_low == 0 or at_high == 0:
             return low if at_low == 0 else high
-        middle = (low + high) / 2 if step % 3 == 2 else low + (high - low) * at_low / (at_low - at_high)
-        if not low < middle < high:
-            middle = (low + high) / 2
-        if not low < middle < high:
+        middle = (low + high) / 2 if step % 5 == 4 else low + (high - low) * at_low / (at_low - at_high)
+        if not low < middle < high or abs(middle - last) <= 1e-15 * (1 + abs(middle)):
             break
-        at = falling(middle)
+        at, last = falling(middle), middle
         bound, value = ([middle, high], [at, at_high / 2]) if at > 0 else ([low, middle], [at_low / 2, at])
-    return bound[0]
+    return middle
 
 
-def two_outcome_log_odds(log_shares: Floats, log_forecast: Floats, aversion: Floats, near: float) -> float:
-    """ln c_1 / c_0 of a market of two outcomes. Where it is below everybody's own odds all want more of 1, above less."""
+def two_outcome_log_odds(
+    log_shares: Floats, log_forecast: Floats, aversion: Floats, near: float, reach: float
+) -> float:
+    """ln c_1 / c_0 of two outcomes. Below everybody's own odds all want more of outcome 1, above all want less."""
 
     def unbalance(log_odds: float) -> float:
         log_price = -np.logaddexp(0, np.array([log_odds, -log_odds]))
         none, one = excess(log_price, log_shares, log_forecast, aversion)
         return float(one - none)
 
-    return root(unbalance, near)
+    return root(unbalance, near, reach)
 
 
 def isoelastic_log_price(
@@ -91,18 +91,20 @@ def isoelastic_log_price(
         aversion: (N,) eta.
         start: (K,) ln of the prices to begin with, which sum to 1.
     """
-    log_price = start.copy()
+    log_price, moved, last = start.copy(), np.full(len(start), 0.1), np.inf
     for sweep in range(1, SWEEPS + 1):
-        before = log_price.copy()
         for k in range(len(start) if len(start) > 1 else 0):
             rest = np.arange(len(start)) != k
             bundle = np.logaddexp.reduce(log_price[rest])
-            within = log_price[rest] - bundle
+            within, before = log_price[rest] - bundle, log_price[k] - bundle
             pair = np.stack([bundled(within, log_forecast[rest], aversion), log_forecast[k]])
-            log_odds = two_outcome_log_odds(log_shares, pair, aversion, log_price[k] - bundle)
+            log_odds = two_outcome_log_odds(log_shares, pair, aversion, before, moved[k] + 1e-12)
             log_price[k], log_price[rest] = -np.logaddexp(0, -log_odds), within - np.logaddexp(0, log_odds)
-        if np.all(abs(log_price - before) <= 4e-15 * (1 + abs(log_price))):
+            moved[k] = abs(log_odds - before)
+        size = float((moved / (1 + abs(log_price))).max())
+        if len(start) <= 2 or size <= 4e-15 or last <= size <= 1e-9:  # the last is but rounding
             break
+        last = size
     residual = float(abs(np.expm1(excess(log_price, log_shares, log_forecast, aversion))).max())
     if residual > TOLERANCE:
         raise NotClearedError(f"an excess demand of {residual:.3g} is left after {sweep} sweeps; allowed: {TOLERANCE}")

@@ -296,12 +296,16 @@ class Market:
     def _play_episode(self, rounds: Rounds, span: Span, share: float) -> Run:
         first, count = self.rounds, len(rounds.paid)
         log2_prices, regrets = np.zeros(rounds.log2_forecasts.shape[:2]), np.zeros((count, len(self.names)))
+        passes, residuals = np.zeros(count, dtype=np.int64), np.zeros(count)
         for t, paid in enumerate(rounds.paid):
-            log2_prices[t], regrets[t] = self._round(rounds.log2_forecasts[t], rounds.stakes[t], paid, share)
+            cleared, regrets[t] = self._round(rounds.log2_forecasts[t], rounds.stakes[t], paid, share)
+            log2_prices[t], passes[t], residuals[t] = cleared.log2_price, cleared.passes, cleared.residual
         prices = np.exp2(log2_prices if rounds.paid is rounds.outcomes else log2_prices[:, 0])
         loss_bits = -log2_prices[np.arange(count), rounds.paid]
-        regret_bits = regrets.sum(axis=0)
-        return Run(prices, loss_bits, rounds.outcomes, range(first, self.rounds), [span], lambda: regret_bits)
+        regret_bits, indices = regrets.sum(axis=0), range(first, self.rounds)
+        return Run(
+            prices, loss_bits, rounds.outcomes, indices, [span], lambda: regret_bits, passes=passes, residual=residuals
+        )
 
     def _clear(self, log2_forecast: Floats, stakes: Floats) -> Cleared:
         try:
@@ -309,20 +313,19 @@ class Market:
         except MarketError as error:
             raise type(error)(f"round {self.rounds}: {error}") from None
 
-    def _round(self, log2_forecast: Floats, stakes: Floats, paid: int, share: float) -> tuple[Floats, Floats]:
-        """Tax, price, settlement. Returns the log2 price (K,) and the regret to each trader awake (N,)."""
+    def _round(self, log2_forecast: Floats, stakes: Floats, paid: int, share: float) -> tuple[Cleared, Floats]:
+        """Tax, price, settlement. Returns the cleared market and the regret to each trader awake (N,)."""
         self._tax_round(share)
         state, book = self._state, self._state.book
         cleared = self._clear(log2_forecast, stakes)
-        log2_price = cleared.log2_price
-        if log2_price[paid] == NOTHING:
+        if cleared.log2_price[paid] == NOTHING:
             raise InputError(f"round {state.rounds}: nobody awake gave any probability to what happened")
         if np.any((stakes > 0) & (book.log2_wealth > NOTHING)):
             state.book = book.settled(grown(stakes, cleared.log2_growth(paid)))
             self._post("settlement", "market", None, share * (state.book.wealth - book.wealth))
         state.rounds += 1
         awake = (stakes > 0) & state.entered
-        return log2_price, np.where(awake, log2_forecast[paid] - log2_price[paid], 0)
+        return cleared, np.where(awake, log2_forecast[paid] - cleared.log2_price[paid], 0)
 
     # What happens before rounds: a new stage, entries, the tax
 
