@@ -74,8 +74,9 @@ def _isoelastic(rule: Isoelastic, log2_stakes: Floats, log2_forecast: Floats) ->
     )
 
     def log2_growth(x: int) -> Floats:
-        row = log_growth(log_price[possible], LN2 * log2_forecast[possible], aversion)
-        return np.asarray(row[np.count_nonzero(possible[:x])] / LN2)
+        growth = np.zeros(len(awake))
+        growth[awake] = log_growth(log_price[possible], said, aversion[awake])[np.count_nonzero(possible[:x])]
+        return growth / LN2
 
     return Cleared(log_price / LN2, log2_growth, sweeps, residual)
 
