@@ -147,6 +147,19 @@ def test_where_nobody_is_awake_nothing_moves(clearing):
     assert one.run(sparse, [0]).prices.tolist() == [[1 / K] * K]
 
 
+@every_rule
+@pytest.mark.parametrize("outcomes", (2, 7, 300))
+def test_a_lone_trader_is_the_market(clearing, outcomes):
+    clearing = restricted(clearing, np.arange(N) == 1)
+    if isinstance(clearing, gm.LMSR):
+        clearing = gm.LMSR(0.1, maker=0)
+    q = np.random.default_rng(2).dirichlet(np.full(outcomes, 5.0))[:, None] * 0.9 + 0.1 / outcomes
+    alone = gm.Market([0], outcomes=outcomes, clearing=clearing)
+    np.testing.assert_allclose(alone.price(q), q[:, 0], rtol=1e-9)
+    alone.settle(q, outcomes - 1)
+    assert alone.wealth[0] == 1
+
+
 def test_an_outcome_that_nobody_believes_in_has_no_price():
     one = market(gm.Isoelastic(2))
     q = np.array([[0.5] * N, [0.5] * N, [0.0] * N])

@@ -122,7 +122,8 @@ impl Sheet {
                 lanes::add_row(totals, given);
             }
         }
-        if rounds.layout == Layout::Full && !lanes::near_one(totals, P::SUM_TOLERANCE) {
+        let near = rounds.layout != Layout::Full || lanes::near_one(totals, P::SUM_TOLERANCE);
+        if !near && rounds.fault(t, self.range.clone()).is_some() {
             return Err(t);
         }
         self.stake(wealth, rounds.stakes(t).map(|b| &b[self.range.clone()]));
