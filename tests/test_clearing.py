@@ -71,6 +71,7 @@ def test_the_allocation_is_eisenbergs_and_gales(market_class, aversion, seed):
     np.testing.assert_allclose(wealth * growth, bought, atol=2e-5)
     worth = oracle.shadow_prices(wealth * growth, wealth, forecasts, aversion)
     np.testing.assert_allclose(worth, np.tile(price[:, None], 4), rtol=1e-9)
+
     def welfare(shares):
         return (wealth * oracle.log_utility(shares, forecasts, aversion)).sum()
 
@@ -85,7 +86,7 @@ def assert_everybody_buys_the_best(price, growth, forecasts, aversion, rtol):
     np.testing.assert_allclose((worth - worth.mean(axis=0)) / scale, 0, atol=rtol)
 
 
-@pytest.mark.parametrize("aversion", [*AVERSIONS, "mixed"])
+@pytest.mark.parametrize("aversion", (*AVERSIONS, "mixed"))
 @pytest.mark.parametrize(("outcomes", "traders"), ((2, 1), (2, 3), (3, 40), (6, 5)))
 def test_what_makes_an_equilibrium(market_class, aversion, outcomes, traders):
     """The definition: best portfolios that need just the money that there is, whatever happens."""
@@ -97,7 +98,7 @@ def test_what_makes_an_equilibrium(market_class, aversion, outcomes, traders):
     assert_everybody_buys_the_best(price, growth, forecasts, aversion, rtol=1e-11)
 
 
-@pytest.mark.parametrize("aversion", [*AVERSIONS, "mixed"])
+@pytest.mark.parametrize("aversion", (*AVERSIONS, "mixed"))
 @pytest.mark.parametrize("least", (1e-300, 1e-100, 1e-9))
 def test_two_outcomes_in_sixty_digits(market_class, aversion, least):
     """Forecasts and prices next to 0: what is left of a digit is what the decimals say."""
@@ -195,7 +196,7 @@ def differences(market_class, aversion, seed):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_limit_of_risk_aversion_is_the_log_pool(market_class, seed):
-    """Both differences are of the order of 1 / aversion, and the settlement is an exponentiated gradient's in the end."""
+    """Both differences fall as 1 / aversion, so in the end the settlement is an exponentiated gradient's."""
     near, far = (np.array(differences(market_class, aversion, seed)) for aversion in (100, 1_000))
     assert 0.02 < differences(market_class, 4, seed)[0] < 0.25
     assert 0.0005 < near[0] < 0.01

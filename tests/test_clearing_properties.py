@@ -45,7 +45,7 @@ def rules(draw, story):
 
 
 def possible(story, rule):
-    """The story with forecasts that every rule can take: none below 1/100, the maker's quotes as uniform as they come."""
+    """The story with forecasts that every rule can take: none below 1/100, the maker's quotes uniform."""
 
     def mixed(episode):
         outcomes = episode.forecasts.shape[1]

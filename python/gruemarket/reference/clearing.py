@@ -69,21 +69,19 @@ def _isoelastic(rule: Isoelastic, log2_stakes: Floats, log2_forecast: Floats) ->
     possible = log_price > NOTHING
     log_shares = LN2 * (log2_stakes - total(log2_stakes))[awake]
     said = LN2 * log2_forecast[np.ix_(possible, awake)]
-    log_price[possible], sweeps, residual = isoelastic_log_price(
-        log_shares, said, aversion[awake], log_price[possible]
-    )
+    log_price[possible], sweeps, residual = isoelastic_log_price(log_shares, said, aversion[awake], log_price[possible])
 
     def log2_growth(x: int) -> Floats:
         growth = np.zeros(len(awake))
         growth[awake] = log_growth(log_price[possible], said, aversion[awake])[np.count_nonzero(possible[:x])]
-        return growth / LN2
+        return np.asarray(growth / LN2)
 
     return Cleared(log_price / LN2, log2_growth, sweeps, residual)
 
 
 def _floored(log2_forecast: Floats, floor: float) -> Floats:
-    """ln q, kept off 0 and 1. The forecasts no longer sum to 1, and nothing asks that of them."""
-    return np.log(np.clip(np.exp2(log2_forecast), floor, 1 - floor))
+    """Ln q, kept off 0 and 1. The forecasts no longer sum to 1, and nothing asks that of them."""
+    return np.asarray(np.log(np.clip(np.exp2(log2_forecast), floor, 1 - floor)))
 
 
 def _normed(log_price: Floats) -> Floats:
@@ -93,7 +91,7 @@ def _normed(log_price: Floats) -> Floats:
 def _profit(log_price: Floats, log_said: Floats) -> Floats:
     """(K, N) g_i(x) = ln (q_ix / c_x) - sum_k c_k ln (q_ik / c_k), of a unit staked at a tolerance of risk of 1."""
     edge = log_said - log_price[:, None]
-    return edge - np.exp(log_price) @ edge
+    return np.asarray(edge - np.exp(log_price) @ edge)
 
 
 def _log_pool(rule: LogPool, log2_stakes: Floats, log2_forecast: Floats) -> Cleared:
@@ -119,8 +117,8 @@ def _lmsr(rule: LMSR, log2_stakes: Floats, log2_forecast: Floats) -> Cleared:
     log_quote = _normed(LN2 * log2_forecast[:, rule.maker])
     if rule.liquidity * -log_quote.min() >= 1:
         raise InputError(
-            f"the maker quotes {np.exp(log_quote.min())}, and with the liquidity {rule.liquidity} it could lose all that "
-            "it stakes; allowed: liquidity * ln(1 / quote) < 1"
+            f"the maker quotes {np.exp(log_quote.min())}, and with the liquidity {rule.liquidity} it could lose all "
+            "that it stakes; allowed: liquidity * ln(1 / quote) < 1"
         )
     if total(others) == NOTHING:
         return Cleared(log_quote / LN2, lambda _: np.zeros(len(log2_stakes)))
@@ -128,11 +126,9 @@ def _lmsr(rule: LMSR, log2_stakes: Floats, log2_forecast: Floats) -> Cleared:
     log_ratio = np.log(rule.liquidity / rule.step) + LN2 * (log2_stakes[rule.maker] - total(others))  # ln b / (step S)
     pull = np.exp(-np.logaddexp(0, log_ratio))  # of the others on the price; that of the maker is 1 - pull
     news = log_said @ np.exp(log_shares) - log_quote
-    if pull > 1e-200:
-        move = news - log_mean(log_quote, pull * news) / pull
-    else:  # the same in the limit
-        move = news - np.exp(log_quote) @ news
-    log_price = _normed(log_quote + pull * move)  # move = ln (c / p) / pull
+    mean = log_mean(log_quote, pull * news) / pull if pull > 1e-200 else np.exp(log_quote) @ news  # the same at 0
+    move = news - mean  # ln (c / p) / pull
+    log_price = _normed(log_quote + pull * move)
     subsidy = rule.step * np.exp(-np.logaddexp(0, -log_ratio)) * move  # M_x / S
     gain = rule.step * _profit(log_price, log_said)
 

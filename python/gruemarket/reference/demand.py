@@ -32,8 +32,7 @@ def gains(price: Floats, bought: Floats) -> Floats:
 
 def demand_price(bought: Bought, outcomes: int, tolerance: float) -> tuple[Floats, int, float]:
     """(K,) the prices, how often the demand was asked for, and the most that the traders can gain."""
-    search = _bisection if outcomes == 2 else _mirror_prox
-    return search(bought, outcomes, tolerance)
+    return _bisection(bought, tolerance) if outcomes == 2 else _mirror_prox(bought, outcomes, tolerance)
 
 
 def demand_proceeds(price: Floats, bought: Floats, stakes: Floats) -> Floats:
@@ -48,8 +47,8 @@ def demand_proceeds(price: Floats, bought: Floats, stakes: Floats) -> Floats:
     return np.asarray(proceeds * stakes.sum() / proceeds.sum(axis=1, keepdims=True))
 
 
-def _bisection(bought: Bought, outcomes: int, tolerance: float) -> tuple[Floats, int, float]:
-    """Where more is bought of outcome 1 its price rises. The ends are never asked for: a demand may be endless there."""
+def _bisection(bought: Bought, tolerance: float) -> tuple[Floats, int, float]:
+    """Where more is bought of outcome 1 its price rises. The ends are not asked for: a demand may be endless there."""
     low, high, best = 0.0, 1.0, np.inf
     for call in range(1, 1_100):
         one = (low + high) / 2

@@ -62,8 +62,8 @@ def endowment(log2_cash: Floats, *, normalize: bool = False) -> tuple[Floats, fl
 
 def check_rule(rule: Any, outcomes: int, traders: int) -> None:
     """What a clearing rule asks of the market."""
-    if isinstance(rule, Isoelastic) and np.ndim(rule.aversion) and len(rule.aversion) != traders:
-        raise InputError(f"{len(rule.aversion)} aversions; allowed: one number, or {traders}, one for each trader")
+    if isinstance(rule, Isoelastic) and np.shape(rule.aversion) not in ((), (traders,)):
+        raise InputError(f"{np.size(rule.aversion)} aversions; allowed: one number, or {traders}, one for each trader")
     if isinstance(rule, LMSR) and not 0 <= rule.maker < traders:
         raise InputError(f"maker {rule.maker}; allowed: a trader, 0 to {traders - 1}")
     if isinstance(rule, LMSR) and rule.liquidity * np.log(outcomes) >= 1:

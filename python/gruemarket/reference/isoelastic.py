@@ -70,7 +70,7 @@ def root(falling: Callable[[float], float], near: float, reach: float) -> float:
 def two_outcome_log_odds(
     log_shares: Floats, log_forecast: Floats, aversion: Floats, near: float, reach: float
 ) -> float:
-    """ln c_1 / c_0 of two outcomes. Below everybody's own odds all want more of outcome 1, above all want less."""
+    """Ln c_1 / c_0 of two outcomes. Below everybody's own odds all want more of outcome 1, above all want less."""
 
     def unbalance(log_odds: float) -> float:
         log_price = -np.logaddexp(0, np.array([log_odds, -log_odds]))
@@ -91,8 +91,9 @@ def isoelastic_log_price(
         aversion: (N,) eta.
         start: (K,) ln of the prices to begin with, which sum to 1.
     """
-    log_price, moved, last = start.copy(), np.full(len(start), 0.1), np.inf
-    for sweep in range(1, SWEEPS + 1):
+    log_price, moved, last, sweeps = start.copy(), np.full(len(start), 0.1), np.inf, 0
+    while sweeps < SWEEPS:
+        sweeps += 1
         for k in range(len(start) if len(start) > 1 else 0):
             rest = np.arange(len(start)) != k
             bundle = np.logaddexp.reduce(log_price[rest])
@@ -107,5 +108,5 @@ def isoelastic_log_price(
         last = size
     residual = float(abs(np.expm1(excess(log_price, log_shares, log_forecast, aversion))).max())
     if residual > TOLERANCE:
-        raise NotClearedError(f"an excess demand of {residual:.3g} is left after {sweep} sweeps; allowed: {TOLERANCE}")
-    return log_price, sweep, residual
+        raise NotClearedError(f"an excess demand of {residual:.3g} is left after {sweeps} sweeps; allowed: {TOLERANCE}")
+    return log_price, sweeps, residual

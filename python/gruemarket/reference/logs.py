@@ -23,7 +23,7 @@ def total(log2_shares: Floats, axis: int = -1) -> Floats:
 
 
 def log_mean(log_weights: Floats, values: Floats, axis: int = -1) -> Floats:
-    """ln sum w e^v over an axis, for weights that sum to 1: exact where the v are nearly equal, and where they differ.
+    """The log of sum w e^v over an axis, for weights that sum to 1: also exact where the v are nearly equal.
 
     Of v near 0 the usual ln sum e^(ln w + v) would keep only as many digits as 1 + v does.
     """

@@ -124,7 +124,7 @@ class Market:
     def _divided(self, source: list[int], bits: Floats, names: list[str], groups: list[str]) -> Market:
         n, m, rest = len(self.names), len(source), np.zeros(len(self.names))
         rest[source] = np.log2(-np.expm1(-bits * np.log(2)))
-        later = {
+        later: dict[str, Any] = {
             "bits": -np.concatenate([self._log2_prior + rest, self._log2_prior[source] - bits]),
             "prior": None,
             "names": [*self.names, *names],
@@ -132,8 +132,9 @@ class Market:
             "enters_at": np.concatenate([self._enters_at, np.zeros(m, int)]),
             "normalize": False,
         }
-        if isinstance(self._clearing, Isoelastic) and np.ndim(self._clearing.aversion):  # who is redefined keeps its own
-            later["clearing"] = Isoelastic(np.concatenate([self._clearing.aversion, self._clearing.aversion[source]]))
+        if isinstance(self._clearing, Isoelastic) and np.ndim(self._clearing.aversion):  # who is redefined keeps its
+            each = np.asarray(self._clearing.aversion)
+            later["clearing"] = Isoelastic(np.append(each, each[source]))
         if self._grue and not isinstance(self._grue.kernel, str):  # nothing leads from or to the new traders
             indptr, targets, shares = self._grue.kernel
             later["grue"] = replace(self._grue, kernel=(np.pad(indptr, (0, m), mode="edge"), targets, shares))
