@@ -3,6 +3,7 @@
 import gruemarket as gm
 import numpy as np
 import pytest
+from gruemarket.reference.isoelastic import isoelastic_log_price
 from oracles import clearing as oracle
 from scipy.special import expit, logit
 
@@ -96,6 +97,24 @@ def test_what_makes_an_equilibrium(market_class, aversion, outcomes, traders):
     assert price.sum() == pytest.approx(1, abs=1e-13)
     np.testing.assert_allclose(growth @ wealth, 1, rtol=2e-12)
     assert_everybody_buys_the_best(price, growth, forecasts, aversion, rtol=1e-11)
+
+
+@pytest.mark.parametrize("aversion", (0.25, 4, 1e3, "mixed"))
+@pytest.mark.parametrize(("outcomes", "traders"), ((40, 3), (120, 30), (2, 5_000)))
+def test_what_makes_an_equilibrium_of_many(aversion, outcomes, traders):
+    """More than the reference has patience for."""
+    test_what_makes_an_equilibrium(gm.Market, aversion, outcomes, traders)
+
+
+@pytest.mark.parametrize("aversion", (0.25, 4, 1e3))
+def test_the_references_price_is_the_same_from_any_start(aversion):
+    wealth, forecasts = world(0, outcomes=4, traders=5)
+    starts = np.random.default_rng(0).dirichlet(np.full(4, 0.2), size=5) + 1e-12
+    prices = [
+        isoelastic_log_price(np.log(wealth), np.log(forecasts), np.full(5, aversion), np.log(start / start.sum()))[0]
+        for start in starts
+    ]
+    np.testing.assert_allclose(prices, prices[:1] * 5, rtol=1e-12)
 
 
 @pytest.mark.parametrize("aversion", (*AVERSIONS, "mixed"))

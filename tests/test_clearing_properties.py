@@ -72,7 +72,7 @@ def played(market_class, story, rule):
 # --- The engine is the reference
 
 
-@settings(max_examples=120)
+@settings(max_examples=100)
 @given(stories_and_rules())
 def test_the_engine_is_the_reference(story_and_rule):
     (ours, our_runs), (theirs, their_runs) = (played(m, *story_and_rule) for m in (gm.Market, reference.Market))
@@ -194,7 +194,7 @@ def test_a_common_fraction_slows_the_money_and_leaves_the_price_alone(market_cla
     np.testing.assert_allclose(slow, wealth + fraction * (after - wealth), rtol=tolerance)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(story_and_rule=stories_and_rules())
 def test_money_sums_to_one(market_class, story_and_rule):
     story, rule = story_and_rule
