@@ -1,258 +1,26 @@
-"""The whole market in slow, plain numpy: documentation and oracle in one.
-
-Every formula of the engine stands here once, with its source, for few traders and patient readers. Wealth
-is kept as log2 of a share of all money, so it cannot underflow; kernels are dense (traders, traders) matrices.
-
-Sources: Beygelzimer, Langford, Pennock 2012 (Kelly markets, arXiv 1201.6655); Freund et al. 1997
-(specialists); Herbster and Warmuth 1998 (Fixed Share); van Erven, Grünwald, de Rooij 2007 (switch
-distribution, arXiv 0807.1005); Elias 1975 (universal codes).
-"""
+"""The market: rounds, episodes, batches, taxes, the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gruemarket.clearing import Isoelastic, Kelly
 from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, rule, stage_name
-from gruemarket.errors import InputError
+from gruemarket.errors import InputError, MarketError
+from gruemarket.reference.books import Book, State
+from gruemarket.reference.clearing import Cleared, clear, grown
+from gruemarket.reference.given import Rounds, check_rule, endowment, shares, simplex
+from gruemarket.reference.logs import NOTHING, SUM_TOLERANCE, log2, total
+from gruemarket.reference.tax import hazards, kernel_matrix, redefinition
 from gruemarket.run import Floats, Run, Span
 from gruemarket.sparse import SparseRounds
-
-NOTHING = -np.inf  # log2 of no money
-SUM_TOLERANCE = 1e-9  # of priors, codes and kernel rows
-
-
-def log2(given: npt.ArrayLike) -> Floats:
-    """The logarithm to base 2, of which 0 has one too: -inf."""
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log2(given))
-
-
-def total(log2_shares: Floats, axis: int = -1) -> Floats:
-    """Log2 of the sum of shares that are given by their log2."""
-    return np.asarray(np.logaddexp2.reduce(log2_shares, axis=axis))
-
-
-# --- Clearing and settlement
-
-
-def kelly_price(log2_wealth: Floats, log2_stakes: Floats, log2_forecast: Floats, outcomes: int) -> Floats:
-    """Log2 of c_k = sum_i w_i b_i q_ik / sum_i w_i b_i (Beygelzimer et al. 2012), uniform if nobody is awake."""
-    at_stake = log2_wealth + log2_stakes
-    if total(at_stake) == NOTHING:
-        return np.full(len(log2_forecast), -np.log2(outcomes))
-    return total(at_stake + log2_forecast) - total(at_stake)
-
-
-def kelly_growth(stakes: Floats, log2_likelihood: Floats, log2_price: float) -> Floats:
-    """Log2 of b_i q_i(x) / c(x) + 1 - b_i, by which w_i grows: 0 for sleeping specialists (Freund et al. 1997)."""
-    return np.logaddexp2(log2(stakes) + log2_likelihood - log2_price, log2(1 - stakes))
-
-
-# --- The Grue tax
-
-
-def elias_length(kind: str, number: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Bits of the Elias code words of whole numbers from 1 on (Elias 1975)."""
-    power: npt.NDArray[np.int64] = np.frexp(number)[1].astype(np.int64) - 1  # floor(log2)
-    if kind == "elias-gamma":
-        return 2 * power + 1
-    if kind == "elias-delta":
-        return power + elias_length("elias-gamma", power + 1)
-    if np.all(number == 1):
-        return np.ones_like(power)
-    # Omega: before each number stands how many bits it has, less one.
-    return np.where(number == 1, 1, power + 1 + elias_length(kind, np.maximum(power, 1)))
-
-
-def hazards(schedule: Any, n: int) -> Floats:
-    """The hazards h_0 .. h_(n-1) of a schedule: the share of money whose definition changes, if the kernel lets it.
-
-    A code word of length(K) bits for the time K of the change is a prior pi(K) = 2^-length(K), and
-    h_t = pi(t) / sum_{s >= t} pi(s) (van Erven et al. 2007). Elias codes sum to 1, and their partial sums
-    are dyadic numbers: 1 - sum_{s < t} pi(s) is exact below t = 2^26. No tax is ever levied at 0.
-    """
-    times = np.arange(1, n + 1)
-    values: Floats = np.asarray(schedule.values, dtype=float)
-    if schedule.kind == "constant":  # Fixed Share (Herbster and Warmuth 1998)
-        return np.full(n, values[0])
-    if schedule.kind == "inverse":  # the prior 1 / (K (K + 1))
-        return np.asarray(1 / times)
-    if schedule.kind == "hazard":
-        if n > len(values):
-            msg = f"the schedule has {len(values)} hazards, but index {n - 1} is due; allowed: indices below its length"
-            raise InputError(msg)
-        return np.exp2(-values[:n])
-    if schedule.kind == "code":  # what Kraft's sum leaves is the mass of "never"
-        code = np.exp2(-values)
-        rest = np.cumsum(code[::-1])[::-1] + max(0.0, 1 - code.sum())
-    else:
-        code = np.exp2(-elias_length(schedule.kind, times).astype(float))
-        rest = 1 - np.cumsum(code) + code
-    hazard = np.divide(code, rest, out=np.zeros_like(code), where=rest > 0)
-    return np.concatenate([[0.0], hazard, np.zeros(n)])[:n]
-
-
-def kernel_matrix(kernel: Any, log2_prior: Floats, group: npt.NDArray[np.intp]) -> Floats:
-    """Log2 rho(k|i), row i = what trader i may become. To become oneself is no change, so it is left out."""
-    n = len(log2_prior)
-    if isinstance(kernel, str):
-        if kernel not in ("anything", "within groups"):
-            raise InputError(f"kernel {kernel!r}; allowed: 'anything', 'within groups' or a CSR matrix")
-        log2_rho = np.tile(log2_prior, (n, 1))
-        if kernel == "within groups":
-            log2_rho[group[:, None] != group] = NOTHING
-            log2_rho -= np.maximum(total(log2_rho), np.finfo(float).min)[:, None]  # a group may be worth nothing
-    else:
-        indptr, targets, shares = kernel
-        rho = np.zeros((n, n))
-        np.add.at(rho, (np.repeat(np.arange(n), np.diff(indptr)), targets), shares)
-        sums = rho.sum(axis=1)
-        if sums.max() > 1 + SUM_TOLERANCE:
-            raise InputError(f"kernel row {sums.argmax()} sums to {sums.max()}; allowed: at most 1")
-        log2_rho = log2(rho)
-    log2_rho[np.diag_indices(n)] = NOTHING
-    return log2_rho
-
-
-def redefinition(hazard: float, log2_rho: Floats) -> tuple[Floats, Floats, Floats]:
-    """Of each trader's money: the share that leaves, log2 of the share that stays, log2 of h rho(k|i)."""
-    leaves = hazard * np.exp2(total(log2_rho))
-    return leaves, log2(np.maximum(1 - leaves, 0)), np.log2(hazard) + log2_rho
-
-
-# --- The books
-
-
-@dataclass(frozen=True)
-class Book:
-    """What each trader owns and how its money got there. Arrays are replaced, never written into."""
-
-    log2_wealth: Floats  # (N,)
-    log2_origin: Floats  # (N, 1 + stages) the same money by the stage in which it last changed hands; column 0: never
-    log2_history: Floats  # (N,) the part of it that went through the one most probable history
-    levies: tuple[tuple[int, Any, Floats], ...] = ()  # of each tax: index, (N,) whence that history came, (N,) its bits
-
-    @classmethod
-    def opened(cls, log2_wealth: Floats) -> Book:
-        """Money that has never changed hands."""
-        return cls(log2_wealth, log2_wealth[:, None], log2_wealth)
-
-    @property
-    def wealth(self) -> Floats:
-        """(N,) shares of all money."""
-        return np.exp2(self.log2_wealth)
-
-    def settled(self, log2_growth: Floats) -> Book:
-        """All money of a trader grows alike."""
-        origin, history = self.log2_origin + log2_growth[:, None], self.log2_history + log2_growth
-        return replace(self, log2_wealth=self.log2_wealth + log2_growth, log2_origin=origin, log2_history=history)
-
-    def taxed(self, hazard: float, log2_rho: Floats, column: int) -> Book:
-        """w_j <- w_j (1 - h sum_{k!=j} rho(k|j)) + h sum_{i!=j} w_i rho(j|i). What moves has changed in this stage."""
-        _, stay, move = redefinition(hazard, log2_rho)
-        inflow = total(self.log2_wealth[:, None] + move, axis=0)
-        origin = self.log2_origin + stay[:, None]
-        origin[:, column] = np.logaddexp2(origin[:, column], inflow)
-        return replace(self, log2_wealth=np.logaddexp2(self.log2_wealth + stay, inflow), log2_origin=origin)
-
-    def redefined(self, hazard: float, log2_rho: Floats, index: int) -> Book:
-        """Viterbi's step: the best history that ends in j was in j before, or comes from the best other trader."""
-        _, stay, move = redefinition(hazard, log2_rho)
-        arriving, kept = self.log2_history[:, None] + move, self.log2_history + stay
-        own, other = np.arange(len(kept)), arriving.argmax(axis=0)
-        stays = kept >= arriving[other, own]
-        bits = -np.where(stays, stay, move[other, own])
-        history = np.where(stays, kept, arriving[other, own])
-        return replace(self, log2_history=history, levies=(*self.levies, (index, np.where(stays, own, other), bits)))
-
-    def resolved(self, ends: Sequence[Book]) -> Book:
-        """A batch of E episodes that all started from this book: s_i <- (1/E) sum_e f_ei."""
-        if len(ends) == 1:
-            return ends[0]
-        wealth = total(np.array([end.log2_wealth for end in ends]), axis=0) - np.log2(len(ends))
-        origin = total(np.array([end.log2_origin for end in ends]), axis=0) - np.log2(len(ends))
-        growth = np.full(len(wealth), NOTHING)
-        np.subtract(wealth, self.log2_wealth, out=growth, where=wealth > NOTHING)
-        return replace(self, log2_wealth=wealth, log2_origin=origin, log2_history=self.log2_history + growth)
-
-
-@dataclass
-class State:
-    """All that a call may change: the book, the clocks, the ledger."""
-
-    book: Book
-    entered: npt.NDArray[np.bool_]
-    rounds: int = 0
-    episodes: int = 0
-    batches: int = 0
-    stages: int = 0
-    stage: str = "main"
-    at_boundary: bool = False  # the stage is new and no tax has been due in it yet
-    columns: list[str] = field(default_factory=list)  # of provenance: the names of stages in order
-    ledger: dict[tuple[str, int, str, str, str], float] = field(default_factory=dict)  # stage, batch, cause, from, to
-
-    def fork(self) -> State:
-        """A copy to work on; what it shares with this one is never written into."""
-        return replace(self, columns=list(self.columns), ledger=dict(self.ledger))
-
-
-# --- Input
-
-
-@dataclass(frozen=True)
-class Rounds:
-    """The checked rounds of one episode."""
-
-    log2_forecasts: Floats  # (T, K, N), or (T, 1, N) likelihoods of what happened
-    stakes: Floats  # (T, N) with the market's common fraction
-    outcomes: npt.NDArray[np.int64] | None  # (T,)
-    paid: npt.NDArray[np.int64]  # (T,) the row of the forecast that is paid
-
-
-def shares(what: str, given: npt.ArrayLike, shape: tuple[int, int]) -> Floats:
-    """Numbers from 0 to 1, (rounds, traders)."""
-    checked = np.asarray(given, dtype=float)
-    if checked.shape != shape:
-        raise InputError(f"{what}s of shape {checked.shape}; allowed: {shape}")
-    for t, i in np.argwhere(~((checked >= 0) & (checked <= 1))):
-        raise InputError(f"{what} {checked[t, i]} in round {t} of trader {i}; allowed: 0 to 1")
-    return checked
-
-
-def simplex(given: npt.ArrayLike, shape: tuple[int, int, int]) -> Floats:
-    """Forecasts, (rounds, outcomes, traders); two outcomes may be given by the probability of outcome 1."""
-    rounds, outcomes, traders = shape
-    tolerance = 1e-4 if np.asarray(given).dtype == np.float32 else 1e-6
-    forecasts = np.asarray(given, dtype=float)
-    if forecasts.ndim == 2 and outcomes == 2:
-        one = shares("forecast", forecasts, (rounds, traders))
-        return np.stack([1 - one, one], axis=1)
-    if forecasts.shape != shape:
-        raise InputError(f"forecasts of shape {forecasts.shape}; allowed: {shape}")
-    sums = forecasts.sum(axis=1)
-    for t, i in np.argwhere(~(abs(sums - 1) <= tolerance) | ~np.all(forecasts >= 0, axis=1)):
-        raise InputError(f"forecast {forecasts[t, :, i]} in round {t} of trader {i}; allowed: shares that sum to 1")
-    return forecasts
-
-
-def endowment(log2_cash: Floats, *, normalize: bool = False) -> tuple[Floats, float]:
-    """Cash by trader, and what it leaves in the reserve for good. A sum within 1e-9 of 1 counts as 1."""
-    money = float(np.exp2(total(log2_cash)))
-    if normalize or abs(money - 1) <= SUM_TOLERANCE:
-        return log2_cash - total(log2_cash), 0.0
-    if money > 1:
-        raise InputError(f"the shares sum to {money}; allowed: at most 1. normalize=True divides a prior by its sum")
-    return log2_cash, 1 - money
-
-
-# --- The market
 
 
 class Market:
@@ -285,7 +53,9 @@ class Market:
         n = len(given)
         self._log2_prior, self._spare = endowment(log2(given) if bits is None else -given, normalize=normalize)
         self._outcomes, self._grue, self._unit = outcomes, grue, grue.unit if grue else None
-        self._fraction = clearing.fraction if clearing else 1.0
+        self._clearing = Kelly() if clearing is None else clearing
+        check_rule(self._clearing, outcomes, n)
+        self._fraction = getattr(self._clearing, "fraction", 1.0)
         self._enters_at = np.zeros(n, int) if enters_at is None else np.asarray(enters_at)
         self.names = [str(i) for i in range(n)] if names is None else list(names)
         self.groups = ["all"] * n if groups is None else [str(group) for group in groups]
@@ -354,7 +124,7 @@ class Market:
     def _divided(self, source: list[int], bits: Floats, names: list[str], groups: list[str]) -> Market:
         n, m, rest = len(self.names), len(source), np.zeros(len(self.names))
         rest[source] = np.log2(-np.expm1(-bits * np.log(2)))
-        later = {
+        later: dict[str, Any] = {
             "bits": -np.concatenate([self._log2_prior + rest, self._log2_prior[source] - bits]),
             "prior": None,
             "names": [*self.names, *names],
@@ -362,6 +132,9 @@ class Market:
             "enters_at": np.concatenate([self._enters_at, np.zeros(m, int)]),
             "normalize": False,
         }
+        if isinstance(self._clearing, Isoelastic) and np.ndim(self._clearing.aversion):  # who is redefined keeps its
+            each = np.asarray(self._clearing.aversion)
+            later["clearing"] = Isoelastic(np.append(each, each[source]))
         if self._grue and not isinstance(self._grue.kernel, str):  # nothing leads from or to the new traders
             indptr, targets, shares = self._grue.kernel
             later["grue"] = replace(self._grue, kernel=(np.pad(indptr, (0, m), mode="edge"), targets, shares))
@@ -442,8 +215,10 @@ class Market:
         runs: list[Run] = []
         for block in blocks_of_one_kind(blocks):
             runs.append(self.run(**block, stage=stage, new_episode=new_episode and not runs))
+        if runs:
+            return Run.joined(runs)
         no_rounds = np.empty((0, len(self.names)))
-        return Run.joined(runs) if runs else self.run(likelihoods=no_rounds, stage=stage, new_episode=new_episode)
+        return self.run(likelihoods=no_rounds, stage=stage, new_episode=new_episode)
 
     def run_batch(self, episodes: Iterable[Any], *, stakes: Any = None, stage: str | None = None) -> Run:
         """Episodes that are resolved all at once."""
@@ -467,7 +242,7 @@ class Market:
         before, self._state = self._state, self._state.fork()
         try:
             self._tax_round(1.0)
-            return np.exp2(self._log2_price(asked.log2_forecasts[0], asked.stakes[0]))
+            return np.exp2(self._clear(asked.log2_forecasts[0], asked.stakes[0]).log2_price)
         finally:
             self._state = before
 
@@ -483,6 +258,8 @@ class Market:
         if given is None:
             raise InputError("no rounds; give forecasts and outcomes, or likelihoods")
         rounds = len(given)
+        if rounds and likelihoods is not None and not isinstance(self._clearing, Kelly):
+            raise InputError(f"likelihoods of what happened; {self._clearing!r} needs forecasts of every outcome")
         stakes = np.ones(n) if stakes is None else np.asarray(stakes, dtype=float)
         stakes = shares("stake", np.tile(stakes, (rounds, 1)) if stakes.ndim == 1 else stakes, (rounds, n))
         if outcomes is not None or likelihoods is None:
@@ -520,29 +297,36 @@ class Market:
     def _play_episode(self, rounds: Rounds, span: Span, share: float) -> Run:
         first, count = self.rounds, len(rounds.paid)
         log2_prices, regrets = np.zeros(rounds.log2_forecasts.shape[:2]), np.zeros((count, len(self.names)))
+        passes, residuals = np.zeros(count, dtype=np.int64), np.zeros(count)
         for t, paid in enumerate(rounds.paid):
-            log2_prices[t], regrets[t] = self._round(rounds.log2_forecasts[t], rounds.stakes[t], paid, share)
+            cleared, regrets[t] = self._round(rounds.log2_forecasts[t], rounds.stakes[t], paid, share)
+            log2_prices[t], passes[t], residuals[t] = cleared.log2_price, cleared.passes, cleared.residual
         prices = np.exp2(log2_prices if rounds.paid is rounds.outcomes else log2_prices[:, 0])
         loss_bits = -log2_prices[np.arange(count), rounds.paid]
-        regret_bits = regrets.sum(axis=0)
-        return Run(prices, loss_bits, rounds.outcomes, range(first, self.rounds), [span], lambda: regret_bits)
+        regret_bits, indices = regrets.sum(axis=0), range(first, self.rounds)
+        return Run(
+            prices, loss_bits, rounds.outcomes, indices, [span], lambda: regret_bits, passes=passes, residual=residuals
+        )
 
-    def _log2_price(self, log2_forecast: Floats, stakes: Floats) -> Floats:
-        return kelly_price(self.log2_wealth, log2(stakes), log2_forecast, self._outcomes)
+    def _clear(self, log2_forecast: Floats, stakes: Floats) -> Cleared:
+        try:
+            return clear(self._clearing, self.log2_wealth + log2(stakes), log2_forecast, self._outcomes)
+        except MarketError as error:
+            raise type(error)(f"round {self.rounds}: {error}") from None
 
-    def _round(self, log2_forecast: Floats, stakes: Floats, paid: int, share: float) -> tuple[Floats, Floats]:
-        """Tax, price, settlement. Returns the log2 price (K,) and the regret to each trader awake (N,)."""
+    def _round(self, log2_forecast: Floats, stakes: Floats, paid: int, share: float) -> tuple[Cleared, Floats]:
+        """Tax, price, settlement. Returns the cleared market and the regret to each trader awake (N,)."""
         self._tax_round(share)
         state, book = self._state, self._state.book
-        log2_price = self._log2_price(log2_forecast, stakes)
-        if log2_price[paid] == NOTHING:
+        cleared = self._clear(log2_forecast, stakes)
+        if cleared.log2_price[paid] == NOTHING:
             raise InputError(f"round {state.rounds}: nobody awake gave any probability to what happened")
         if np.any((stakes > 0) & (book.log2_wealth > NOTHING)):
-            state.book = book.settled(kelly_growth(stakes, log2_forecast[paid], log2_price[paid]))
+            state.book = book.settled(grown(stakes, cleared.log2_growth(paid)))
             self._post("settlement", "market", None, share * (state.book.wealth - book.wealth))
         state.rounds += 1
         awake = (stakes > 0) & state.entered
-        return log2_price, np.where(awake, log2_forecast[paid] - log2_price[paid], 0)
+        return cleared, np.where(awake, log2_forecast[paid] - cleared.log2_price[paid], 0)
 
     # What happens before rounds: a new stage, entries, the tax
 
