@@ -153,6 +153,11 @@ impl Account {
     }
 
     fn measure_in(&mut self, exponent: i64) {
+        if self.units() == 0.0 {
+            (self.free, self.locked, self.peak) = (0.0, Twofold::ZERO, 0.0);
+            self.exponent = exponent;
+            return;
+        }
         let factor = pow2(self.exponent - exponent);
         self.free *= factor;
         self.locked = self.locked.times(factor);
