@@ -14,7 +14,7 @@ pub struct Demand {
 }
 
 /// What traders buy at a price.
-pub trait DemandFunction: Send + Sync + std::fmt::Debug {
+pub trait DemandFunction: std::any::Any + Send + Sync + std::fmt::Debug {
     /// Fills `bought` (outcomes x traders, row-major) with the shares that each trader buys at `price`, each of which pays 1
     /// if its outcome happens. `forecasts` is outcomes x traders; `money` is what each stakes, as a share of all that is.
     fn demand(&self, price: &[f64], forecasts: &[f64], money: &[f64], bought: &mut [f64]) -> Result<()>;
