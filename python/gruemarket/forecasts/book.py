@@ -28,7 +28,7 @@ class ForecastBook:
 
     Args:
         bits: (N,) description lengths; the prior share of a forecaster is `2^-bits`.
-        clearing: `Kelly`, `Isoelastic`, `LogPool` or `LMSR` (their per-trader arrays and the maker's index are by
+        clearing: `Kelly` (the default), `Isoelastic`, `LogPool` or `LMSR` (their per-trader arrays and the maker's index are by
             forecaster). Kelly's fraction multiplies `lock`. `Demand` is refused: it wants everybody's forecasts.
         lock: the share of its wealth that a forecaster locks in each question, in (0, 1]. What would stay free, if it
             is less than 2^-32 of the wealth, is locked too.
@@ -55,7 +55,7 @@ class ForecastBook:
         self,
         bits: npt.ArrayLike,
         *,
-        clearing: Any,
+        clearing: Any = None,
         lock: float = 1.0,
         grue: Any = None,
         normalize: bool = False,

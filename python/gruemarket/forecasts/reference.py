@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gruemarket.clearing import LMSR, Isoelastic, Kelly, LogPool
 from gruemarket.errors import ImpossibleOutcomeError, InputError, ShapeError
 from gruemarket.reference import NOTHING, endowment, hazards, log2, total
 
@@ -68,7 +69,7 @@ class ForecastBook:
 
     Args:
         bits: (N,) description lengths; the prior share of a forecaster is `2^-bits`.
-        clearing: `Kelly`, `Isoelastic`, `LogPool` or `LMSR` (their per-trader arrays and the maker's index are by
+        clearing: `Kelly` (the default), `Isoelastic`, `LogPool` or `LMSR` (their per-trader arrays and the maker's index are by
             forecaster). Kelly's fraction multiplies `lock`. `Demand` is refused: it wants everybody's forecasts.
         lock: the share of its wealth that a forecaster locks in each question, in (0, 1].
         grue: a `GrueTax` of the kernel "anything"; its schedule's index is the number of the question, by pricing.
@@ -93,7 +94,7 @@ class ForecastBook:
         self,
         bits: npt.ArrayLike,
         *,
-        clearing: Any,
+        clearing: Any = None,
         lock: float = 1.0,
         grue: Any = None,
         normalize: bool = False,
@@ -103,8 +104,9 @@ class ForecastBook:
             raise InputError("bits; allowed: one finite number >= 0 for each forecaster")
         if not 0 < lock <= 1:
             raise InputError(f"lock {lock}; allowed: above 0 and at most 1")
-        if type(clearing).__name__ not in RULES:
-            raise InputError(f"clearing {clearing!r}; a book of forecasts clears by {', '.join(RULES)}")
+        clearing = clearing or Kelly()
+        if type(clearing) not in RULES:
+            raise InputError(f"clearing {clearing!r}; a book of forecasts clears by Kelly, Isoelastic, LogPool or LMSR")
         if grue and (grue.kernel != "anything" or grue.unit != "round" or any(isinstance(k, str) for k in grue.landmarks)):
             raise InputError("a book of forecasts takes a tax of kernel 'anything', unit 'round', landmarks by index")
         self._clearing, self._grue = clearing, grue
@@ -366,7 +368,7 @@ def clear(rule: Any, t: int, forecasters: Ints, log2_stakes: Floats, forecasts: 
     if not np.any(log2_stakes > NOTHING):
         return Cleared(np.full(outcomes, 1 / outcomes), lambda _: np.zeros(len(forecasters)))
     u = np.exp2(log2_stakes - total(log2_stakes))
-    return RULES[type(rule).__name__](rule, t, forecasters, u, forecasts)
+    return RULES[type(rule)](rule, t, forecasters, u, forecasts)
 
 
 def kelly(_: Any, __: int, ___: Ints, u: Floats, q: Floats) -> Cleared:
@@ -377,8 +379,8 @@ def kelly(_: Any, __: int, ___: Ints, u: Floats, q: Floats) -> Cleared:
 
 def isoelastic(rule: Any, _: int, forecasters: Ints, u: Floats, q: Floats) -> Cleared:
     """Shares s_k prop. to c_k (q_k / c_k)^(1/eta), sum u s = c; damped Newton on log prices from the Kelly price."""
-    eta = np.broadcast_to(np.asarray(rule.aversion, dtype=float), (max(forecasters) + 1,))[forecasters] \
-        if np.ndim(rule.aversion) == 0 else np.asarray(rule.aversion, dtype=float)[forecasters]
+    given = np.asarray(rule.aversion, dtype=float)
+    eta = given[forecasters] if given.ndim else np.full(len(u), float(given))
     kelly_price = u @ q
     some = kelly_price > 0
     log_q = np.log(2) * log2(q[:, some])
@@ -462,9 +464,9 @@ def softmax(x: Floats) -> Floats:
     return np.asarray(e / e.sum())
 
 
-RULES: dict[str, Callable[[Any, int, Ints, Floats, Floats], Cleared]] = {
-    "Kelly": kelly,
-    "Isoelastic": isoelastic,
-    "LogPool": log_pool,
-    "LMSR": lmsr,
+RULES: dict[type, Callable[[Any, int, Ints, Floats, Floats], Cleared]] = {
+    Kelly: kelly,
+    Isoelastic: isoelastic,
+    LogPool: log_pool,
+    LMSR: lmsr,
 }
