@@ -431,9 +431,7 @@ class ForecastRun:
 class ForecastBook:
     """The books of N forecasters, with stakes that stay locked until their question is resolved."""
 
-    def __new__(
-        cls, bits: _Floats, clearing: RuleSpec, lock: float, tax: TaxSpec | None, normalize: bool
-    ) -> Self:
+    def __new__(cls, bits: _Floats, clearing: RuleSpec, lock: float, tax: TaxSpec | None, normalize: bool) -> Self:
         """A book in which nothing has happened; `gruemarket.forecasts.book.ForecastBook` describes the arguments."""
 
     def play(self, questions: _Questions, resolutions: _Resolutions, watch: _Ints) -> ForecastRun:

@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
 from gruemarket.clearing import LMSR, Isoelastic, Kelly, LogPool
 from gruemarket.errors import ImpossibleOutcomeError, InputError, ShapeError
 from gruemarket.reference import NOTHING, endowment, hazards, log2, total
@@ -69,8 +68,8 @@ class ForecastBook:
 
     Args:
         bits: (N,) description lengths; the prior share of a forecaster is `2^-bits`.
-        clearing: `Kelly` (the default), `Isoelastic`, `LogPool` or `LMSR` (their per-trader arrays and the maker's index are by
-            forecaster). Kelly's fraction multiplies `lock`. `Demand` is refused: it wants everybody's forecasts.
+        clearing: `Kelly` (the default), `Isoelastic`, `LogPool` or `LMSR`; per-trader arrays and the maker's index are
+            by forecaster. Kelly's fraction multiplies `lock`. `Demand` is refused: it wants everybody's forecasts.
         lock: the share of its wealth that a forecaster locks in each question, in (0, 1].
         grue: a `GrueTax` of the kernel "anything"; its schedule's index is the number of the question, by pricing.
         normalize: whether to divide the prior by its sum.
@@ -83,7 +82,8 @@ class ForecastBook:
 
     >>> import gruemarket as gm
     >>> book = ForecastBook([1, 1], clearing=gm.Kelly(), lock=0.5)
-    >>> run = book.play([0, 2, 4], [0, 1, 0, 1], [2, 2], [0.2, 0.8, 0.6, 0.4] * 2, resolved=[0], happened=[1], after=[2])
+    >>> questions = [0, 2, 4], [0, 1, 0, 1], [2, 2], [0.2, 0.8, 0.6, 0.4] * 2
+    >>> run = book.play(*questions, resolved=[0], happened=[1], after=[2])
     >>> run.prices.round(3).tolist()
     [0.4, 0.6, 0.4, 0.6]
     >>> book.wealth.round(4).tolist(), book.locked.tolist()
@@ -107,7 +107,7 @@ class ForecastBook:
         clearing = clearing or Kelly()
         if type(clearing) not in RULES:
             raise InputError(f"clearing {clearing!r}; a book of forecasts clears by Kelly, Isoelastic, LogPool or LMSR")
-        if grue and (grue.kernel != "anything" or grue.unit != "round" or any(isinstance(k, str) for k in grue.landmarks)):
+        if grue and not (grue.kernel == "anything" and grue.unit == "round" and not by_stage(grue)):
             raise InputError("a book of forecasts takes a tax of kernel 'anything', unit 'round', landmarks by index")
         self._clearing, self._grue = clearing, grue
         self._lock = lock * getattr(clearing, "fraction", 1.0)
@@ -266,12 +266,17 @@ class ForecastBook:
         if not np.any(stakes > NOTHING):
             return
         if question.price[x] == 0:
-            raise ImpossibleOutcomeError(f"question {t}: outcome {x} happened, but its price was 0; floor the forecasts")
+            raise ImpossibleOutcomeError(f"question {t}: outcome {x} happened at a price of 0; floor the forecasts")
         awake = stakes > NOTHING
         beta = np.exp2(stakes[awake] - wealth[forecasters[awake]])
         gain = log2(question.forecasts[awake, x]) - np.log2(question.price[x])
         np.add.at(self._regret, forecasters[awake], beta * gain)
         np.logaddexp2.at(self._free, forecasters, stakes + question.log2_growth(x))
+
+
+def by_stage(grue: Any) -> bool:
+    """Whether a tax has landmarks that name stages."""
+    return any(isinstance(key, str) for key in grue.landmarks)
 
 
 # --- The input of one call
@@ -293,9 +298,10 @@ class Chunk:
     @classmethod
     def of(cls, book: ForecastBook, *given: npt.ArrayLike) -> Chunk:
         """Raises InputError unless all of it can be played."""
-        starts, forecasters, outcomes, values, *rest = (np.asarray(array) for array in given)
-        whole = [np.asarray(array, dtype=np.int64) for array in (starts, forecasters, outcomes, *rest)]
-        chunk = cls(*whole[:3], np.asarray(values, dtype=float), *whole[3:])
+        starts, forecasters, outcomes, values, resolved, happened, after, watch = given
+        whole = (np.asarray(array, dtype=np.int64) for array in (starts, forecasters, outcomes))
+        events = (np.asarray(array, dtype=np.int64) for array in (resolved, happened, after, watch))
+        chunk = cls(*whole, np.asarray(values, dtype=float), *events)
         chunk._check_questions(len(book.wealth))
         chunk._check_resolutions(book)
         return chunk
@@ -372,7 +378,7 @@ def clear(rule: Any, t: int, forecasters: Ints, log2_stakes: Floats, forecasts: 
 
 
 def kelly(_: Any, __: int, ___: Ints, u: Floats, q: Floats) -> Cleared:
-    """c = sum u q, G = q(x) / c(x) (Beygelzimer et al. 2012)."""
+    """Price c = sum u q, G = q(x) / c(x) (Beygelzimer et al. 2012)."""
     price = u @ q
     return Cleared(price, lambda x: log2(q[:, x]) - np.log2(price[x]))
 
@@ -415,7 +421,7 @@ def isoelastic(rule: Any, _: int, forecasters: Ints, u: Floats, q: Floats) -> Cl
 
 
 def log_pool(rule: Any, _: int, __: Ints, u: Floats, q: Floats) -> Cleared:
-    """c prop. to prod q^u; G = exp(step g) / sum u exp(step g), g = ln(q(x)/c(x)) - sum c ln(q/c)."""
+    """Price c prop. to prod q^u; G = exp(step g) / sum u exp(step g), g = ln(q(x)/c(x)) - sum c ln(q/c)."""
     log_q = np.log(np.clip(q, rule.floor, 1 - rule.floor))
     return pooled(rule, u, log_q, softmax(u @ log_q))
 
@@ -430,7 +436,7 @@ def lmsr(rule: Any, t: int, forecasters: Ints, u: Floats, q: Floats) -> Cleared:
         raise InputError(f"question {t}: the maker {rule.maker} stands there more than once")
     log_p = np.log(2) * log2(q[is_maker][0])
     if rule.liquidity * -log_p.min() >= 1:
-        raise InputError(f"question {t}: the maker could lose more than it has; a smaller liquidity, or a flatter quote")
+        raise InputError(f"question {t}: the maker could lose more than it has: its quote is too low")
     maker, others = float(u[is_maker][0]), np.where(is_maker, 0, u)
     b, rest = rule.liquidity * maker, others.sum()
     price = softmax((b * log_p + rule.step * others @ log_q) / (b + rule.step * rest))
@@ -441,7 +447,7 @@ def lmsr(rule: Any, t: int, forecasters: Ints, u: Floats, q: Floats) -> Cleared:
 
     def growth(x: int) -> Floats:
         for_others = trade.log2_growth(x) + np.log2((rest + paid[x]) / rest)
-        return np.where(is_maker, np.log2((maker - paid[x]) / maker), for_others)
+        return np.asarray(np.where(is_maker, np.log2((maker - paid[x]) / maker), for_others))
 
     return Cleared(price, growth)
 

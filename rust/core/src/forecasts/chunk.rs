@@ -67,6 +67,21 @@ impl<'a> Chunk<'a> {
         Ok(places)
     }
 
+    /// Refuses questions to which the maker gives more than one quote.
+    pub fn check_maker(&self, first: u64, maker: usize) -> Result<()> {
+        for (i, w) in self.starts.windows(2).enumerate() {
+            let forecasters = &self.forecasters[w[0] as usize..w[1] as usize];
+            let quotes = forecasters.iter().filter(|&&j| j as usize == maker).count();
+            if quotes > 1 {
+                return Err(MarketError::input(format!(
+                    "question {}: the maker, forecaster {maker}, stands there {quotes} times; give its quote once",
+                    first + i as u64
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn check_places(&self) -> Result<Vec<usize>> {
         let starts = self.starts;
         let questions = self.questions();
