@@ -274,6 +274,11 @@ class ForecastBook:
         np.logaddexp2.at(self._free, forecasters, stakes + question.log2_growth(x))
 
 
+def ints(given: npt.ArrayLike) -> Ints:
+    """An array of int64."""
+    return np.asarray(given, dtype=np.int64)
+
+
 def by_stage(grue: Any) -> bool:
     """Whether a tax has landmarks that name stages."""
     return any(isinstance(key, str) for key in grue.landmarks)
@@ -299,9 +304,16 @@ class Chunk:
     def of(cls, book: ForecastBook, *given: npt.ArrayLike) -> Chunk:
         """Raises InputError unless all of it can be played."""
         starts, forecasters, outcomes, values, resolved, happened, after, watch = given
-        whole = (np.asarray(array, dtype=np.int64) for array in (starts, forecasters, outcomes))
-        events = (np.asarray(array, dtype=np.int64) for array in (resolved, happened, after, watch))
-        chunk = cls(*whole, np.asarray(values, dtype=float), *events)
+        chunk = cls(
+            starts=ints(starts),
+            forecasters=ints(forecasters),
+            outcomes=ints(outcomes),
+            values=np.asarray(values, dtype=float),
+            resolved=ints(resolved),
+            happened=ints(happened),
+            after=ints(after),
+            watch=ints(watch),
+        )
         chunk._check_questions(len(book.wealth))
         chunk._check_resolutions(book)
         return chunk

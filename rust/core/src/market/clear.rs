@@ -228,16 +228,16 @@ impl<P: Real> Game<'_, P> {
         let fill = |totals: &mut Vec<f64>, (tile, sheet): (usize, &mut Sheet)| {
             sheet.fill(self.rounds, wealth.tile(tile), t, totals)
         };
-        let filled = threads::map(sheets.iter_mut().enumerate().collect(), || vec![0.0; n.min(TILE)], fill);
+        let filled = threads::map(
+            sheets.iter_mut().enumerate().collect(),
+            || vec![0.0; n.min(TILE)],
+            fill,
+        );
         self.check(&filled, n)?;
         let Some(top) = sheets.iter().filter_map(|sheet| sheet.top).max() else {
             return Ok(None);
         };
-        threads::map(
-            sheets.iter_mut().collect(),
-            || (),
-            |(), sheet: &mut Sheet| sheet.rescale(top),
-        );
+        threads::map(sheets.iter_mut().collect(), || (), |(), sheet: &mut Sheet| sheet.rescale(top));
         let parts: Vec<_> = sheets.iter().map(|sheet| sheet.part(self.rounds, t)).collect();
         self.rule
             .clear(self.rounds.outcomes, &parts, true)
