@@ -206,3 +206,6 @@ fn check_tax(tax: &Tax) -> Result<()> {
          questions in the order of their pricing",
     ))
 }
+
+#[cfg(test)]
+mod tests;
