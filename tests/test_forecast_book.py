@@ -172,10 +172,10 @@ def test_engine_is_twin(story):
 
 
 def sequence(rounds, *, lock, tax=None, rule=None, late=(), bits=(1.0, 1.0)):
-    """A story of (forecasters, forecasts, happened) in sequence, but that some are resolved last."""
+    """A story of (forecasters, forecasts, happened) in sequence; some are resolved last, or never: None."""
     numbers = np.arange(len(rounds))
     after = np.where(np.isin(numbers, late), len(rounds), numbers + 1)
-    order = np.argsort(after, kind="stable")
+    order = np.array([t for t in np.argsort(after, kind="stable") if rounds[t][2] is not None])
     return Story(
         np.asarray(bits, dtype=float),
         rule or gm.Kelly(),
@@ -197,17 +197,27 @@ def test_what_is_lost_may_be_any_number_of_bits():
     check_engine(sequence([wrong] * 12 + [right] * 15, lock=1.0))
 
 
-@pytest.mark.parametrize("lock", (1.0, 0.9))
-def test_small_stakes_stay_when_large_ones_are_lost(lock):
-    """A poor forecaster's open stake, after it was made rich by others, and lost all that."""
-    poor = ([0, 1], [[1 - 1e-25, 1e-25], [0.5, 0.5]], 1)
-    early = ([0, 1], [[0.9, 0.1], [0.5, 0.5]], 0)
-    rich = ([0, 1], [[0.5, 0.5], [1 - 1e-25, 1e-25]], 1)
-    fallen = ([0, 1], [[1 - 1e-28, 1e-28], [0.5, 0.5]], 1)
-    rounds = [poor, early, rich, fallen, fallen]
-    for late in ([1], [1, 2], [1, 3]):
-        check_engine(sequence(rounds, lock=lock, late=late))
-        check_engine(sequence(rounds, lock=lock, late=late, tax=gm.GrueTax(gm.schedules.constant(0.01))))
+def test_small_stakes_stay_when_large_ones_are_lost():
+    """Forecaster 1 is poor and locks 0.3 of it, gets rich with the rest, and loses all of that in four questions."""
+    poor = ([0, 1], [[0.5, 0.5], [0.5, 0.5]], None)
+    rich = ([0, 1], [[1 - 1e-45, 1e-45], [0, 1]], 1)
+    fallen = ([1, 2], [[1, 0], [0.5, 0.5]], 1)
+    rounds = [poor, rich, fallen, fallen, fallen, fallen]
+    book = check_engine(sequence(rounds, lock=0.3, late=[2, 3, 4], bits=[2, 150.5, 1]))
+    np.testing.assert_allclose(book.log2_wealth[1], np.log2(0.3) - 150.5, rtol=1e-14)
+
+
+def test_what_is_left_of_free_money_is_no_rounding():
+    """Everybody locks everything in the second question: before the third there is nothing free to be taxed."""
+    rng = np.random.default_rng(8)
+    tax = gm.GrueTax(gm.schedules.constant(0.3))
+    for _ in range(20):
+        bits = -np.log2(rng.dirichlet(np.ones(4)))
+        rounds = [(np.arange(4), draw_forecasts(rng, 4, 2, sure=False), x) for x in (0, 1, None, 1)]
+        story = sequence(rounds, lock=1.0, late=[1, 3], bits=bits, tax=tax)
+        book = check_engine(story)
+        assert story.play(story.book(ForecastBook)).staked[2] == 0
+        assert abs(book.wealth.sum() - 1) < 1e-13
 
 
 @pytest.mark.parametrize("rate", (1.0, 0.5, 1e-3))
