@@ -4,7 +4,6 @@ use super::equilibrium::{self, Domain};
 use super::{Part, Price, Round, Terms, kelly};
 use crate::error::{MarketError, Result};
 use crate::lanes::logs;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// A demand function and how nearly it is to be cleared: `max_x (D_x - c.D) <= tolerance` with D the sum of what is bought, as
@@ -25,6 +24,8 @@ pub trait DemandFunction: std::any::Any + Send + Sync + std::fmt::Debug {
 /// What every trader has bought, net of what it has paid.
 #[derive(Clone, Debug)]
 pub(super) struct Bought {
+    /// Where each part begins.
+    starts: Vec<usize>,
     /// `u_i G_i(x)`, outcomes x traders.
     settled: Vec<f64>,
     money: Vec<f64>,
@@ -75,7 +76,15 @@ impl Demand {
         }
         let mut sums = vec![0.0; outcomes];
         total(&found.price, &mut sums)?;
-        let mut bought = Bought { settled: bought, money };
+        let ends = parts.iter().scan(0, |end, part| {
+            *end += part.stakes.len();
+            Some(*end)
+        });
+        let mut bought = Bought {
+            starts: std::iter::once(0).chain(ends).collect(),
+            settled: bought,
+            money,
+        };
         bought.settle(&found.price, &sums, parts)?;
         Ok(Price {
             passes: found.evaluations,
@@ -111,11 +120,12 @@ impl Bought {
         Ok(())
     }
 
-    pub(super) fn growth(&self, traders: Range<usize>, outcome: usize, log2_growth: &mut [f64]) {
-        let row = &self.settled[outcome * self.money.len()..][..self.money.len()];
-        for (out, i) in log2_growth.iter_mut().zip(traders) {
-            let money = self.money[i];
-            *out = if money > 0.0 { logs::log2(row[i] / money) } else { 0.0 };
+    pub(super) fn growth(&self, p: usize, outcome: usize, log2_growth: &mut [f64]) {
+        let n = self.money.len();
+        let settled = &self.settled[outcome * n + self.starts[p]..];
+        let traders = log2_growth.iter_mut().zip(settled).zip(&self.money[self.starts[p]..]);
+        for ((out, settled), &money) in traders {
+            *out = if money > 0.0 { logs::log2(settled / money) } else { 0.0 };
         }
     }
 }

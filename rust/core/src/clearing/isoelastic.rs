@@ -140,7 +140,7 @@ impl Isoelastic {
         budgets::log2_growth(
             part.rows[outcome],
             price.prices[outcome],
-            &budgets.tops[traders.clone()],
+            &budgets.scales[traders.clone()],
             &budgets.budgets[traders],
             &inverse,
             logs::log2(1.0 + budgets.excess[outcome]),

@@ -61,18 +61,20 @@ impl LogPool {
 
     /// Every trader's gain, and the factor by which all growth is multiplied so that `received` is paid.
     pub(super) fn settle(&self, round: &Round<'_>, price: &Price, outcome: usize, received: f64) -> Settlement {
-        let mut gains = vec![0.0; round.cut.traders()];
+        let mut gains = vec![0.0; round.cut.places()];
         let mut rest = gains.as_mut_slice();
         let tasks = round
             .cut
             .tasks(false)
-            .map(|tiles| (tiles, take(&mut rest, tiles.iter().map(Tile::len).sum())));
+            .map(|tiles| (tiles, take(&mut rest, tiles.iter().map(Tile::stride).sum())));
+        // gains are at most 2 ln(1 / floor): mostly none can overflow
+        let mild = 2.0 * self.step * -logs::ln(self.floor) < 600.0;
         let work = |scratch: &mut Vec<f64>, (tiles, mut gains): (&[Tile<'_>], &mut [f64])| {
             let mut paid = Paid::NOTHING;
             for tile in tiles {
-                let gains = take(&mut gains, tile.len());
+                let gains = &mut take(&mut gains, tile.stride())[..tile.len()];
                 self.gains(&price.prices, tile, outcome, gains);
-                paid = paid.and(Paid::to(tile, gains, &mut scratch[..tile.len()]));
+                paid = paid.and(Paid::to(tile, gains, mild, &mut scratch[..tile.len()]));
             }
             paid
         };
@@ -99,9 +101,13 @@ impl Paid {
         top: f64::NEG_INFINITY,
     };
 
-    fn to(tile: &Tile<'_>, gains: &[f64], scratch: &mut [f64]) -> Self {
+    fn to(tile: &Tile<'_>, gains: &[f64], mild: bool, scratch: &mut [f64]) -> Self {
         let staked = tile.stakes().iter().zip(gains).filter(|(u, _)| **u > 0.0);
-        let top = staked.fold(f64::NEG_INFINITY, |top, (_, &gain)| top.max(gain));
+        let top = if mild {
+            0.0
+        } else {
+            staked.fold(f64::NEG_INFINITY, |top, (_, &gain)| top.max(gain))
+        };
         if top == f64::NEG_INFINITY {
             return Self::NOTHING;
         }

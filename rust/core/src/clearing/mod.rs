@@ -89,7 +89,7 @@ pub struct Price {
     pub residual: f64,
     /// The sum of stakes, in the unit of the parts.
     staked: f64,
-    /// Where each part begins among all traders.
+    /// Where each part's traders stand in what is kept of all.
     starts: Vec<usize>,
     terms: Terms,
 }
@@ -130,7 +130,7 @@ impl Round<'_> {
         let mut starts = vec![0];
         self.parts
             .iter()
-            .for_each(|part| starts.push(starts[starts.len() - 1] + part.stakes.len()));
+            .for_each(|part| starts.push(starts[starts.len() - 1] + tiles::places_of(part.stakes.len())));
         Price {
             prices,
             passes: 0,
@@ -211,7 +211,7 @@ impl Rule {
                 settlement.growth(at, log2_growth);
                 rule.pay_maker(price, maker, part, outcome, log2_growth);
             }
-            (Self::Demand(_), Terms::Demand(bought)) => bought.growth(at, outcome, log2_growth),
+            (Self::Demand(_), Terms::Demand(bought)) => bought.growth(p, outcome, log2_growth),
             _ => lanes::logs::log2_ratios(part.rows[outcome], price.prices[outcome], log2_growth),
         }
     }

@@ -27,9 +27,9 @@ pub struct Pass {
 /// What every trader could buy at the last price, for the settlement.
 #[derive(Clone, Debug)]
 pub struct Budgets {
-    /// `sum_k c_k (q_ik / c_k / top_i)^(1/eta_i)`
+    /// `sum_k c_k (q_ik / c_k * scale_i)^(1/eta_i)`
     pub budgets: Vec<f64>,
-    pub tops: Vec<f64>,
+    pub scales: Vec<f64>,
     pub excess: Vec<f64>,
 }
 
@@ -55,7 +55,7 @@ struct Task<'a> {
     tiles: &'a [Tile<'a>],
     kept: &'a Kept,
     budgets: &'a mut [f64],
-    tops: &'a mut [f64],
+    scales: &'a mut [f64],
 }
 
 /// Trial prices, and what of them every tile needs.
@@ -75,25 +75,21 @@ struct Trial {
 struct Scratch(Vec<f64>);
 
 /// Rows of [`Scratch`] beside the two blocks.
-const ROWS: usize = 6;
-
-fn padded(n: usize) -> usize {
-    n.next_multiple_of(budgets::LANES)
-}
+const ROWS: usize = 4;
 
 impl<'a> Passes<'a> {
     /// The Kelly price, and what is kept for every pass.
     pub fn begin(aversion: &'a Aversion, round: &'a Round<'a>) -> (Self, Vec<f64>) {
         let (cut, outcomes) = (&round.cut, round.outcomes);
         let power = match aversion {
-            Aversion::Common(eta) if cut.traders() * outcomes <= KEPT => Some(1.0 / eta),
+            Aversion::Common(eta) if cut.places() * outcomes <= KEPT => Some(1.0 / eta),
             _ => None,
         };
         let work = |(): &mut (), tiles: &[Tile<'_>]| {
             let (mut sums, mut kept) = (vec![0.0; outcomes], Kept::default());
             if power.is_some() {
                 kept.powers
-                    .reserve_exact(tiles.iter().map(|tile| padded(tile.len()) * outcomes).sum());
+                    .reserve_exact(tiles.iter().map(|tile| tile.stride() * outcomes).sum());
             }
             for tile in tiles {
                 let mut least = f64::INFINITY;
@@ -122,8 +118,8 @@ impl<'a> Passes<'a> {
             staked: round.staked,
             runs,
             found: Budgets {
-                budgets: vec![0.0; cut.traders()],
-                tops: vec![0.0; cut.traders()],
+                budgets: vec![0.0; cut.places()],
+                scales: vec![0.0; cut.places()],
                 excess: Vec::new(),
             },
             count: 0,
@@ -136,19 +132,19 @@ impl<'a> Passes<'a> {
         self.count += 1;
         let trial = Trial::new(self.aversion, prices, slope);
         let k = self.outcomes;
-        let (mut budgets, mut tops) = (self.found.budgets.as_mut_slice(), self.found.tops.as_mut_slice());
+        let (mut budgets, mut scales) = (self.found.budgets.as_mut_slice(), self.found.scales.as_mut_slice());
         let tasks = self.cut.tasks(true).zip(&self.runs).map(|(tiles, kept)| {
-            let traders = tiles.iter().map(Tile::len).sum();
+            let places = tiles.iter().map(Tile::stride).sum();
             Task {
                 tiles,
                 kept,
-                budgets: take(&mut budgets, traders),
-                tops: take(&mut tops, traders),
+                budgets: take(&mut budgets, places),
+                scales: take(&mut scales, places),
             }
         });
         let width = 2 * k + if slope { k * k } else { 0 };
         let aversion = self.aversion;
-        let longest = padded(TILE.min(self.cut.traders()));
+        let longest = TILE.min(self.cut.places());
         let sums = total(self.cut.map(
             tasks.collect::<Vec<_>>().into_iter(),
             || Scratch(vec![0.0; longest * (2 * k + ROWS)]),
@@ -165,7 +161,7 @@ impl<'a> Passes<'a> {
 
 /// Appends a tile's powers, a padded row for each outcome.
 fn raise(tile: &Tile<'_>, outcomes: usize, power: f64, powers: &mut Vec<f64>) {
-    let stride = padded(tile.len());
+    let stride = tile.stride();
     for k in 0..outcomes {
         let start = powers.len();
         powers.resize(start + stride, 0.0);
@@ -233,98 +229,95 @@ impl Trial {
 
 impl Task<'_> {
     /// Demand, what is spent over eta, and the products of shares, one after another.
-    fn sums(self, trial: &Trial, aversion: &Aversion, scratch: &mut Scratch, width: usize) -> Vec<f64> {
+    fn sums(mut self, trial: &Trial, aversion: &Aversion, scratch: &mut Scratch, width: usize) -> Vec<f64> {
         let outcomes = trial.prices.len();
         let mut sums = vec![0.0; width];
-        let (mut start, mut powers) = (0, self.kept.powers.as_slice());
+        let mut powers = self.kept.powers.as_slice();
         for (tile, &least) in self.tiles.iter().zip(&self.kept.least) {
-            let (n, stride) = (tile.len(), padded(tile.len()));
-            let kept = if powers.is_empty() {
-                None
-            } else {
-                let (block, after) = powers.split_at(stride * outcomes);
+            let (n, stride) = (tile.len(), tile.stride());
+            let kept = powers.split_at_checked(stride * outcomes).map(|(block, after)| {
                 powers = after;
-                Some(block)
-            };
-            let mut rows = scratch.rows(stride, outcomes);
-            rows.read(tile);
+                block
+            });
+            let (mut rows, fresh) = scratch.rows(tile, outcomes);
+            rows.budgets = take(&mut self.budgets, stride);
+            let scales = take(&mut self.scales, stride);
             match (&trial.kept, trial.power) {
                 (Some((r, spent)), Some(power)) if -power * logs::ln(least) <= RANGE => {
-                    rows.tops[..n].fill(1.0);
-                    if let Some(block) = kept {
-                        rows.add(block, spent, r, trial, &mut sums);
-                    } else {
-                        let fresh = std::mem::take(&mut rows.block);
+                    scales.fill(1.0);
+                    let block = kept.unwrap_or_else(|| {
                         for (k, row) in fresh.chunks_exact_mut(stride).enumerate() {
                             logs::raise(tile.row(k), power, &mut row[..n]);
                             row[n..].fill(0.0);
                         }
-                        rows.add(fresh, spent, r, trial, &mut sums);
-                    }
+                        fresh
+                    });
+                    rows.add(block, spent, r, trial, &mut sums);
                 }
                 _ => {
-                    let fresh = rows.powers(tile, trial, aversion);
+                    rows.raise(tile, trial, aversion, fresh, scales);
                     rows.add(fresh, &trial.prices, &trial.ones, trial, &mut sums);
                 }
             }
-            self.budgets[start..start + n].copy_from_slice(&rows.budgets[..n]);
-            self.tops[start..start + n].copy_from_slice(&rows.tops[..n]);
-            start += n;
         }
         sums
     }
 }
 
-/// A worker's rows for one tile: `stride` numbers each, zeros behind the last trader.
+/// A worker's rows for one tile, of `stride` numbers each.
 struct Rows<'a> {
-    block: &'a mut [f64],
+    /// 0 behind the last trader.
+    stakes: &'a [f64],
     spread: &'a mut [f64],
-    stakes: &'a mut [f64],
     budgets: &'a mut [f64],
     spent: &'a mut [f64],
     factors: &'a mut [f64],
-    tops: &'a mut [f64],
     powers: &'a mut [f64],
 }
 
 impl Scratch {
-    fn rows(&mut self, stride: usize, outcomes: usize) -> Rows<'_> {
+    /// The rows for a tile, and room for its powers.
+    fn rows<'a>(&'a mut self, tile: &Tile<'a>, outcomes: usize) -> (Rows<'a>, &'a mut [f64]) {
+        let (n, stride) = (tile.len(), tile.stride());
         let mut rest = self.0.as_mut_slice();
-        Rows {
-            block: take(&mut rest, stride * outcomes),
+        let mut stakes = tile.stakes();
+        if n < stride {
+            let filled = take(&mut rest, stride);
+            filled[..n].copy_from_slice(stakes);
+            filled[n..].fill(0.0);
+            stakes = filled;
+        }
+        let block = take(&mut rest, stride * outcomes);
+        let rows = Rows {
+            stakes,
             spread: take(&mut rest, stride * outcomes),
-            stakes: take(&mut rest, stride),
-            budgets: take(&mut rest, stride),
+            budgets: &mut [],
             spent: take(&mut rest, stride),
             factors: take(&mut rest, stride),
-            tops: take(&mut rest, stride),
             powers: take(&mut rest, stride),
-        }
+        };
+        (rows, block)
     }
 }
 
-impl<'a> Rows<'a> {
-    fn read(&mut self, tile: &Tile<'_>) {
-        self.stakes[..tile.len()].copy_from_slice(tile.stakes());
-        self.stakes[tile.len()..].fill(0.0);
-        self.tops.fill(0.0);
-    }
-
-    /// `(q_ik / c_k / top_i)^(1/eta_i)`
-    fn powers(&mut self, tile: &Tile<'_>, trial: &Trial, aversion: &Aversion) -> &'a mut [f64] {
-        let (n, stride) = (tile.len(), self.stakes.len());
+impl Rows<'_> {
+    /// Fills `block` with `(q_ik / c_k * scale_i)^(1/eta_i)`, where the scale makes the greatest of each trader 1.
+    fn raise(&mut self, tile: &Tile<'_>, trial: &Trial, aversion: &Aversion, block: &mut [f64], scales: &mut [f64]) {
+        let (n, stride) = (tile.len(), tile.stride());
         for (i, power) in self.powers.iter_mut().enumerate() {
             *power = if i < n { 1.0 / aversion.of(tile.trader(i)) } else { 1.0 };
         }
-        let block = std::mem::take(&mut self.block);
+        scales.fill(0.0);
         for (k, row) in block.chunks_exact_mut(stride).enumerate() {
-            budgets::ratios(tile.row(k), trial.inverse[k], &mut row[..n], &mut self.tops[..n]);
+            budgets::ratios(tile.row(k), trial.inverse[k], &mut row[..n], &mut scales[..n]);
             row[n..].fill(0.0);
         }
+        scales
+            .iter_mut()
+            .for_each(|top| *top = if *top > 0.0 { 1.0 / *top } else { 0.0 });
         for row in block.chunks_exact_mut(stride) {
-            logs::raise_ratios(row, self.tops, self.powers);
+            logs::raise_scaled(row, scales, self.powers);
         }
-        block
     }
 
     /// Adds up a tile whose traders buy `u_i block_ik scale_k / budget_i`, `budget_i = sum_k weight_k block_ik`.

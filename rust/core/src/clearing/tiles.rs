@@ -1,6 +1,7 @@
 //! The cut of traders into tiles that stay in the cache, and work on them in parallel.
 
 use super::Part;
+use crate::lanes::budgets;
 use crate::threads;
 use std::ops::Range;
 
@@ -13,18 +14,25 @@ const ENOUGH: usize = 1 << 16;
 /// Numbers that all tasks' matrices may hold together.
 const ROOM: usize = 1 << 23;
 
+pub fn places_of(traders: usize) -> usize {
+    traders.next_multiple_of(budgets::LANES)
+}
+
 /// Consecutive traders of one part.
 #[derive(Clone)]
 pub struct Tile<'a> {
     pub part: &'a Part<'a>,
     pub range: Range<usize>,
-    /// How many traders stand before, in all parts.
-    pub first: usize,
 }
 
 impl<'a> Tile<'a> {
     pub fn len(&self) -> usize {
         self.range.len()
+    }
+
+    /// Its places: its traders, filled up to whole lanes.
+    pub fn stride(&self) -> usize {
+        places_of(self.len())
     }
 
     pub fn stakes(&self) -> &'a [f64] {
@@ -44,35 +52,34 @@ impl<'a> Tile<'a> {
 #[derive(Clone)]
 pub struct Cut<'a> {
     tiles: Vec<Tile<'a>>,
+    places: usize,
     outcomes: usize,
     threads_ok: bool,
 }
 
 impl<'a> Cut<'a> {
     pub fn new(parts: &'a [Part<'a>], outcomes: usize, threads_ok: bool) -> Self {
-        let (mut tiles, mut first) = (Vec::new(), 0);
+        let (mut tiles, mut places) = (Vec::new(), 0);
         for part in parts {
             let n = part.stakes.len();
             for start in (0..n).step_by(TILE) {
                 let range = start..(start + TILE).min(n);
-                first += range.len();
-                tiles.push(Tile {
-                    part,
-                    first: first - range.len(),
-                    range,
-                });
+                tiles.push(Tile { part, range });
             }
+            places += places_of(n);
         }
-        let threads_ok = threads_ok && first * outcomes >= ENOUGH;
+        let threads_ok = threads_ok && places * outcomes >= ENOUGH;
         Self {
             tiles,
+            places,
             outcomes,
             threads_ok,
         }
     }
 
-    pub fn traders(&self) -> usize {
-        self.tiles.last().map_or(0, |tile| tile.first + tile.len())
+    /// Places for a number for every trader, part by part, each part's filled up to whole lanes.
+    pub fn places(&self) -> usize {
+        self.places
     }
 
     /// Runs of tiles, each one task. `matrices`: whether a task sums a number for every two outcomes.
@@ -113,7 +120,7 @@ impl<'a> Cut<'a> {
 
     /// Room for a number for every trader of a tile.
     pub fn row(&self) -> Vec<f64> {
-        vec![0.0; TILE.min(self.traders())]
+        vec![0.0; TILE.min(self.places)]
     }
 }
 

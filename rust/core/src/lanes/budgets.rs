@@ -126,19 +126,19 @@ kernel! {
 }
 
 kernel! {
-    /// `log2( (row / price / tops)^powers / budgets ) - excess`: what a unit staked grows by in an isoelastic market.
+    /// `log2( (row / price * scales)^powers / budgets ) - excess`: what a unit staked grows by in an isoelastic market.
     fn log2_growth(
         row: &'a [f64],
         price: f64,
-        tops: &'a [f64],
+        scales: &'a [f64],
         budgets: &'a [f64],
         powers: &'a [f64],
         excess: f64,
         out: &'a mut [f64]
     ), _s {
-        let traders = row.iter().zip(tops).zip(budgets.iter().zip(powers));
-        for (y, ((&x, &top), (&budget, &p))) in out.iter_mut().zip(traders) {
-            *y = logs::log2(x / price / top) * p - logs::log2(budget) - excess;
+        let traders = row.iter().zip(scales).zip(budgets.iter().zip(powers));
+        for (y, ((&x, &scale), (&budget, &p))) in out.iter_mut().zip(traders) {
+            *y = logs::log2(x / price * scale) * p - logs::log2(budget) - excess;
         }
     }
 }

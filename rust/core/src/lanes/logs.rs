@@ -5,6 +5,7 @@
 
 use super::arch;
 use pulp::{Simd, WithSimd};
+use std::f64::consts::{LN_2, LOG2_E};
 
 const LN2_HIGH: f64 = 6.931_471_803_691_238_164_90e-1;
 const LN2_LOW: f64 = 1.908_214_929_270_587_700_02e-10;
@@ -18,23 +19,19 @@ const LEAST: f64 = -708.0;
 /// ln x for a normal x > 0.
 #[inline(always)]
 fn ln_normal(x: f64) -> f64 {
-    // x = (1 + f) 2^k with 1 + f from sqrt(1/2) to sqrt(2)
+    // x = m 2^k with m from sqrt(1/2) to sqrt(2); ln m = 2 artanh s, s = (m - 1) / (m + 1)
     const HALF_ROOT: u64 = 0x3fe6_a09e_667f_3bcd;
     const WHOLE: u64 = (1023 + 52) << 52; // the bits of 2^52
     let bits = x.to_bits().wrapping_add(ONE - HALF_ROOT);
     let k = f64::from_bits((bits >> 52) | WHOLE) - (4_503_599_627_370_496.0 + 1023.0);
-    let f = f64::from_bits((bits & MANTISSA) + HALF_ROOT) - 1.0;
-    let s = f / (2.0 + f);
+    let m = f64::from_bits((bits & MANTISSA) + HALF_ROOT);
+    let s = (m - 1.0) / (m + 1.0);
     let z = s * s;
     let w = z * z;
-    let even =
-        w * (3.999_999_999_940_941_908e-1 + w * (2.222_219_843_214_978_396e-1 + w * 1.531_383_769_920_937_332e-1));
-    let odd = z
-        * (6.666_666_666_666_735_130e-1
-            + w * (2.857_142_874_366_239_149e-1
-                + w * (1.818_357_216_161_805_012e-1 + w * 1.479_819_860_511_658_591e-1)));
-    let half = 0.5 * f * f;
-    k * LN2_HIGH - ((half - (s * (half + (even + odd)) + k * LN2_LOW)) - f)
+    let even = w * (3.999_999_999_940_941_9e-1 + w * (2.222_219_843_214_978_4e-1 + w * 1.531_383_769_920_937_3e-1));
+    let odd = 6.666_666_666_666_735e-1
+        + w * (2.857_142_874_366_239e-1 + w * (1.818_357_216_161_805e-1 + w * 1.479_819_860_511_658_6e-1));
+    k * LN_2 + s * (2.0 + (even + z * odd))
 }
 
 /// ln x for x >= 0; -inf of 0.
@@ -43,7 +40,7 @@ pub fn ln(x: f64) -> f64 {
     const UP: f64 = 18_014_398_509_481_984.0; // 2^54
     let subnormal = x < f64::MIN_POSITIVE;
     let raised = if subnormal { x * UP } else { x };
-    let shift = if subnormal { 54.0 * std::f64::consts::LN_2 } else { 0.0 };
+    let shift = if subnormal { 54.0 * LN_2 } else { 0.0 };
     let out = ln_normal(raised) - shift;
     if x == 0.0 { f64::NEG_INFINITY } else { out }
 }
@@ -53,7 +50,7 @@ pub fn ln(x: f64) -> f64 {
 pub fn exp(x: f64) -> f64 {
     let held = if x > LEAST { x } else { LEAST };
     let held = if held < 709.0 { held } else { 709.0 };
-    let shifted = held * std::f64::consts::LOG2_E + ROUND;
+    let shifted = held * LOG2_E + ROUND;
     let k = shifted - ROUND;
     let (high, low) = (held - k * LN2_HIGH, k * LN2_LOW);
     let r = high - low;
@@ -71,7 +68,7 @@ pub fn exp(x: f64) -> f64 {
 /// log2 x for x >= 0.
 #[inline(always)]
 pub fn log2(x: f64) -> f64 {
-    ln(x) * std::f64::consts::LOG2_E
+    ln(x) * LOG2_E
 }
 
 /// x^p for x >= 0, p > 0.
@@ -98,12 +95,9 @@ kernel! {
 }
 
 kernel! {
-    /// `ratios = (ratios / tops)^powers`, entry by entry; 0 where the top is 0.
-    fn raise_ratios(ratios: &'a mut [f64], tops: &'a [f64], powers: &'a [f64]), _s {
-        for ((x, &top), &p) in ratios.iter_mut().zip(tops).zip(powers) {
-            let ratio = if top > 0.0 { *x / top } else { 0.0 };
-            *x = pow(ratio, p);
-        }
+    /// `row = (row * scales)^powers`, entry by entry.
+    fn raise_scaled(row: &'a mut [f64], scales: &'a [f64], powers: &'a [f64]), _s {
+        row.iter_mut().zip(scales).zip(powers).for_each(|((x, &scale), &p)| *x = pow(*x * scale, p));
     }
 }
 
@@ -136,7 +130,7 @@ kernel! {
     /// was staked and grew by 2^log2. 0 where that is below 2^-1021.
     fn factors(log2: &'a [f64], stakes: &'a [f64], out: &'a mut [f64]), _s {
         for ((y, &g), &b) in out.iter_mut().zip(log2).zip(stakes) {
-            *y = exp(g * std::f64::consts::LN_2) * b + (1.0 - b);
+            *y = exp(g * LN_2) * b + (1.0 - b);
         }
     }
 }

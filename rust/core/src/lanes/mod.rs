@@ -71,6 +71,7 @@ macro_rules! kernel {
 
 pub mod budgets;
 pub mod groups;
+pub mod growth;
 pub mod logs;
 
 /// What a row of forecasts holds: the least positive entry, whether there is a 0, and whether all are numbers in [0, 1].
