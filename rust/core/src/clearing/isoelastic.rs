@@ -17,7 +17,7 @@ pub const TOLERANCE: f64 = 1e-12;
 /// The range of risk aversions.
 pub const LEAST: f64 = 1.0 / 16.0;
 pub const MOST: f64 = 1e6;
-/// Below this excess demand the slope of one pass serves the next ones too.
+/// Where a trader's ln demand moves by less than this in a step, the slope before the step serves after it too.
 const NEAR: f64 = 1e-5;
 /// The smallest part of a Newton step that is tried.
 const SHORTEST: f64 = 1.0 / 1024.0;
@@ -70,6 +70,10 @@ impl Isoelastic {
         let mut at = passes.look(&prices, true);
         let mut slope = Vec::new();
         while at.residual > TOLERANCE {
+            if given_up(&mut prices, &at) {
+                at = passes.look(&prices, true);
+                continue;
+            }
             if !at.slope.is_empty() {
                 slope.clone_from(&at.slope);
             }
@@ -85,13 +89,15 @@ impl Isoelastic {
 
     /// A price of less excess demand, by a damped Newton step; else the multiplicative one.
     fn better(&self, passes: &mut Passes<'_>, prices: &[f64], at: &Pass, slope: &[f64]) -> Result<(Vec<f64>, Pass)> {
+        let power = self.least().min(1.0);
         let mut look = |move_by: &dyn Fn(usize) -> f64| {
             if passes.count >= self.max_passes {
                 return Err(self.failure(at.residual, passes.count));
             }
+            let furthest = (0..prices.len()).fold(0.0, |most: f64, k| most.max(move_by(k).abs()));
             let moved = prices.iter().enumerate().map(|(k, c)| c * logs::exp(move_by(k)));
             let moved = normalised(moved.collect());
-            let pass = passes.look(&moved, at.residual > NEAR);
+            let pass = passes.look(&moved, furthest > NEAR * power);
             Ok((moved, pass))
         };
         let direction = newton(prices, at, slope);
@@ -104,7 +110,6 @@ impl Isoelastic {
             }
             damping *= 0.5;
         }
-        let power = self.least().min(1.0);
         look(&|k| power * logs::ln(1.0 + at.excess[k]))
     }
 
@@ -147,6 +152,19 @@ impl Isoelastic {
             log2_growth,
         );
     }
+}
+
+/// Takes prices that are wanted below the range of floats for 0: of outcomes, mostly, that some give no probability where
+/// aversion is great. Says whether there was one.
+fn given_up(prices: &mut [f64], at: &Pass) -> bool {
+    let mut any = false;
+    for (c, &z) in prices.iter_mut().zip(&at.excess) {
+        if *c > 0.0 && *c < 4.0 * f64::MIN_POSITIVE && z < 0.0 {
+            *c = 0.0;
+            any = true;
+        }
+    }
+    any
 }
 
 /// Brings prices to sum to 1; what a float holds with less than its precision counts as the least that it does not.

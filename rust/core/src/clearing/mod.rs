@@ -15,6 +15,7 @@ mod linear;
 mod lmsr;
 mod log_pool;
 mod passes;
+mod simplicial;
 mod tiles;
 
 pub use demand::{Demand, DemandFunction};
