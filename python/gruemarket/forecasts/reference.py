@@ -111,7 +111,8 @@ class ForecastBook:
             raise InputError("a book of forecasts takes a tax of kernel 'anything', unit 'round', landmarks by index")
         self._clearing, self._grue = clearing, grue
         self._lock = lock * getattr(clearing, "fraction", 1.0)
-        self._log2_prior = endowment(-given, normalize=normalize)[0]
+        self._log2_prior, reserve = endowment(-given, normalize=normalize)
+        self._prior = 1 - reserve  # R
         self._free = self._log2_prior.copy()
         self._open: dict[int, Locked] = {}
         self._outcomes: list[int] = []  # of every question so far
@@ -232,8 +233,7 @@ class ForecastBook:
         hazard = hazards(self._grue.schedule, t + 1)[t] if landmark is None else np.exp2(-landmark)
         if hazard == 0 or total(self._free) < LEAST_FREE:
             return
-        prior = np.exp2(total(self._log2_prior))
-        keep = max(0.0, 1 - hazard * prior)
+        keep = max(0.0, 1 - hazard * self._prior)
         self._tax_bits -= float(log2(keep))
         inflow = log2(hazard) + self._log2_prior + total(self._free)
         self._free = np.logaddexp2(self._free + log2(keep), inflow)

@@ -121,7 +121,10 @@ fn a_kelly_books_regret_is_no_more_than_the_bits() {
         Story::new(5, 40).play(&mut book, &[40]);
         for (j, record) in book.records().iter().enumerate() {
             let grown = book.wealth(j).log2() + bits[j];
-            assert!(record.regret_bits <= grown + 1e-12 && grown <= bits[j], "{j} {record:?}");
+            assert!(
+                record.regret_bits <= grown + 1e-12 && grown <= bits[j],
+                "{j} {record:?}"
+            );
         }
     }
 }
