@@ -1,0 +1,490 @@
+"""The book of forecasts in slow, plain numpy: documentation of the engine's `ForecastBook`, and its oracle.
+
+A question is *priced* with the money that is free then, and *resolved* later; until then what its forecasters staked is
+locked. Wealth W is free money and all stakes that are locked, at what they were when they were locked.
+
+- Pricing of question t: everybody who forecasts it locks u = min(lock W, free). The price clears these stakes.
+- Resolution as outcome x: each gets u G(x) back, where G is the clearing rule's growth of a unit staked; the G of one
+  question conserve money for every x, so no event changes the sum of all money.
+- Grue tax, before the pricing of question t > 0, on free money only: f_j <- f_j (1 - h_t R) + h_t rho_j F, with rho_j
+  the prior share of j, R = sum rho and F = sum f. (Rank one; what j would pay to itself cancels.)
+
+No event looks ahead: an outcome is only known to the resolution that brings it. Money is kept as log2 of its share of
+all money, so it cannot underflow.
+
+Sources: Beygelzimer, Langford, Pennock 2012 (Kelly markets, arXiv 1201.6655); Hanson 2003 and 2007 (LMSR); Chen and
+Pennock 2007 (utility framework); Herbster and Warmuth 1998 (Fixed Share).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gruemarket.clearing import LMSR, Isoelastic, Kelly, LogPool
+from gruemarket.errors import ImpossibleOutcomeError, InputError, ShapeError
+from gruemarket.reference import NOTHING, endowment, hazards, log2, total
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+SUM_TOLERANCE = 1e-6
+REMNANT = 2.0**-32  # of a forecaster's wealth: rounding decides what is left below it, so it is staked too
+LEAST_FREE = -900  # log2 of the share of all money that must be free for a tax to move any of it
+
+
+@dataclass(frozen=True)
+class ForecastRun:
+    """What one call of `ForecastBook.play` gave, for its Q questions in the order of their pricing."""
+
+    prices: Floats
+    """(sum of K,) the price of each outcome, question after question; uniform where nobody had money to stake."""
+    staked: Floats
+    """(Q,) what was locked, as a share of all money."""
+    passes: npt.NDArray[np.uint32]
+    """(Q,) how often the clearing went over the forecasters; 0 for rules in closed form."""
+    residual: Floats
+    """(Q,) the certificate of each clearing: its largest excess demand, as a share of the stakes."""
+    watched: Floats
+    """(Q, len(watch)) log2 of the wealth of the watched forecasters, as each question was priced; -inf for nothing."""
+
+
+@dataclass(frozen=True)
+class Locked:
+    """An open question: who staked what on which forecast, and how a unit staked grows."""
+
+    forecasters: Ints  # (n,)
+    log2_stakes: Floats  # (n,)
+    forecasts: Floats  # (n, K)
+    price: Floats  # (K,)
+    log2_growth: Callable[[int], Floats]  # of outcome x
+
+
+class ForecastBook:
+    """The same class as the engine's `ForecastBook`: books of N forecasters with stakes that stay locked.
+
+    Args:
+        bits: (N,) description lengths; the prior share of a forecaster is `2^-bits`.
+        clearing: `Kelly` (the default), `Isoelastic`, `LogPool` or `LMSR`; per-trader arrays and the maker's index are
+            by forecaster. Kelly's fraction multiplies `lock`. `Demand` is refused: it wants everybody's forecasts.
+        lock: the share of its wealth that a forecaster locks in each question, in (0, 1].
+        grue: a `GrueTax` of the kernel "anything"; its schedule's index is the number of the question, by pricing.
+        normalize: whether to divide the prior by its sum.
+
+    Raises:
+        InputError: something is out of range, or a rule or tax that a book of forecasts cannot have.
+
+    Two forecasters are asked the same question twice. The second price comes before the first resolution, so it knows
+    nothing of it:
+
+    >>> import gruemarket as gm
+    >>> book = ForecastBook([1, 1], clearing=gm.Kelly(), lock=0.5)
+    >>> questions = [0, 2, 4], [0, 1, 0, 1], [2, 2], [0.2, 0.8, 0.6, 0.4] * 2
+    >>> run = book.play(*questions, resolved=[0], happened=[1], after=[2])
+    >>> run.prices.round(3).tolist()
+    [0.4, 0.6, 0.4, 0.6]
+    >>> book.wealth.round(4).tolist(), book.locked.tolist()
+    ([0.5833, 0.4167], [0.25, 0.25])
+    """
+
+    def __init__(
+        self,
+        bits: npt.ArrayLike,
+        *,
+        clearing: Any = None,
+        lock: float = 1.0,
+        grue: Any = None,
+        normalize: bool = False,
+    ) -> None:
+        given = np.asarray(bits, dtype=float)
+        if given.ndim != 1 or not len(given) or not np.all((given >= 0) & np.isfinite(given)):
+            raise InputError("bits; allowed: one finite number >= 0 for each forecaster")
+        if not 0 < lock <= 1:
+            raise InputError(f"lock {lock}; allowed: above 0 and at most 1")
+        clearing = clearing or Kelly()
+        if type(clearing) not in RULES:
+            raise InputError(f"clearing {clearing!r}; a book of forecasts clears by Kelly, Isoelastic, LogPool or LMSR")
+        if grue and not (grue.kernel == "anything" and grue.unit == "round" and not by_stage(grue)):
+            raise InputError("a book of forecasts takes a tax of kernel 'anything', unit 'round', landmarks by index")
+        self._clearing, self._grue = clearing, grue
+        self._lock = lock * getattr(clearing, "fraction", 1.0)
+        self._log2_prior, reserve = endowment(-given, normalize=normalize)
+        self._prior = 1 - reserve  # R
+        self._free = self._log2_prior.copy()
+        self._open: dict[int, Locked] = {}
+        self._outcomes: list[int] = []  # of every question so far
+        self._regret = np.zeros(len(given))
+        self._answered = np.zeros(len(given), np.int64)
+        self._tax_bits = 0.0
+
+    @property
+    def questions(self) -> int:
+        """How many questions have been priced."""
+        return len(self._outcomes)
+
+    @property
+    def open(self) -> Ints:
+        """The numbers of the questions that have not been resolved, rising."""
+        return np.array(sorted(self._open), dtype=np.int64)
+
+    @property
+    def log2_wealth(self) -> Floats:
+        """(N,) log2 of the share of all money, locked stakes included; -inf for nothing."""
+        return np.logaddexp2(self._free, self._log2_locked())
+
+    @property
+    def wealth(self) -> Floats:
+        """(N,) shares of all money, locked stakes included."""
+        return np.exp2(self.log2_wealth)
+
+    @property
+    def locked(self) -> Floats:
+        """(N,) the part of it that is locked in open questions."""
+        return np.exp2(self._log2_locked())
+
+    @property
+    def answered(self) -> Ints:
+        """(N,) of how many resolved questions each forecaster was listed."""
+        return self._answered.copy()
+
+    @property
+    def regret_bits(self) -> Floats:
+        """(N,) sum over resolved questions of beta log2(q(x) / c(x)), beta = stake / wealth just before the resolution.
+
+        By Jensen's inequality a Kelly book's is at most log2 of a forecaster's growth, so never more than its bits,
+        and with a tax never more than its bits + `tax_bits`.
+        """
+        return self._regret.copy()
+
+    @property
+    def tax_bits(self) -> float:
+        """Sum of -log2(1 - h_t R) over the taxes so far: what they took from who never received any, in bits."""
+        return self._tax_bits
+
+    def _log2_locked(self) -> Floats:
+        locked = np.full(len(self._free), NOTHING)
+        for question in self._open.values():
+            np.logaddexp2.at(locked, question.forecasters, question.log2_stakes)
+        return locked
+
+    # --- Events
+
+    def play(
+        self,
+        starts: npt.ArrayLike,
+        forecasters: npt.ArrayLike,
+        outcomes: npt.ArrayLike,
+        values: npt.ArrayLike,
+        *,
+        resolved: npt.ArrayLike = (),
+        happened: npt.ArrayLike = (),
+        after: npt.ArrayLike = (),
+        watch: npt.ArrayLike = (),
+    ) -> ForecastRun:
+        """Plays a chunk of events: the next Q questions are priced in the order given, R are resolved among them.
+
+        Questions are numbered from 0 on by their pricing, over all calls: the first of this call is `questions`.
+        However events are cut into calls, the results have the same bits.
+
+        Args:
+            starts: (Q+1,) from 0 upwards; question t has the entries `starts[t]..starts[t+1]`. It may have none.
+            forecasters: (M,) indices, rising within a question. One that stands there m times splits its stake evenly.
+            outcomes: (Q,) how many outcomes each question has, 2 or more.
+            values: probabilities, entry after entry, each with its question's K side by side; they sum to 1.
+            resolved: (R,) numbers of questions that are resolved in this call, of this or an earlier one.
+            happened: (R,) their outcomes.
+            after: (R,) how many questions (over all calls) are priced before each resolution; never falling. At the
+                same count resolutions come one after the other as they stand.
+            watch: forecasters whose wealth is to be noted at each pricing.
+
+        Raises:
+            InputError: anything out of range; ImpossibleOutcomeError: an outcome happened whose price was 0. The book
+                is as it was before the call.
+        """
+        chunk = Chunk.of(self, starts, forecasters, outcomes, values, resolved, happened, after, watch)
+        before = {name: kept.copy() if hasattr(kept, "copy") else kept for name, kept in vars(self).items()}
+        try:
+            return self._played(chunk)
+        except Exception:
+            vars(self).update(before)
+            raise
+
+    def _played(self, chunk: Chunk) -> ForecastRun:
+        first, notes = self.questions, []
+        for t in range(len(chunk.outcomes) + 1):
+            for question, x in chunk.resolutions(first + t):
+                self._resolve(question, x)
+            if t < len(chunk.outcomes):
+                notes.append(self._price(first + t, *chunk.question(t), watch=chunk.watch))
+        prices, staked, passes, residual, watched = zip(*notes, strict=True) if notes else ([np.empty(0)], *[()] * 4)
+        return ForecastRun(
+            prices=np.concatenate(prices),
+            staked=np.array(staked, dtype=float),
+            passes=np.array(passes, dtype=np.uint32),
+            residual=np.array(residual, dtype=float),
+            watched=np.reshape(np.array(watched, dtype=float), (len(notes), len(chunk.watch))),
+        )
+
+    def _tax(self, t: int) -> None:
+        landmark = self._grue.landmarks.get(t)
+        hazard = hazards(self._grue.schedule, t + 1)[t] if landmark is None else np.exp2(-landmark)
+        if hazard == 0 or total(self._free) < LEAST_FREE:
+            return
+        keep = max(0.0, 1 - hazard * self._prior)
+        self._tax_bits -= float(log2(keep))
+        inflow = log2(hazard) + self._log2_prior + total(self._free)
+        self._free = np.logaddexp2(self._free + log2(keep), inflow)
+
+    def _price(
+        self, t: int, forecasters: Ints, forecasts: Floats, watch: Ints
+    ) -> tuple[Floats, float, int, float, Floats]:
+        if self._grue and t > 0:
+            self._tax(t)
+        wealth = self.log2_wealth
+        who, part, parts = np.unique(forecasters, return_inverse=True, return_counts=True)
+        has = wealth[who] > NOTHING
+        who, free = who[has], np.exp2(self._free[who[has]] - wealth[who[has]])  # free as a share of wealth
+        share = np.where(free - self._lock > REMNANT, self._lock, free)
+        stakes = np.full(len(has), NOTHING)
+        stakes[has] = wealth[who] + log2(share)
+        self._free[who] = wealth[who] + log2(free - share)
+        each = (stakes - np.log2(parts))[part]
+        cleared = clear(self._clearing, t, forecasters, each, forecasts)
+        self._open[t] = Locked(forecasters, each, forecasts, cleared.price, cleared.log2_growth)
+        self._outcomes.append(forecasts.shape[1])
+        staked = float(np.exp2(total(each))) if len(each) else 0.0
+        return cleared.price, staked, cleared.passes, cleared.residual, wealth[watch]
+
+    def _resolve(self, t: int, x: int) -> None:
+        question, wealth = self._open[t], self.log2_wealth
+        self._answered[np.unique(question.forecasters)] += 1
+        stakes, forecasters = question.log2_stakes, question.forecasters
+        del self._open[t]
+        if not np.any(stakes > NOTHING):
+            return
+        if question.price[x] == 0:
+            raise ImpossibleOutcomeError(f"question {t}: outcome {x} happened at a price of 0; floor the forecasts")
+        awake = stakes > NOTHING
+        beta = np.exp2(stakes[awake] - wealth[forecasters[awake]])
+        gain = log2(question.forecasts[awake, x]) - np.log2(question.price[x])
+        np.add.at(self._regret, forecasters[awake], beta * gain)
+        np.logaddexp2.at(self._free, forecasters, stakes + question.log2_growth(x))
+
+
+def ints(given: npt.ArrayLike) -> Ints:
+    """An array of int64."""
+    return np.asarray(given, dtype=np.int64)
+
+
+def by_stage(grue: Any) -> bool:
+    """Whether a tax has landmarks that name stages."""
+    return any(isinstance(key, str) for key in grue.landmarks)
+
+
+# --- The input of one call
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """The checked events of one call."""
+
+    starts: Ints
+    forecasters: Ints
+    outcomes: Ints
+    values: Floats
+    resolved: Ints
+    happened: Ints
+    after: Ints
+    watch: Ints
+
+    @classmethod
+    def of(cls, book: ForecastBook, *given: npt.ArrayLike) -> Chunk:
+        """Raises InputError unless all of it can be played."""
+        starts, forecasters, outcomes, values, resolved, happened, after, watch = given
+        chunk = cls(
+            starts=ints(starts),
+            forecasters=ints(forecasters),
+            outcomes=ints(outcomes),
+            values=np.asarray(values, dtype=float),
+            resolved=ints(resolved),
+            happened=ints(happened),
+            after=ints(after),
+            watch=ints(watch),
+        )
+        chunk._check_questions(len(book.wealth))
+        chunk._check_resolutions(book)
+        return chunk
+
+    def _check_questions(self, n: int) -> None:
+        if len(self.starts) != len(self.outcomes) + 1 or self.starts[0] != 0 or np.any(np.diff(self.starts) < 0):
+            raise InputError("starts must rise from 0 and have one entry more than questions")
+        if self.starts[-1] != len(self.forecasters):
+            raise ShapeError(f"starts end at {self.starts[-1]}, with {len(self.forecasters)} forecasters")
+        if np.any(self.outcomes < 2):
+            raise InputError("a question of fewer than 2 outcomes")
+        needed = int((np.diff(self.starts) * self.outcomes).sum())
+        if len(self.values) != needed:
+            raise ShapeError(f"{len(self.values)} values where the questions have {needed}")
+        if np.any((self.watch < 0) | (self.watch >= n)):
+            raise InputError(f"watch; allowed: forecasters 0..{n - 1}")
+        for t in range(len(self.outcomes)):
+            who, forecasts = self.question(t)
+            if np.any(np.diff(who) < 0) or np.any((who < 0) | (who >= n)):
+                raise InputError(f"question {t} of the call: forecasters must rise, from 0 to {n - 1}")
+            good = np.all(forecasts >= 0, axis=1) & (abs(forecasts.sum(axis=1) - 1) <= SUM_TOLERANCE)
+            if not np.all(good):
+                raise InputError(f"question {t} of the call: a forecast that is not shares that sum to 1")
+
+    def _check_resolutions(self, book: ForecastBook) -> None:
+        first, last = book.questions, book.questions + len(self.outcomes)
+        if not len(self.resolved) == len(self.happened) == len(self.after):
+            raise ShapeError("resolved, happened and after must be of one length")
+        if np.any(np.diff(self.after) < 0) or np.any((self.after < first) | (self.after > last)):
+            raise InputError(f"after; allowed: never falling, from {first} to {last}")
+        every = [*book._outcomes, *self.outcomes]  # noqa: SLF001  the twin's own
+        still_open = set(book._open) | set(range(first, last))  # noqa: SLF001
+        for question, x, after in zip(self.resolved, self.happened, self.after, strict=True):
+            if question not in still_open or question >= after:
+                raise InputError(f"question {question} cannot be resolved: it is not open then")
+            if not 0 <= x < every[question]:
+                raise InputError(f"question {question}: outcome {x}; allowed: 0..{every[question] - 1}")
+            still_open.remove(question)
+
+    def question(self, t: int) -> tuple[Ints, Floats]:
+        """The forecasters of question t of the call, and their forecasts, (n, K)."""
+        entries = slice(self.starts[t], self.starts[t + 1])
+        before = int((np.diff(self.starts[: t + 1]) * self.outcomes[:t]).sum())
+        who = self.forecasters[entries]
+        width = int(self.outcomes[t])
+        return who, self.values[before : before + len(who) * width].reshape(len(who), width)
+
+    def resolutions(self, count: int) -> list[tuple[int, int]]:
+        """The (question, outcome) that are due once `count` questions have been priced."""
+        due = self.after == count
+        return list(zip(self.resolved[due].tolist(), self.happened[due].tolist(), strict=True))
+
+
+# --- Clearing one question
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """A price, and log2 of how a unit staked grows by outcome."""
+
+    price: Floats
+    log2_growth: Callable[[int], Floats]
+    passes: int = 0
+    residual: float = 0.0
+
+
+def clear(rule: Any, t: int, forecasters: Ints, log2_stakes: Floats, forecasts: Floats) -> Cleared:
+    """The price of question t: the stakes as shares of their sum, so that none underflows that counts."""
+    outcomes = forecasts.shape[1]
+    if not np.any(log2_stakes > NOTHING):
+        return Cleared(np.full(outcomes, 1 / outcomes), lambda _: np.zeros(len(forecasters)))
+    u = np.exp2(log2_stakes - total(log2_stakes))
+    return RULES[type(rule)](rule, t, forecasters, u, forecasts)
+
+
+def kelly(_: Any, __: int, ___: Ints, u: Floats, q: Floats) -> Cleared:
+    """Price c = sum u q, G = q(x) / c(x) (Beygelzimer et al. 2012)."""
+    price = u @ q
+    return Cleared(price, lambda x: log2(q[:, x]) - np.log2(price[x]))
+
+
+def isoelastic(rule: Any, _: int, forecasters: Ints, u: Floats, q: Floats) -> Cleared:
+    """Shares s_k prop. to c_k (q_k / c_k)^(1/eta), sum u s = c; damped Newton on log prices from the Kelly price."""
+    given = np.asarray(rule.aversion, dtype=float)
+    eta = given[forecasters] if given.ndim else np.full(len(u), float(given))
+    kelly_price = u @ q
+    some = kelly_price > 0
+    log_q = np.log(2) * log2(q[:, some])
+
+    def spent(y: Floats) -> Floats:
+        exponent = y + (log_q - y) / eta[:, None]
+        s = np.exp(exponent - exponent.max(axis=1, keepdims=True))
+        return np.asarray(s / s.sum(axis=1, keepdims=True))
+
+    y, passes = np.log(kelly_price[some]), 0
+    s = spent(y)
+    excess = u @ s / np.exp(y) - 1
+    while abs(excess).max() > 1e-12 and passes < 100:
+        bought = u[:, None] * s / np.exp(y)
+        jacobian = np.einsum("ik,il,i->kl", bought, s, 1 / eta - 1) - np.diag(bought.T @ (1 / eta))
+        step, was = np.linalg.solve(jacobian, -excess), abs(excess).max()
+        for halved in range(40):
+            tried = y + step / 2**halved
+            tried -= np.log(np.exp(tried).sum())
+            s = spent(tried)
+            excess = u @ s / np.exp(tried) - 1
+            if abs(excess).max() < was:
+                break
+        y, passes = tried, passes + 1
+        if abs(excess).max() >= was:
+            break
+    price = np.zeros(len(kelly_price))
+    price[some] = np.exp(y)
+    share = np.zeros(q.shape)
+    share[:, some] = s
+    return Cleared(price, lambda x: log2(share[:, x]) - np.log2(price[x]), passes, float(abs(excess).max()))
+
+
+def log_pool(rule: Any, _: int, __: Ints, u: Floats, q: Floats) -> Cleared:
+    """Price c prop. to prod q^u; G = exp(step g) / sum u exp(step g), g = ln(q(x)/c(x)) - sum c ln(q/c)."""
+    log_q = np.log(np.clip(q, rule.floor, 1 - rule.floor))
+    return pooled(rule, u, log_q, softmax(u @ log_q))
+
+
+def lmsr(rule: Any, t: int, forecasters: Ints, u: Floats, q: Floats) -> Cleared:
+    """A log pool of CARA traders of risk tolerance step u and one maker of liquidity b (Hanson 2007; Chen, Pennock)."""
+    is_maker = forecasters == rule.maker
+    log_q = np.log(np.clip(q, rule.floor, 1 - rule.floor))
+    if not u[is_maker].any():
+        return pooled(rule, u, log_q, softmax(u @ log_q))
+    if is_maker.sum() > 1:
+        raise InputError(f"question {t}: the maker {rule.maker} stands there more than once")
+    log_p = np.log(2) * log2(q[is_maker][0])
+    if rule.liquidity * -log_p.min() >= 1:
+        raise InputError(f"question {t}: the maker could lose more than it has: its quote is too low")
+    maker, others = float(u[is_maker][0]), np.where(is_maker, 0, u)
+    b, rest = rule.liquidity * maker, others.sum()
+    price = softmax((b * log_p + rule.step * others @ log_q) / (b + rule.step * rest))
+    paid = b * (np.log(price) - log_p)  # what the maker pays if x happens
+    if rest == 0:
+        return Cleared(price, lambda _: np.zeros(len(u)))
+    trade = pooled(rule, others / rest, log_q, price)
+
+    def growth(x: int) -> Floats:
+        for_others = trade.log2_growth(x) + np.log2((rest + paid[x]) / rest)
+        return np.asarray(np.where(is_maker, np.log2((maker - paid[x]) / maker), for_others))
+
+    return Cleared(price, growth)
+
+
+def pooled(rule: Any, u: Floats, log_q: Floats, price: Floats) -> Cleared:
+    """The log pool's settlement at a price, for stakes that sum to 1."""
+    gain = log_q - np.log(price)
+    gain -= (gain @ price)[:, None]
+
+    def growth(x: int) -> Floats:
+        bits = rule.step * gain[:, x] / np.log(2)
+        return np.asarray(bits - total(log2(u) + bits))
+
+    return Cleared(price, growth)
+
+
+def softmax(x: Floats) -> Floats:
+    """Exp(x) over its sum."""
+    e = np.exp(x - x.max())
+    return np.asarray(e / e.sum())
+
+
+RULES: dict[type, Callable[[Any, int, Ints, Floats, Floats], Cleared]] = {
+    Kelly: kelly,
+    Isoelastic: isoelastic,
+    LogPool: log_pool,
+    LMSR: lmsr,
+}
