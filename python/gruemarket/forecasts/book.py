@@ -1,0 +1,2 @@
+from gruemarket.forecasts.reference import ForecastBook, ForecastRun
+__all__ = ["ForecastBook", "ForecastRun"]

@@ -1,0 +1,304 @@
+"""Reading tables of forecasts: every row is checked, and what is wrong is named by its row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from gruemarket.errors import InputError
+from gruemarket.forecasts import tables
+from gruemarket.forecasts.clock import NEVER, Clock, Times
+from gruemarket.forecasts.questions import Floats, Ints, Questions, offsets
+from gruemarket.forecasts.tables import ROW
+
+TOLERANCE = 1e-6  # of the sum of a forecast
+OPPOSITE = {"yes": "no", "no": "yes", "true": "false", "false": "true", "1": "0", "0": "1"}
+
+
+def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None) -> Questions:
+    """Forecasts by many forecasters of many questions, checked and indexed.
+
+    Args:
+        forecasts: a row for each question, forecaster, time, outcome and its probability. A forecast is the rows of one
+            question, forecaster and time; its probabilities sum to 1. One outcome may be left out: it gets the rest.
+        resolutions: a row a question: question, outcome (empty: it is still open) and, as far as known, opens, closes
+            and resolves. A question that only the forecasts have is open. `closes` is by default `resolves`, else the
+            question's last forecast; `resolves` is by default `closes`.
+        outcomes: a row for each question and outcome, where forecasts and resolutions do not name them all. A question
+            of which they name one alone has two: "no" beside "yes", "not X" beside X.
+
+    Each is a path (Parquet or CSV), a Polars or Arrow table, or a dict of columns. Times are numbers, dates (which stand
+    for their first instant) or datetimes.
+
+    Raises:
+        InputError: what is wrong, and in which row.
+        FileNotFoundError: a path leads nowhere.
+
+    >>> import gruemarket as gm
+    >>> said = {"question": ["rain", "rain"], "forecaster": ["Ann", "Bob"], "time": [1, 2]}
+    >>> gm.forecasts.read(said | {"outcome": ["yes", "yes"], "probability": [0.9, 0.6]},
+    ...                   {"question": ["rain"], "outcome": ["no"]})
+    Questions(1 questions, 0 of them open, 2 forecasters, 2 forecasts)
+    """
+    rows = tables.table(forecasts, "forecasts", tables.FORECASTS)
+    resolved = tables.table(resolutions, "resolutions", tables.RESOLUTIONS, tables.CLOCKED)
+    if rows.is_empty():
+        raise InputError("the forecasts have no rows; give some")
+    named = None if outcomes is None else tables.table(outcomes, "outcomes", tables.OUTCOMES)
+    rows = tables.identifiers(rows, "forecasts", ("question", "forecaster", "outcome"))
+    rows = tables.parsed(rows, ("time",))
+    clock = Clock.of(rows["time"])
+    times = clock.read(rows["time"], "forecasts")
+    _probable(rows)
+    if np.isnan(times).any():
+        raise InputError(f"row {int(np.argmax(np.isnan(times)))} of the forecasts has no time {ROW}; fill it in")
+    rows = rows.with_columns(pl.Series("time", times), pl.col("outcome").cast(pl.String))
+    rows, resolved, named = _alike(rows, tables.identifiers(resolved, "resolutions", ("question",)), named)
+    index = index_of(rows, resolved, named, clock)
+    return index.questions(index.coded(rows))
+
+
+def _probable(rows: pl.DataFrame) -> None:
+    column = rows["probability"]
+    if not column.dtype.is_numeric():
+        raise InputError(f"the forecasts' probability is of type {column.dtype}; give numbers from 0 to 1")
+    good = column.is_between(0, 1) & column.is_not_null()
+    if not good.all():
+        row = int((~good.fill_null(value=False)).arg_true()[0])
+        raise InputError(f"row {row} of the forecasts has probability {column[row]} {ROW}; give a number from 0 to 1")
+
+
+def _alike(
+    rows: pl.DataFrame, resolved: pl.DataFrame, named: pl.DataFrame | None
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame | None]:
+    """The tables with questions of one type, and outcomes as text."""
+    rows, resolved = tables.alike(rows, resolved, "question")
+    resolved = resolved.with_columns(pl.col("outcome").cast(pl.String))
+    if named is None:
+        return rows, resolved, None
+    named = tables.identifiers(named, "outcomes", tables.OUTCOMES).with_columns(pl.col("outcome").cast(pl.String))
+    rows, named = tables.alike(rows, named, "question")
+    return rows, tables.alike(resolved, named, "question")[0], named
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """What all rows together say: the questions, their outcomes and times, and the forecasters.
+
+    Args:
+        questions_frame: a row a question, sorted: question, last (its last forecast's time), outcome, row (of the
+            resolutions), opens, closes, resolves.
+        outcomes: a row for each question and outcome: q, outcome, k.
+        forecasters: names, sorted.
+        clock: of the tables' times.
+        exact: (Q,) whether the outcome that happened is one that forecasts or the table of outcomes name.
+        silent: resolved questions without forecasts.
+    """
+
+    questions_frame: pl.DataFrame
+    outcomes: pl.DataFrame
+    forecasters: pl.Series
+    clock: Clock
+    exact: Any
+    silent: int
+
+    def coded(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows with numbers for names: q, f, time, k, probability, row."""
+        names = self.questions_frame.select("question").with_row_index("q")
+        people = pl.DataFrame({"forecaster": self.forecasters}).with_row_index("f")
+        coded = rows.with_row_index("row").join(names, on="question", how="left", maintain_order="left")
+        coded = coded.join(people, on="forecaster", how="left", maintain_order="left")
+        coded = coded.join(self.outcomes, on=["q", "outcome"], how="left", maintain_order="left")
+        if (missing := coded["k"].null_count()) and missing:
+            row = int(coded["k"].is_null().arg_true()[0])
+            told = coded.row(row, named=True)
+            raise InputError(
+                f"row {told['row']} of the forecasts: question {told['question']!r} has no outcome {told['outcome']!r} "
+                f"{ROW}; add it to the outcomes"
+            )
+        return coded.select("q", "f", "time", "k", pl.col("probability").cast(pl.Float64), "row")
+
+    @property
+    def counts(self) -> Ints:
+        """(Q,) outcomes of each question."""
+        return np.bincount(self.outcomes["q"].to_numpy(), minlength=len(self.questions_frame)).astype(np.int64)
+
+    @property
+    def happened(self) -> Ints:
+        """(Q,) what happened, from 0; -1 is open."""
+        frame = self.questions_frame.with_row_index("q").select("q", "outcome")
+        found = frame.join(self.outcomes, on=["q", "outcome"], how="left", maintain_order="left")
+        return found["k"].cast(pl.Int64).fill_null(-1).to_numpy()
+
+    def times(self) -> tuple[Times, Times]:
+        """(Q,) closes and resolves, with their defaults."""
+        last = self.questions_frame["last"].to_numpy()
+        still = self.questions_frame["outcome"].is_null().to_numpy()
+        closes, resolves = (self._time(name) for name in ("closes", "resolves"))
+        closes = np.where(np.isnan(closes), np.where(np.isnan(resolves), last, resolves), closes)
+        resolves = np.where(np.isnan(resolves), closes, resolves)
+        return closes, np.where(still, NEVER, resolves)
+
+    def _time(self, name: str) -> Times:
+        column: Times = self.questions_frame[name].to_numpy()
+        return column
+
+    def table(self) -> pl.DataFrame:
+        """A row a question, as users know it."""
+        closes, resolves = self.times()
+        names = self.outcomes.sort("q", "k").group_by("q", maintain_order=True).agg(pl.col("outcome"))["outcome"]
+        return self.questions_frame.select("question").with_columns(
+            names.alias("outcomes"),
+            self.questions_frame["outcome"],
+            self.clock.show(self._time("opens"), "opens"),
+            self.clock.show(closes, "closes"),
+            self.clock.show(resolves, "resolves"),
+        )
+
+    def questions(self, coded: pl.DataFrame) -> Questions:
+        """All of it in one piece, from rows with numbers for names."""
+        question, entries, times, values = self.assemble(coded)
+        closes, resolves = self.times()
+        sizes = np.bincount(question, minlength=len(self.questions_frame))
+        return Questions(
+            self.table(),
+            self.forecasters,
+            self.clock,
+            self.counts,
+            self.happened,
+            closes,
+            resolves,
+            offsets(sizes),
+            entries,
+            times,
+            values,
+            self.silent,
+        )
+
+    def assemble(self, coded: pl.DataFrame) -> tuple[Ints, Ints, Times, Floats]:
+        """Rows made into forecasts: question and forecaster of each, time, probabilities entry after entry.
+
+        Raises:
+            InputError: a forecast says an outcome twice, lacks more than one, or does not sum to 1.
+        """
+        rows = coded.sort("q", "f", "time", "k", "row")
+        q, f, time, k, p = (rows[name].to_numpy() for name in ("q", "f", "time", "k", "probability"))
+        new = np.ones(len(rows), bool)
+        new[1:] = (q[1:] != q[:-1]) | (f[1:] != f[:-1]) | (time[1:] != time[:-1])
+        begins = np.flatnonzero(new)
+        entry = np.cumsum(new) - 1
+        self._refuse_twice(rows, new)
+        counts = self.counts
+        width = counts[q[begins]]
+        sums = np.add.reduceat(p, begins) if len(begins) else np.zeros(0)
+        said = np.diff(np.append(begins, len(rows)))
+        self._refuse_sums(rows, begins, sums, said, width)
+        values = np.full(int(width.sum()), np.nan)
+        values[offsets(width)[:-1][entry] + k] = p / np.repeat(np.where(said == width, sums, 1.0), said)
+        values[np.isnan(values)] = np.maximum(1 - sums[said < width], 0.0)
+        self._refuse_unnamed(rows, begins, q[begins], sums, said < width)
+        return q[begins].astype(np.int64), f[begins].astype(np.int64), time[begins], values
+
+    def _refuse_twice(self, rows: pl.DataFrame, new: Any) -> None:
+        k = rows["k"].to_numpy()
+        twice = np.flatnonzero(~new[1:] & (k[1:] == k[:-1])) + 1
+        if len(twice):
+            raise InputError(f"{self._where(rows, twice[0])} says an outcome a second time; give each once")
+
+    def _refuse_sums(self, rows: pl.DataFrame, begins: Ints, sums: Floats, said: Ints, width: Ints) -> None:
+        if (lack := np.flatnonzero(said < width - 1)).size:
+            e = lack[0]
+            raise InputError(
+                f"{self._where(rows, begins[e])} begins a forecast of {said[e]} outcomes, the question has {width[e]}; "
+                "one may be left out, no more"
+            )
+        good = np.where(said == width, abs(sums - 1) <= TOLERANCE, sums <= 1 + TOLERANCE)
+        if (wrong := np.flatnonzero(~good)).size:
+            e = wrong[0]
+            raise InputError(
+                f"{self._where(rows, begins[e])} begins a forecast whose probabilities sum to {sums[e]:.9g}; "
+                f"they must sum to 1 within {TOLERANCE:g}"
+            )
+
+    def _refuse_unnamed(self, rows: pl.DataFrame, begins: Ints, q: Ints, sums: Floats, lacks: Any) -> None:
+        """An outcome that only the resolution names must be one that forecasts left room for: else it is misspelt."""
+        room = np.ones(len(self.counts), bool)
+        room[q] = False
+        room[q[lacks & (sums < 1 - TOLERANCE)]] = True
+        if (wrong := np.flatnonzero(~room & ~self.exact)).size:
+            told = self.questions_frame.row(int(wrong[0]), named=True)
+            names = self.outcomes.filter(pl.col("q") == wrong[0], pl.col("outcome") != told["outcome"])["outcome"]
+            raise InputError(
+                f"row {told['row']} of the resolutions: question {told['question']!r} resolved as {told['outcome']!r}, "
+                f"which all its forecasts rule out; they name {', '.join(names)} {ROW}"
+            )
+
+    def _where(self, rows: pl.DataFrame, at: int) -> str:
+        told = rows.row(int(at), named=True)
+        question = self.questions_frame["question"][told["q"]]
+        return f"row {told['row']} of the forecasts (question {question!r}, forecaster {self.forecasters[told['f']]!r})"
+
+
+def index_of(rows: pl.DataFrame, resolved: pl.DataFrame, named: pl.DataFrame | None, clock: Clock) -> Index:
+    """The index of tables whose questions are of one type."""
+    last = rows.lazy().group_by("question").agg(pl.col("time").max().alias("last")).collect()
+    pairs = rows.select("question", "outcome").unique()
+    people = rows["forecaster"].unique().sort()
+    return make_index(last, pairs, people, resolved, named, clock)
+
+
+def make_index(
+    last: pl.DataFrame,
+    pairs: pl.DataFrame,
+    people: pl.Series,
+    resolved: pl.DataFrame,
+    named: pl.DataFrame | None,
+    clock: Clock,
+) -> Index:
+    """The index, from what the forecasts come down to: each question's last time and outcomes, and the forecasters."""
+    resolved = _resolutions(resolved, clock)
+    known = last.join(resolved, on="question", how="inner")
+    if known.is_empty():
+        raise InputError(
+            f"no question of the forecasts ({last['question'].sort()[0]!r}, ...) is in the resolutions "
+            f"({', '.join(repr(q) for q in resolved['question'].sort().head(1))}, ...); their names must be the same"
+        )
+    silent = resolved.filter(pl.col("outcome").is_not_null()).join(last, on="question", how="anti").height
+    frame = last.join(resolved, on="question", how="left").sort("question")
+    frame = frame.with_columns(pl.col(name).fill_null(float("nan")) for name in tables.CLOCKED)
+    numbered = frame.select("question", "outcome").with_row_index("q")
+    sources = [pairs] if named is None else [pairs, named.select("question", "outcome")]
+    forecast = pl.concat(sources).join(numbered.select("q", "question"), on="question").select("q", "outcome").unique()
+    happened = numbered.select("q", "outcome").drop_nulls()
+    both = pl.concat([forecast, happened]).unique()
+    alone = both.filter(pl.len().over("q") == 1).with_columns(
+        pl.col("outcome").replace_strict(
+            [*OPPOSITE, *(name.capitalize() for name in OPPOSITE if name.isalpha())],
+            [*OPPOSITE.values(), *(name.capitalize() for name in OPPOSITE.values() if name.isalpha())],
+            default="not " + pl.col("outcome"),
+        )
+    )
+    outcomes = pl.concat([both, alone]).sort("q", "outcome").with_columns(pl.int_range(pl.len()).over("q").alias("k"))
+    inexact = happened.join(forecast, on=["q", "outcome"], how="anti")["q"].to_numpy()
+    exact = np.ones(len(frame), bool)
+    exact[inexact] = False
+    return Index(frame, outcomes, people, clock, exact, silent)
+
+
+def _resolutions(resolved: pl.DataFrame, clock: Clock) -> pl.DataFrame:
+    """The resolutions with times as numbers and the numbers of their rows, each question once."""
+    if (twice := resolved["question"].is_first_distinct().not_()).any():
+        row = int(twice.arg_true()[0])
+        raise InputError(
+            f"row {row} of the resolutions has question {resolved['question'][row]!r} a second time {ROW}; give it once"
+        )
+    present: Sequence[str] = [name for name in tables.CLOCKED if name in resolved.columns]
+    resolved = tables.parsed(resolved, present)
+    read = {name: clock.read(resolved[name], "resolutions") for name in present}
+    times = [pl.Series(name, read.get(name, np.full(len(resolved), np.nan))) for name in tables.CLOCKED]
+    opens, closes = times[0].to_numpy(), times[1].to_numpy()
+    if (wrong := np.flatnonzero(opens > closes)).size:
+        raise InputError(f"row {wrong[0]} of the resolutions closes before it opens {ROW}; mend one of the two")
+    return resolved.select("question", "outcome").with_columns(*times, pl.int_range(pl.len()).alias("row"))
