@@ -12,5 +12,6 @@ from gruemarket.forecasts.questions import Panel, Questions
 from gruemarket.forecasts.read import read
 from gruemarket.forecasts.score import score
 from gruemarket.forecasts.scores import Scores
+from gruemarket.forecasts.stream import stream
 
-__all__ = ["ForecastBook", "ForecastRun", "Panel", "Questions", "Scores", "read", "score"]
+__all__ = ["ForecastBook", "ForecastRun", "Panel", "Questions", "Scores", "read", "score", "stream"]

@@ -70,6 +70,13 @@ class Clock:
             )
         return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
+    def expression(self, name: str = "time") -> pl.Expr:
+        """The column of that name as numbers, as `read` makes them, in a lazy frame."""
+        column = pl.col(name)
+        if self.kind == "datetime":
+            column = column.cast(pl.Datetime("us", "UTC" if self.zoned else None)).to_physical()
+        return column.cast(pl.Float64)
+
     def show(self, times: Times, name: str) -> pl.Series:
         """Numbers as a column; what is not finite is null."""
         column = pl.Series(name, times).cast(pl.Float64)

@@ -152,7 +152,7 @@ class Told:
             values = np.broadcast_to(values, whose.shape)
             weighted = np.where(resolved, values, 0.0) * each * resolved
             total = getattr(self, name)
-            total += np.bincount(whose, weighted, minlength=len(total))
+            np.add.at(total, whose, weighted)  # one after the other, however the questions are cut into parts
 
 
 @dataclass

@@ -168,21 +168,15 @@ class Questions:
         Raises:
             InputError: nothing is left, or `which` or `order` is neither.
         """
-        if which not in WHICH or order not in ORDERS:
-            raise InputError(f"which={which!r}, order={order!r}; give 'last' or 'every', and 'close' or 'resolve'")
-        priced = self.pricing_times(at)
+        if which not in WHICH:
+            raise InputError(f"which={which!r}; give 'last' or 'every'")
+        until, when, resolves = self.schedule(at, order)
         sizes = np.diff(self.starts)
-        kept = self.times <= np.repeat(priced, sizes)
+        kept = self.times <= np.repeat(until, sizes)
         if which == "last":
-            kept = _last(kept, np.repeat(np.arange(len(self)), sizes), self.entries)
-        found = np.add.reduceat(kept, self.starts[:-1], dtype=np.int64) if len(self.entries) else np.zeros(0, np.int64)
-        # an open question is priced now, which is after all else: its time only bounds the forecasts
-        resolves = np.where(self.happened >= 0, np.maximum(self.resolves, priced), NEVER)
-        when = np.where(self.happened >= 0, priced if order == "close" else resolves, NEVER)
-        turn = np.lexsort((np.arange(len(self)), when))
-        turn = turn[found[turn] > 0]
-        if not len(turn):
-            raise InputError("no question has a forecast before it is priced; look at the times, or give another at=")
+            kept = _last(kept, np.repeat(np.arange(len(sizes)), sizes), self.entries)
+        found = np.add.reduceat(kept, self.starts[:-1], dtype=np.int64)
+        turn = in_turn(when, found > 0)
         taken = _ranges(self.starts[turn], sizes[turn])
         taken = taken[kept[taken]]
         width = np.repeat(self.counts, sizes)
@@ -196,6 +190,29 @@ class Questions:
             forecasters=self.entries[taken],
             values=self.values[_ranges(offsets(width)[taken], width[taken])],
         )
+
+    def schedule(self, at: Any = None, order: str = "close") -> tuple[Times, Times, Times]:
+        """(Q,) until when forecasts count, when each question is priced, and when it pays."""
+        if order not in ORDERS:
+            raise InputError(f"order={order!r}; give 'close', or 'resolve' for one question after another")
+        until = self.pricing_times(at)
+        closed = self.happened >= 0
+        resolves = np.where(closed, np.maximum(self.resolves, until), NEVER)
+        # an open question is priced now, which is after all else: its time only bounds the forecasts
+        return until, np.where(closed, until if order == "close" else resolves, NEVER), resolves
+
+
+def in_turn(when: Times, asked: npt.NDArray[np.bool_]) -> Ints:
+    """Questions in the order of their times, of which only those that are asked are there.
+
+    Raises:
+        InputError: none is.
+    """
+    turn = np.argsort(when, kind="stable")
+    turn = turn[asked[turn]]
+    if not len(turn):
+        raise InputError("no question has a forecast before it is priced; look at the times, or give another at=")
+    return turn
 
 
 def offsets(sizes: npt.NDArray[Any]) -> Ints:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,44 +44,64 @@ def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None) -> Questions
     Questions(1 questions, 0 of them open, 2 forecasters, 2 forecasts)
     """
     rows = tables.table(forecasts, "forecasts", tables.FORECASTS)
-    resolved = tables.table(resolutions, "resolutions", tables.RESOLUTIONS, tables.CLOCKED)
     if rows.is_empty():
         raise InputError("the forecasts have no rows; give some")
-    named = None if outcomes is None else tables.table(outcomes, "outcomes", tables.OUTCOMES)
-    rows = tables.identifiers(rows, "forecasts", ("question", "forecaster", "outcome"))
     rows = tables.parsed(rows, ("time",))
     clock = Clock.of(rows["time"])
-    times = clock.read(rows["time"], "forecasts")
-    _probable(rows)
-    if np.isnan(times).any():
-        raise InputError(f"row {int(np.argmax(np.isnan(times)))} of the forecasts has no time {ROW}; fill it in")
-    rows = rows.with_columns(pl.Series("time", times), pl.col("outcome").cast(pl.String))
-    rows, resolved, named = _alike(rows, tables.identifiers(resolved, "resolutions", ("question",)), named)
-    index = index_of(rows, resolved, named, clock)
+    rows = checked(rows, clock)
+    index = summary(rows, clock, resolutions, outcomes)
     return index.questions(index.coded(rows))
 
 
-def _probable(rows: pl.DataFrame) -> None:
+def checked(rows: pl.DataFrame, clock: Clock, first: int = 0) -> pl.DataFrame:
+    """Rows of forecasts with names and numbers of the right types: times as numbers of the clock, outcomes as text.
+
+    Args:
+        rows: with the columns of forecasts.
+        clock: of their times.
+        first: the number of the first row.
+
+    Raises:
+        InputError: a cell that cannot be used.
+    """
+    rows = tables.identifiers(rows, "forecasts", ("question", "forecaster", "outcome"), first)
+    times = clock.read(rows["time"], "forecasts")
     column = rows["probability"]
     if not column.dtype.is_numeric():
         raise InputError(f"the forecasts' probability is of type {column.dtype}; give numbers from 0 to 1")
-    good = column.is_between(0, 1) & column.is_not_null()
+    good = column.is_between(0, 1).fill_null(value=False)
     if not good.all():
-        row = int((~good.fill_null(value=False)).arg_true()[0])
-        raise InputError(f"row {row} of the forecasts has probability {column[row]} {ROW}; give a number from 0 to 1")
+        row = int((~good).arg_true()[0])
+        raise InputError(
+            f"row {first + row} of the forecasts has probability {column[row]} {ROW}; give a number from 0 to 1"
+        )
+    if np.isnan(times).any():
+        row = first + int(np.argmax(np.isnan(times)))
+        raise InputError(f"row {row} of the forecasts has no time {ROW}; fill it in or leave the row out")
+    return rows.with_columns(
+        pl.Series("time", times), pl.col("outcome").cast(pl.String), pl.int_range(first, first + pl.len()).alias("row")
+    )
 
 
-def _alike(
-    rows: pl.DataFrame, resolved: pl.DataFrame, named: pl.DataFrame | None
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame | None]:
-    """The tables with questions of one type, and outcomes as text."""
-    rows, resolved = tables.alike(rows, resolved, "question")
+def summary(rows: pl.DataFrame | pl.LazyFrame, clock: Clock, resolutions: Any, outcomes: Any) -> "Index":
+    """The index of forecasts whose names and numbers are of the right types, and of the other tables."""
+    lazy = rows.lazy()
+    asked = lazy.group_by("question").agg(
+        pl.col("time").min().alias("first"), pl.col("time").max().alias("last"), pl.len().alias("rows")
+    )
+    found = asked.collect(engine="streaming")
+    pairs = lazy.select("question", "outcome").unique().collect(engine="streaming")
+    people = lazy.select("forecaster").unique().collect(engine="streaming")["forecaster"].sort()
+    resolved = tables.table(resolutions, "resolutions", tables.RESOLUTIONS, tables.CLOCKED)
+    resolved = tables.identifiers(resolved, "resolutions", ("question",))
     resolved = resolved.with_columns(pl.col("outcome").cast(pl.String))
-    if named is None:
-        return rows, resolved, None
-    named = tables.identifiers(named, "outcomes", tables.OUTCOMES).with_columns(pl.col("outcome").cast(pl.String))
-    rows, named = tables.alike(rows, named, "question")
-    return rows, tables.alike(resolved, named, "question")[0], named
+    if outcomes is not None:
+        named = tables.identifiers(tables.table(outcomes, "outcomes", tables.OUTCOMES), "outcomes", tables.OUTCOMES)
+        named = named.select(pl.col("question").cast(found["question"].dtype, strict=False), pl.col("outcome").cast(pl.String))
+        pairs = pl.concat([pairs, named.drop_nulls()]).unique()
+    found, resolved = tables.alike(found, resolved, "question")
+    pairs = pairs.with_columns(pl.col("question").cast(found["question"].dtype))
+    return make_index(found, pairs, people, resolved, clock)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +109,7 @@ class Index:
     """What all rows together say: the questions, their outcomes and times, and the forecasters.
 
     Args:
-        questions_frame: a row a question, sorted: question, last (its last forecast's time), outcome, row (of the
+        questions_frame: a row a question, sorted: question, first and last (times of its forecasts), rows (of forecasts), outcome, row (of the
             resolutions), opens, closes, resolves.
         outcomes: a row for each question and outcome: q, outcome, k.
         forecasters: names, sorted.
@@ -108,24 +129,19 @@ class Index:
         """Rows with numbers for names: q, f, time, k, probability, row."""
         names = self.questions_frame.select("question").with_row_index("q")
         people = pl.DataFrame({"forecaster": self.forecasters}).with_row_index("f")
-        coded = rows.with_row_index("row").join(names, on="question", how="left", maintain_order="left")
+        if rows["question"].dtype != names["question"].dtype:
+            rows = rows.with_columns(pl.col("question").cast(names["question"].dtype))
+        coded = rows.join(names, on="question", how="left", maintain_order="left")
         coded = coded.join(people, on="forecaster", how="left", maintain_order="left")
         coded = coded.join(self.outcomes, on=["q", "outcome"], how="left", maintain_order="left")
-        if (missing := coded["k"].null_count()) and missing:
-            row = int(coded["k"].is_null().arg_true()[0])
-            told = coded.row(row, named=True)
-            raise InputError(
-                f"row {told['row']} of the forecasts: question {told['question']!r} has no outcome {told['outcome']!r} "
-                f"{ROW}; add it to the outcomes"
-            )
         return coded.select("q", "f", "time", "k", pl.col("probability").cast(pl.Float64), "row")
 
-    @property
+    @cached_property
     def counts(self) -> Ints:
         """(Q,) outcomes of each question."""
         return np.bincount(self.outcomes["q"].to_numpy(), minlength=len(self.questions_frame)).astype(np.int64)
 
-    @property
+    @cached_property
     def happened(self) -> Ints:
         """(Q,) what happened, from 0; -1 is open."""
         frame = self.questions_frame.with_row_index("q").select("q", "outcome")
@@ -157,11 +173,11 @@ class Index:
             self.clock.show(resolves, "resolves"),
         )
 
-    def questions(self, coded: pl.DataFrame) -> Questions:
-        """All of it in one piece, from rows with numbers for names."""
-        question, entries, times, values = self.assemble(coded)
+    def questions(self, coded: pl.DataFrame | None = None) -> Questions:
+        """All of it in one piece, from rows with numbers for names; without rows, all but the forecasts."""
+        nobody = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+        question, entries, times, values = nobody if coded is None else self.assemble(coded)
         closes, resolves = self.times()
-        sizes = np.bincount(question, minlength=len(self.questions_frame))
         return Questions(
             self.table(),
             self.forecasters,
@@ -170,7 +186,7 @@ class Index:
             self.happened,
             closes,
             resolves,
-            offsets(sizes),
+            offsets(np.bincount(question, minlength=len(self.questions_frame))),
             entries,
             times,
             values,
@@ -241,36 +257,22 @@ class Index:
         return f"row {told['row']} of the forecasts (question {question!r}, forecaster {self.forecasters[told['f']]!r})"
 
 
-def index_of(rows: pl.DataFrame, resolved: pl.DataFrame, named: pl.DataFrame | None, clock: Clock) -> Index:
-    """The index of tables whose questions are of one type."""
-    last = rows.lazy().group_by("question").agg(pl.col("time").max().alias("last")).collect()
-    pairs = rows.select("question", "outcome").unique()
-    people = rows["forecaster"].unique().sort()
-    return make_index(last, pairs, people, resolved, named, clock)
-
-
 def make_index(
-    last: pl.DataFrame,
-    pairs: pl.DataFrame,
-    people: pl.Series,
-    resolved: pl.DataFrame,
-    named: pl.DataFrame | None,
-    clock: Clock,
+    found: pl.DataFrame, pairs: pl.DataFrame, people: pl.Series, resolved: pl.DataFrame, clock: Clock
 ) -> Index:
-    """The index, from what the forecasts come down to: each question's last time and outcomes, and the forecasters."""
+    """The index, from what the forecasts come down to: each question's times and outcomes, and the forecasters."""
     resolved = _resolutions(resolved, clock)
-    known = last.join(resolved, on="question", how="inner")
+    known = found.join(resolved, on="question", how="inner")
     if known.is_empty():
         raise InputError(
-            f"no question of the forecasts ({last['question'].sort()[0]!r}, ...) is in the resolutions "
+            f"no question of the forecasts ({found['question'].sort()[0]!r}, ...) is in the resolutions "
             f"({', '.join(repr(q) for q in resolved['question'].sort().head(1))}, ...); their names must be the same"
         )
-    silent = resolved.filter(pl.col("outcome").is_not_null()).join(last, on="question", how="anti").height
-    frame = last.join(resolved, on="question", how="left").sort("question")
+    silent = resolved.filter(pl.col("outcome").is_not_null()).join(found, on="question", how="anti").height
+    frame = found.join(resolved, on="question", how="left").sort("question")
     frame = frame.with_columns(pl.col(name).fill_null(float("nan")) for name in tables.CLOCKED)
     numbered = frame.select("question", "outcome").with_row_index("q")
-    sources = [pairs] if named is None else [pairs, named.select("question", "outcome")]
-    forecast = pl.concat(sources).join(numbered.select("q", "question"), on="question").select("q", "outcome").unique()
+    forecast = pairs.join(numbered.select("q", "question"), on="question").select("q", "outcome").unique()
     happened = numbered.select("q", "outcome").drop_nulls()
     both = pl.concat([forecast, happened]).unique()
     alone = both.filter(pl.len().over("q") == 1).with_columns(

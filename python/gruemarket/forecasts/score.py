@@ -85,16 +85,20 @@ def score(
     when = events(panel, order)
     if not len(when.resolved):
         raise InputError("no question with forecasts in time has resolved; there is nothing to score")
-    share = _lock(lock, panel, when, order)
+    most = 1.0 if order == "resolve" else None
+    share = lock_of(lock) if lock is not None else most or default_lock(panel, when)
     asked = markets(Kelly() if clearing is None else clearing, grue, grid)
     source = Whole(panel, len(questions.forecasters))
     settings = {"order": order, "at": None if at is None else str(at), "which": which, "lock": share, "floor": floor}
     return scored(questions, source, asked, when, settings, seed=seed, resamples=resamples, progress=progress)
 
 
-def _lock(asked: float | None, panel: Panel, when: Events, order: str) -> float:
-    if asked is None:
-        return 1.0 if order == "resolve" else default_lock(panel, when)
+def lock_of(asked: float) -> float:
+    """A share of wealth.
+
+    Raises:
+        InputError: it is none.
+    """
     if not 0 < asked <= 1:
         raise InputError(f"lock {asked}; give a share of wealth above 0 and at most 1")
     return float(asked)
@@ -138,9 +142,12 @@ def _prices(played: Played, questions: Panel, when: Events, order: str) -> dict[
     found = {market.method.name: market.prices for market in played.markets}
     grid = {market.method.name: market.prices for market in played.markets if market.method.grid}
     asked = played.markets[0].method.name
-    made = {asked: found[asked], MARKET_OF_MARKETS: _market_of(grid, questions, when, order)}
+    made = {asked: found[asked]}
     plain = (played.mean, played.median, baselines.pooled(played.logs, starts), extreme)
     made |= dict(zip(baselines.BASELINES, plain, strict=True))
+    if not grid:
+        return made
+    made[MARKET_OF_MARKETS] = _market_of(grid, questions, when, order)
     losses = {name: float(np.nanmean(bits(prices, starts, happened))) for name, prices in grid.items()}
     best = min(losses, key=lambda name: losses[name])
     return made | {HINDSIGHT + best: grid[best]} | found

@@ -33,16 +33,33 @@ def table(given: Any, what: str, needed: Sequence[str], allowed: Sequence[str] =
         FileNotFoundError: there is no such file.
     """
     lazy = scan(given, what)
+    present = columns(lazy, what, needed)
+    try:
+        return lazy.select(*needed, *(name for name in allowed if name in present)).collect()
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"the {what} cannot be read: {error}") from error
+
+
+def columns(lazy: pl.LazyFrame, what: str, needed: Sequence[str]) -> list[str]:
+    """The columns that a table has.
+
+    Raises:
+        InputError: one that is needed is missing.
+    """
     present = lazy.collect_schema().names()
     if missing := [name for name in needed if name not in present]:
         raise InputError(
             f"the {what} have no column {', '.join(missing)}; they need {', '.join(needed)} and have "
             f"{', '.join(present) or 'none'}"
         )
-    try:
-        return lazy.select(*needed, *(name for name in allowed if name in present)).collect()
-    except pl.exceptions.PolarsError as error:
-        raise InputError(f"the {what} cannot be read: {error}") from error
+    return present
+
+
+def typed(lazy: pl.LazyFrame) -> list[pl.Expr]:
+    """The names in forecasts as `identifiers` makes them, in a lazy frame; outcomes as text."""
+    schema = lazy.collect_schema()
+    kinds = {name: pl.Int64 if schema[name].is_integer() else pl.String for name in ("question", "forecaster")}
+    return [pl.col(name).cast(kind) for name, kind in (kinds | {"outcome": pl.String}).items()]
 
 
 def scan(given: Any, what: str) -> pl.LazyFrame:
@@ -81,7 +98,7 @@ def _file(path: Path, what: str) -> pl.LazyFrame:
     return frame
 
 
-def identifiers(frame: pl.DataFrame, what: str, names: Sequence[str]) -> pl.DataFrame:
+def identifiers(frame: pl.DataFrame, what: str, names: Sequence[str], first: int = 0) -> pl.DataFrame:
     """The columns that name something: whole numbers as int64, all else as text; none is empty.
 
     Raises:
@@ -89,7 +106,7 @@ def identifiers(frame: pl.DataFrame, what: str, names: Sequence[str]) -> pl.Data
     """
     for name in names:
         if frame[name].null_count():
-            row = int(frame[name].is_null().arg_true()[0])
+            row = first + int(frame[name].is_null().arg_true()[0])
             raise InputError(f"row {row} of the {what} has no {name} {ROW}; fill it in or leave the row out")
     return frame.with_columns(_named(frame[name]) for name in names)
 
