@@ -13,7 +13,9 @@ use crate::grue::provenance::{Column, Provenance};
 use crate::grue::stays::{Levied, Stays};
 use crate::ledger::{Cause, Entry, Open};
 use crate::market::Market;
+use crate::clearing::Rule;
 use crate::market::lazy::Lazy;
+use crate::market::rule::Saved as SavedRule;
 use crate::market::state::{Accounts, Clock, Roster, State, Traders};
 use crate::real::Real;
 use crate::scaled::Scaled;
@@ -29,6 +31,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) const FORMAT: u32 = 1;
+/// The format of a market that clears by another rule than Kelly's, which the first readers would have taken for it.
+const WITH_RULE: u32 = 2;
 const HEADER: &str = "gruemarket";
 const HASH: &str = "blake3";
 
@@ -41,6 +45,9 @@ struct Header {
     group_count: usize,
     outcomes: usize,
     fraction: f64,
+    /// Of another rule than Kelly's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rule: Option<SavedRule>,
     tax: Option<Tax>,
     provenance: bool,
     definitions: bool,
@@ -154,12 +161,13 @@ fn hash<'a>(header: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) ->
 impl<F: Real> Market<F> {
     /// Saves the market to `path`; `note` is kept with it.
     pub fn save(&self, path: &Path, note: &str) -> Result<()> {
-        let (header, tensors) = self.freeze(note);
+        let (header, tensors) = self.freeze(note)?;
         tensors.save(path, HEADER, &header)
     }
 
-    fn freeze<'a>(&'a self, note: &'a str) -> (Header, Tensors<'a>) {
+    fn freeze<'a>(&'a self, note: &'a str) -> Result<(Header, Tensors<'a>)> {
         let (traders, state) = (self.traders(), self.state());
+        let rule = traders.rule.saved()?;
         let mut tensors = Tensors::default();
         tensors.put("note", Dtype::U8, note.as_bytes());
         tensors.put_book("rho", &traders.rho);
@@ -172,6 +180,9 @@ impl<F: Real> Market<F> {
         );
         tensors.put_all("entrants.traders", Dtype::U32, traders.entrants.iter().map(|e| e.1));
         tensors.put("groups", Dtype::U32, &traders.groups.ids);
+        if let Some(each) = traders.rule.aversions() {
+            tensors.put("aversions", Dtype::F64, each);
+        }
         tensors.put_book("wealth", &state.accounts.wealth);
         if !traders.entrants.is_empty() {
             tensors.put_book("entered", &state.roster.rho);
@@ -224,13 +235,14 @@ impl<F: Real> Market<F> {
         tensors.put_all("ledger.amounts", Dtype::F64, entries.iter().map(|e| e.amount));
         let lazy = state.lazy.as_deref();
         let header = Header {
-            format: FORMAT,
+            format: if rule.is_some() { WITH_RULE } else { FORMAT },
             dtype: F::DTYPE.to_owned(),
             traders: self.len(),
             reserve_at_start: traders.reserve,
             group_count: traders.groups.count,
             outcomes: traders.outcomes,
-            fraction: traders.fraction,
+            fraction: traders.rule.fraction(),
+            rule,
             tax: traders.tax.as_ref().map(Tax::without_rows),
             provenance: traders.provenance,
             definitions: traders.definitions,
@@ -247,7 +259,7 @@ impl<F: Real> Market<F> {
             open: state.open.as_ref().map(|open| (open.stage, open.batch)),
             levied: lazy.map(|l| l.stays.levied().to_vec()),
         };
-        (header, tensors)
+        Ok((header, tensors))
     }
 }
 
@@ -298,9 +310,9 @@ impl Whole {
             .get(kind)
             .ok_or_else(|| fault(&format!("a safetensors file, but not a {kind} checkpoint")))?;
         let version: Version = serde_json::from_str(header).map_err(|_| damaged())?;
-        if version.format > FORMAT {
+        if version.format > WITH_RULE {
             return Err(fault(&format!(
-                "checkpoint format {}, newer than this gruemarket's {FORMAT}; install a newer gruemarket",
+                "checkpoint format {}, newer than this gruemarket's {WITH_RULE}; install a newer gruemarket",
                 version.format
             )));
         }
@@ -393,7 +405,7 @@ impl Checkpoint {
                 count: header.group_count,
             },
             outcomes: header.outcomes,
-            fraction: header.fraction,
+            rule: reader.rule()?,
             tax: reader.tax(n)?,
             provenance: header.provenance,
             definitions: header.definitions,
@@ -516,6 +528,22 @@ impl Reader<'_> {
         let (mantissas, exponents) = (self.all("over.mantissas")?, self.all("over.exponents")?);
         let both = mantissas.into_iter().zip(exponents);
         Ok(both.map(|(mantissa, exponent)| Scaled { mantissa, exponent }).collect())
+    }
+
+    fn rule(&self) -> Result<Rule> {
+        let header = &self.file.header;
+        let Some(saved) = &header.rule else {
+            let fraction = header.fraction;
+            return Ok(Rule::Kelly { fraction });
+        };
+        let each = if self.has("aversions") {
+            self.all("aversions")?
+        } else {
+            Vec::new()
+        };
+        let rule = saved.rule(each);
+        rule.check(header.outcomes, header.traders)?;
+        Ok(rule)
     }
 
     /// The tax, its kernel's rows put back.

@@ -23,6 +23,9 @@ pub enum MarketError {
         round: u64,
         outcome: String,
     },
+    /// No price was found at which the market clears. Nothing has moved in this round.
+    #[error("{0}")]
+    NotCleared(String),
     /// The caller asked to stop. The market is as it was after the last settled round.
     #[error("interrupted after {rounds} settled rounds of this call")]
     Interrupted { rounds: u64 },
@@ -52,6 +55,7 @@ impl MarketError {
         match self {
             Self::Input(message) => Self::Input(within(message)),
             Self::Shape(message) => Self::Shape(within(message)),
+            Self::NotCleared(message) => Self::NotCleared(within(message)),
             Self::Impossible { round, outcome, .. } => Self::Impossible {
                 episode: Some(episode),
                 round,

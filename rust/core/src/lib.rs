@@ -1,11 +1,12 @@
 //! Trader markets: traders with a prior set by their description length bet on what comes next, the market clears to a
 //! price, the outcome settles the bets. No Python in it.
 //!
-//! The data's way: [`rounds`] are played against the [`accounts`] by [`market`], taxed by [`grue`], entered into the
-//! [`ledger`]; [`checkpoint`] keeps all of it.
+//! The data's way: [`rounds`] are played against the [`accounts`] by [`market`] at the price of a [`clearing`] rule, taxed
+//! by [`grue`], entered into the [`ledger`]; [`checkpoint`] keeps all of it.
 
 pub mod accounts;
 pub mod checkpoint;
+pub mod clearing;
 pub mod error;
 pub mod families;
 pub mod grue;

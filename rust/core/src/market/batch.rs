@@ -86,7 +86,7 @@ impl<F: Real> Market<F> {
             ..slow.clone()
         };
         let short = |rounds: &Rounds<'_, P>| rounds.traders <= TILE && rounds.rounds <= SHORT;
-        let abreast = if !traders.taxes_rounds() && episodes.iter().all(short) {
+        let abreast = if !traders.taxes_rounds() && !traders.rule.is_foreign() && episodes.iter().all(short) {
             ABREAST
         } else {
             1
@@ -98,7 +98,7 @@ impl<F: Real> Market<F> {
             let mut at = self.state.clock.rounds;
             let mut games = Vec::new();
             for rounds in chunk {
-                games.push(self.game(rounds, at, interrupt));
+                games.push(Self::game(&traders, rounds, at, interrupt));
                 at += rounds.rounds as u64;
             }
             let roster = self.state.roster.clone();
@@ -129,6 +129,8 @@ impl<F: Real> Market<F> {
                 let (part, fast, track) = part.map_err(|err| err.in_episode(c * abreast + i))?;
                 played.prices.extend(part.prices);
                 played.losses.extend(part.losses);
+                played.passes.extend(part.passes);
+                played.residuals.extend(part.residuals);
                 match track {
                     Some(track) => track.add_to(&mut bits),
                     None if regret => growth(&slow, &fast, &slow.wealth, &fast.wealth, &mut bits),

@@ -2,12 +2,14 @@
 
 mod batch;
 mod begin;
+mod clear;
 pub mod lazy;
 pub mod play;
 pub mod read;
 pub mod redefine;
 pub mod regret;
 pub mod reinforce;
+pub mod rule;
 pub mod sparse;
 pub mod state;
 pub mod tax;
@@ -16,6 +18,7 @@ mod tile;
 use crate::accounts::book::Book;
 use crate::accounts::groups::Groups;
 use crate::accounts::prior::{self, Given};
+use crate::clearing::Rule;
 use crate::error::{MarketError, Result};
 use crate::grue::Tax;
 use crate::grue::definitions::{Histories, Node};
@@ -37,7 +40,7 @@ pub struct Config<'a> {
     pub prior: Given<'a>,
     pub normalize: bool,
     pub outcomes: usize,
-    pub fraction: f64,
+    pub rule: Rule,
     pub tax: Option<Tax>,
     pub groups: Groups,
     /// The episode at which each trader enters; empty: all from the start.
@@ -105,12 +108,7 @@ impl<F: Real> Market<F> {
                 config.outcomes
             )));
         }
-        if !(config.fraction > 0.0 && config.fraction <= 1.0) {
-            return Err(MarketError::input(format!(
-                "Kelly fraction {} is not in (0, 1]",
-                config.fraction
-            )));
-        }
+        config.rule.check(config.outcomes, n)?;
         let (rho, over) = match &config.tax {
             Some(Tax {
                 kernel: Kernel::WithinGroups,
@@ -125,7 +123,7 @@ impl<F: Real> Market<F> {
             entrants: entrants(config.enters_at, n)?,
             groups: config.groups,
             outcomes: config.outcomes,
-            fraction: config.fraction,
+            rule: config.rule,
             provenance: config.provenance,
             tax: config.tax,
             definitions: config.definitions,
@@ -228,6 +226,7 @@ impl<F: Real> Market<F> {
             over: self.traders.over.clone(),
             entrants: self.traders.entrants.clone(),
             groups: self.traders.groups.clone(),
+            rule: self.traders.rule.clone(),
             tax: self.traders.tax.clone(),
             ..*self.traders
         };
@@ -284,6 +283,7 @@ impl<F: Real> Market<F> {
                 self.traders.outcomes
             )));
         }
+        self.traders.check_layout(rounds.layout, rounds.rounds)?;
         rounds.check()
     }
 
@@ -304,7 +304,7 @@ impl<F: Real> Market<F> {
         self.catch_up();
         let first = self.state.clock.rounds;
         let traders = Arc::clone(&self.traders);
-        let game = self.game(rounds, first, interrupt);
+        let game = Self::game(&traders, rounds, first, interrupt);
         let Self {
             state, nodes, spare, ..
         } = self;
@@ -352,12 +352,18 @@ impl<F: Real> Market<F> {
         }
     }
 
-    fn game<'a, P: Real>(&self, rounds: &'a Rounds<'a, P>, first: u64, interrupt: Interrupt<'a>) -> Game<'a, P> {
-        let fraction = self.traders.fraction;
-        let everything = fraction == 1.0 && matches!(rounds.stakes, Stakes::All);
-        let flows = everything && !self.traders.taxes_rounds();
+    fn game<'a, P: Real>(
+        traders: &'a Traders<F>,
+        rounds: &'a Rounds<'a, P>,
+        first: u64,
+        interrupt: Interrupt<'a>,
+    ) -> Game<'a, P> {
+        let fraction = traders.rule.fraction();
+        let everything = traders.rule.is_kelly() && fraction == 1.0 && matches!(rounds.stakes, Stakes::All);
+        let flows = everything && !traders.taxes_rounds();
         Game {
             rounds,
+            rule: &traders.rule,
             fraction,
             everything,
             flows,
@@ -387,8 +393,7 @@ impl<F: Real> Market<F> {
         if let Some(due) = taxman.due(first)? {
             taxman.levy(&mut state.accounts, &state.roster, due);
         }
-        self.game(rounds, first, &|| false)
-            .price(&mut state.accounts, &state.roster)
+        Self::game(&traders, rounds, first, &|| false).price(&mut state.accounts, &state.roster)
     }
 }
 

@@ -8,6 +8,7 @@
 
 use crate::accounts::book::{Book, TILE};
 use crate::accounts::groups::Groups;
+use crate::clearing::Rule;
 use crate::error::{MarketError, Result};
 use crate::grue::levy::Levy;
 use crate::market::regret::Track;
@@ -31,6 +32,9 @@ const LARGEST_FALL: i64 = 64;
 pub struct Played {
     pub prices: Vec<f64>,
     pub losses: Vec<f64>,
+    /// Passes over the traders that each price took, and how far it is from clearing; empty with Kelly's rule.
+    pub passes: Vec<u32>,
+    pub residuals: Vec<f64>,
 }
 
 /// What a round has given in one tile.
@@ -51,6 +55,7 @@ pub fn levy<F: Real>(accounts: &mut Accounts<F>, roster: &Roster<F>, levy: &Levy
 /// Rounds to play, and how.
 pub struct Game<'a, P> {
     pub rounds: &'a Rounds<'a, P>,
+    pub rule: &'a Rule,
     pub fraction: f64,
     /// Whether everybody stakes everything.
     pub everything: bool,
@@ -80,6 +85,9 @@ impl<P: Real> Game<'_, P> {
         mut track: Option<&mut Track<F>>,
         spare: Option<Book<F>>,
     ) -> Result<Played> {
+        if !self.rule.is_kelly() {
+            return self.play_by_rule(accounts, roster, taxman, track);
+        }
         let mut played = Played::default();
         if self.flows && track.is_none() {
             self.flow(accounts, roster, spare, &mut played)?;
@@ -199,7 +207,7 @@ impl<P: Real> Game<'_, P> {
     }
 
     /// The first invalid forecast among the tiles' results, as an error.
-    fn check<R>(&self, parts: &[std::result::Result<R, usize>], n: usize) -> Result<()> {
+    pub(super) fn check<R>(&self, parts: &[std::result::Result<R, usize>], n: usize) -> Result<()> {
         let bad = parts
             .iter()
             .enumerate()
@@ -359,15 +367,19 @@ impl<P: Real> Game<'_, P> {
     }
 
     /// Nobody awake has money: the price is uniform, and nothing moves.
-    fn record_asleep(&self, played: &mut Played) -> Scaled {
+    pub(super) fn record_asleep(&self, played: &mut Played) -> Scaled {
         let uniform = 1.0 / self.rounds.outcomes as f64;
+        if !self.rule.is_kelly() {
+            played.passes.push(0);
+            played.residuals.push(0.0);
+        }
         played.prices.extend(std::iter::repeat_n(uniform, self.rounds.width()));
         played.losses.push(-uniform.log2());
         Scaled::new(uniform, 0)
     }
 
     /// The regret of those who are awake without money, against the uniform price.
-    fn track_asleep<F: Real>(&self, track: &mut Track<F>, t: usize, price: Scaled) {
+    pub(super) fn track_asleep<F: Real>(&self, track: &mut Track<F>, t: usize, price: Scaled) {
         let x = self.rounds.outcome(t);
         let awake = |j: usize| self.rounds.stakes(t).is_none_or(|b| b[j] > 0.0);
         for (tile, mut book) in track.likelihoods.tiles_mut().enumerate() {
@@ -405,6 +417,9 @@ impl<P: Real> Game<'_, P> {
 
     /// The prices of round t, nothing moved.
     pub fn price<F: Real>(&self, accounts: &mut Accounts<F>, roster: &Roster<F>) -> Result<Vec<f64>> {
+        if !self.rule.is_kelly() {
+            return self.price_by_rule(&accounts.wealth);
+        }
         let n = self.rounds.traders;
         let parts = threads::map(
             tasks(accounts, None, &roster.rho),

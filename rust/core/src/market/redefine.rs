@@ -166,6 +166,7 @@ impl<F: Real> Market<F> {
             rho: Arc::new(rho),
             over,
             groups,
+            rule: old.rule.grown(division.new.iter().map(|r| r.source as usize)),
             tax: old.tax.as_ref().map(|tax| tax.grown(division.len())),
             entrants: old.entrants.clone(),
             ..*old

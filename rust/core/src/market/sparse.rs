@@ -3,6 +3,7 @@
 use crate::accounts::book::{TILE, Tile};
 use crate::error::{MarketError, Result};
 use crate::grue::stays::Levied;
+use crate::market::clear::Listed;
 use crate::market::lazy::Lazy;
 use crate::market::play::Played;
 use crate::market::regret::Regret;
@@ -251,6 +252,7 @@ impl<F: Real> Market<F> {
         regret: bool,
         interrupt: Interrupt<'_>,
     ) -> Result<Run<F>> {
+        self.traders.check_layout(rounds.layout, rounds.rounds())?;
         rounds.check(self.len())?;
         let mut saved = (self.state.clone(), self.entries.len(), self.nodes.len());
         if let Err(error) = self.begin(when, 1) {
@@ -392,7 +394,7 @@ impl<F: Real, P: Real> Player<'_, F, P> {
             .entries(t)
             .map(|entry| {
                 let trader = rounds.traders[entry] as usize;
-                let stake = rounds.stakes.get(entry).copied().unwrap_or(1.0) * self.traders.fraction;
+                let stake = rounds.stakes.get(entry).copied().unwrap_or(1.0) * self.traders.rule.fraction();
                 Awake {
                     entry,
                     trader,
@@ -409,12 +411,48 @@ impl<F: Real, P: Real> Player<'_, F, P> {
                 .prices
                 .extend(std::iter::repeat_n(1.0 / outcomes, rounds.width()));
             self.played.losses.push(outcomes.log2());
+            if !self.traders.rule.is_kelly() {
+                self.played.passes.push(0);
+                self.played.residuals.push(0.0);
+            }
             for a in &awake {
                 let likelihood = rounds.at(a.entry, rounds.outcome(t));
                 self.note_regret(a.trader, likelihood.log2() + outcomes.log2());
             }
             return Ok(());
         }
+        let x = rounds.outcome(t);
+        let (price, growth) = if self.traders.rule.is_kelly() {
+            self.clear_by_kelly(&awake, stake, t)?
+        } else {
+            self.clear_by_rule(&awake, t)?
+        };
+        let unit = accounts.share_unit(roster.money);
+        for (a, growth) in awake.iter().zip(growth) {
+            let likelihood = Scaled::new(rounds.at(a.entry, x), 0);
+            let factor = growth + Scaled::new(1.0 - a.stake, 0);
+            let next = a.wealth * factor;
+            self.settle(
+                accounts,
+                lazy,
+                lazy.unredefined(accounts, roster, a.trader),
+                a.trader,
+                next,
+                factor,
+            );
+            if let Some(money) = lazy.money.get_mut(self.traders.groups.of(a.trader)) {
+                let won = (next * unit).to_f64() - (a.wealth * unit).to_f64();
+                money[0] += won;
+                money[1] += won * roster.rho.value(a.trader).to_f64();
+            }
+            self.note_regret(a.trader, likelihood.log2() - price.log2());
+        }
+        Ok(())
+    }
+
+    /// The price of what happens in round t, and what each of the awake's stakes becomes as a share of its wealth.
+    fn clear_by_kelly(&mut self, awake: &[Awake], stake: Scaled, t: usize) -> Result<(Scaled, Vec<Scaled>)> {
+        let rounds = self.rounds;
         let bet = |k: usize| Scaled::sum(awake.iter().map(|a| a.wealth * a.stake * rounds.at(a.entry, k)));
         let sums: Vec<_> = (0..rounds.width()).map(bet).collect();
         let x = rounds.outcome(t);
@@ -434,27 +472,27 @@ impl<F: Real, P: Real> Player<'_, F, P> {
         }
         self.played.prices.extend(sums.iter().map(|&s| (s / stake).to_f64()));
         self.played.losses.push(-price.log2());
-        let unit = accounts.share_unit(roster.money);
-        for a in &awake {
-            let likelihood = Scaled::new(rounds.at(a.entry, x), 0);
-            let factor = likelihood * a.stake / price + Scaled::new(1.0 - a.stake, 0);
-            let next = a.wealth * factor;
-            self.settle(
-                accounts,
-                lazy,
-                lazy.unredefined(accounts, roster, a.trader),
-                a.trader,
-                next,
-                factor,
-            );
-            if let Some(money) = lazy.money.get_mut(self.traders.groups.of(a.trader)) {
-                let won = (next * unit).to_f64() - (a.wealth * unit).to_f64();
-                money[0] += won;
-                money[1] += won * roster.rho.value(a.trader).to_f64();
-            }
-            self.note_regret(a.trader, likelihood.log2() - price.log2());
-        }
-        Ok(())
+        let won = |a: &Awake| Scaled::new(rounds.at(a.entry, x), 0) * a.stake / price;
+        Ok((price, awake.iter().map(won).collect()))
+    }
+
+    /// The same by another rule.
+    fn clear_by_rule(&mut self, awake: &[Awake], t: usize) -> Result<(Scaled, Vec<Scaled>)> {
+        let (rounds, rule) = (self.rounds, &self.traders.rule);
+        let (outcomes, x) = (rounds.outcomes, rounds.outcome(t));
+        let forecasts = (0..outcomes).flat_map(|k| awake.iter().map(move |a| rounds.at(a.entry, k)));
+        let listed = Listed::new(
+            awake.iter().map(|a| a.trader as i64).collect(),
+            awake.iter().map(|a| a.wealth * a.stake).collect(),
+            forecasts.collect(),
+        );
+        let price = listed.clear(rule, outcomes, t)?;
+        self.played.record(&price, x, t)?;
+        let growth = listed.growth(rule, &price, x).into_iter().zip(awake);
+        Ok((
+            Scaled::new(price.prices[x], 0),
+            growth.map(|(growth, a)| growth * a.stake).collect(),
+        ))
     }
 
     fn note_regret(&mut self, trader: usize, bits: f64) {

@@ -2,7 +2,8 @@
 
 use crate::accounts::book::Book;
 use crate::accounts::groups::Groups;
-use crate::error::Result;
+use crate::clearing::Rule;
+use crate::error::{MarketError, Result};
 use crate::grue::definitions::Histories;
 use crate::grue::kernel::Kernel;
 use crate::grue::levy::Weights;
@@ -12,6 +13,7 @@ use crate::grue::{Tax, Unit};
 use crate::ledger::Open;
 use crate::market::lazy::Lazy;
 use crate::real::Real;
+use crate::rounds::Layout;
 use crate::scaled::Scaled;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -30,8 +32,7 @@ pub struct Traders<F> {
     pub entrants: Vec<(u64, u32)>,
     pub groups: Groups,
     pub outcomes: usize,
-    /// The common fraction of fractional Kelly, in (0, 1].
-    pub fraction: f64,
+    pub rule: Rule,
     pub tax: Option<Tax>,
     pub provenance: bool,
     pub definitions: bool,
@@ -144,6 +145,17 @@ impl<F: Real> Traders<F> {
                     ..
                 })
             )
+    }
+
+    /// Refuses what the market's rule cannot clear.
+    pub fn check_layout(&self, layout: Layout, rounds: usize) -> Result<()> {
+        if layout == Layout::Likelihood && rounds > 0 && !self.rule.is_kelly() {
+            return Err(MarketError::input(
+                "likelihoods= tell what each trader gave to what happened; every clearing rule but Kelly's needs the \
+                 forecasts of every outcome: give forecasts and outcomes",
+            ));
+        }
+        Ok(())
     }
 
     /// Trader j's prior share of all money.

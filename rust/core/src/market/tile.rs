@@ -1,9 +1,10 @@
-//! One tile's part of a round: the tax, the sums that make the price, the settlement.
+//! One tile's part of a round: the tax, the sums that make the price, the growth.
 
 use crate::accounts::book::Book;
 use crate::accounts::book::{TILE, TileMut, TileRef};
 use crate::grue::levy::Levy;
 use crate::lanes;
+use crate::market::clear::Growth;
 use crate::market::play::Game;
 use crate::market::regret::Track;
 use crate::market::state::Accounts;
@@ -179,6 +180,60 @@ impl<F: Real> Task<'_, F> {
         Some((sum, extent.zero))
     }
 
+    /// Settles round t by another rule than Kelly's; returns the new sum of wealth.
+    pub(super) fn settle_by_rule<P: Real>(
+        &mut self,
+        game: &Game<'_, P>,
+        t: usize,
+        growth: &Growth<'_>,
+        scratch: &mut Scratch<F>,
+    ) -> Scaled {
+        self.track_awake(game, t, growth.price, scratch);
+        let range = self.range();
+        let n = range.len();
+        let (row, factors) = (&mut scratch.row[..n], &mut scratch.weighted[..n]);
+        let stakes = game.rounds.stakes(t).map(|b| &b[range]);
+        let mut least = growth.least();
+        for (i, grown) in row.iter_mut().enumerate() {
+            *grown = F::from_f64(growth.share(i));
+        }
+        let Some(stakes) = stakes else {
+            return self.multiply(row, least, |i| growth.exact(i));
+        };
+        let kept = growth.kept;
+        lanes::settle(row, factors, stakes, 1.0, kept.to_f64());
+        // who stakes all is left what it has grown to, who does not at least 2^-53 of what it kept
+        let held = least.min(kept.to_f64() * pow2(-53)) >= F::LIMIT;
+        least = if held { lanes::extremes(factors).1.min(1.0) } else { 0.0 };
+        self.multiply(factors, least, |i| {
+            growth.exact(i) * stakes[i] + kept * (1.0 - stakes[i])
+        })
+    }
+
+    /// Multiplies up what regret is worked out from, for those who are awake in round t.
+    fn track_awake<P: Real>(&mut self, game: &Game<'_, P>, t: usize, price: Scaled, scratch: &mut Scratch<F>) {
+        let (rounds, range) = (game.rounds, self.range());
+        let (x, n) = (rounds.outcome(t), range.len());
+        let (Some(likelihoods), Some(prices)) = (&mut self.likelihoods, &mut self.prices) else {
+            return;
+        };
+        let stakes = stakes_of(rounds, t, &range, &scratch.ones);
+        let (row, factors) = (&mut scratch.row[..n], &mut scratch.weighted[..n]);
+        let at = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
+        let asleep = |i: usize| stakes[i] == 0.0;
+        let (given, extent) = rounds.load(t, x, range.clone(), game.next(), row);
+        for (i, (factor, &q)) in factors.iter_mut().zip(given).enumerate() {
+            *factor = if asleep(i) { F::ONE } else { q };
+        }
+        likelihoods.multiply(factors, extent.least, |i| if asleep(i) { Scaled::ONE } else { at(i) });
+        let paid = F::from_f64(price.to_f64());
+        factors
+            .iter_mut()
+            .enumerate()
+            .for_each(|(i, f)| *f = if asleep(i) { F::ONE } else { paid });
+        prices.multiply(factors, price.to_f64(), |i| if asleep(i) { Scaled::ONE } else { price });
+    }
+
     /// Settles round t at `price` for traders who stake fractions; returns the new sum of wealth.
     pub(super) fn settle_part<P: Real>(
         &mut self,
@@ -189,25 +244,12 @@ impl<F: Real> Task<'_, F> {
     ) -> Scaled {
         let (rounds, range) = (game.rounds, self.range());
         let (x, n) = (rounds.outcome(t), range.len());
+        self.track_awake(game, t, price, scratch);
         let stakes = stakes_of(rounds, t, &range, &scratch.ones);
         let (row, factors) = (&mut scratch.row[..n], &mut scratch.weighted[..n]);
+        let (given, extent) = rounds.load(t, x, range.clone(), game.next(), row);
         let at = |i: usize| Scaled::new(rounds.at(t, x, range.start + i), 0);
         let plain = price.exponent > -900;
-        let asleep = |i: usize| stakes[i] == 0.0;
-        if let (Some(likelihoods), Some(prices)) = (&mut self.likelihoods, &mut self.prices) {
-            let (given, extent) = rounds.load(t, x, range.clone(), game.next(), row);
-            for (i, (factor, &q)) in factors.iter_mut().zip(given).enumerate() {
-                *factor = if asleep(i) { F::ONE } else { q };
-            }
-            likelihoods.multiply(factors, extent.least, |i| if asleep(i) { Scaled::ONE } else { at(i) });
-            let paid = F::from_f64(price.to_f64());
-            factors
-                .iter_mut()
-                .enumerate()
-                .for_each(|(i, f)| *f = if asleep(i) { F::ONE } else { paid });
-            prices.multiply(factors, price.to_f64(), |i| if asleep(i) { Scaled::ONE } else { price });
-        }
-        let (given, extent) = rounds.load(t, x, range.clone(), game.next(), row);
         lanes::settle(given, factors, stakes, game.fraction, price.to_f64());
         // who stakes all is left its likelihood, who does not at least 2^-53 of the price
         let held = extent.least.min(price.to_f64() * pow2(-53)) >= F::LIMIT;

@@ -1,0 +1,181 @@
+//! How stakes and forecasts become a price, and what a unit staked grows by when an outcome happens.
+//!
+//! Trader i stakes `u_i` and forecasts `q_i`; S is the sum of stakes. A rule finds the price c and pays every trader
+//! `u_i G_i(x)`, with `sum_i u_i G_i(x) = S` for **every** outcome x, so that no money is made or lost. What a trader did
+//! not stake it keeps; that is for the caller.
+//!
+//! The awake traders come in [`Part`]s, which are tiles of a book or one gathered list. Sums have a fixed order, so the same
+//! parts give the same bits for any number of threads.
+
+mod demand;
+pub mod equilibrium;
+mod isoelastic;
+mod kelly;
+mod linear;
+mod lmsr;
+mod log_pool;
+
+pub use demand::{Demand, DemandFunction};
+pub use isoelastic::{Aversion, Isoelastic};
+pub use lmsr::Lmsr;
+pub use log_pool::LogPool;
+
+use crate::error::{MarketError, Result};
+
+/// How stakes and forecasts become a price.
+#[derive(Clone, Debug)]
+pub enum Rule {
+    /// Log utility: the price is the stake-weighted mean. `fraction` of every stake is staked; the stakes of a [`Part`]
+    /// already contain it.
+    Kelly {
+        fraction: f64,
+    },
+    Isoelastic(Isoelastic),
+    LogPool(LogPool),
+    Lmsr(Lmsr),
+    Demand(Demand),
+}
+
+/// Some of the awake traders.
+#[derive(Clone, Debug)]
+pub struct Part<'a> {
+    /// What each stakes, finite and >= 0, in one unit for all parts. Who stakes 0 moves nothing.
+    pub stakes: &'a [f64],
+    /// Their forecasts, a row for each outcome, in [0, 1].
+    pub rows: Vec<&'a [f64]>,
+    pub traders: Who<'a>,
+}
+
+/// Which traders a part holds: for what a rule knows of each.
+#[derive(Clone, Copy, Debug)]
+pub enum Who<'a> {
+    /// Consecutive ones, from this.
+    From(usize),
+    Listed(&'a [i64]),
+}
+
+impl Who<'_> {
+    fn index(&self, i: usize) -> usize {
+        match self {
+            Self::From(first) => first + i,
+            Self::Listed(traders) => traders[i] as usize,
+        }
+    }
+
+    /// Where a trader stands in a part of `len`.
+    fn position(&self, trader: usize, len: usize) -> Option<usize> {
+        match self {
+            Self::From(first) => trader.checked_sub(*first).filter(|&i| i < len),
+            Self::Listed(traders) => traders.iter().position(|&k| k as usize == trader),
+        }
+    }
+}
+
+/// A clearing price.
+#[derive(Clone, Debug)]
+pub struct Price {
+    /// Of each outcome; they sum to 1. 0 where nobody awake gives any probability.
+    pub prices: Vec<f64>,
+    /// Passes over the traders beyond the first sums; 0 for a rule with a formula.
+    pub passes: u32,
+    /// How far from clearing: the greatest `|sum_i x_ik / S - 1|` (isoelastic) or `max_x D_x - c.D` as a share of the money
+    /// (demand); 0 for a rule with a formula.
+    pub residual: f64,
+    /// The sum of stakes, in the unit of the parts.
+    staked: f64,
+    settlement: Terms,
+}
+
+/// What a settlement needs beside the price.
+#[derive(Clone, Debug)]
+enum Terms {
+    Kelly,
+    /// The excess demand left for each outcome.
+    Isoelastic(Vec<f64>),
+    LogPool,
+    Lmsr(lmsr::Maker),
+    Demand(demand::Bought),
+}
+
+/// What is paid when one outcome happens; see [`Rule::settle`].
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    outcome: usize,
+    /// log2 of what every trader's growth is to be multiplied by.
+    shift: f64,
+    /// `step g_i` of every trader, part by part, where a rule had to work it out for `shift`.
+    gains: Vec<Vec<f64>>,
+}
+
+impl Rule {
+    /// Refuses parameters that cannot be, for a market of so many outcomes and traders.
+    pub fn check(&self, outcomes: usize, traders: usize) -> Result<()> {
+        match self {
+            Self::Kelly { fraction } => kelly::check(*fraction),
+            Self::Isoelastic(rule) => rule.check(traders),
+            Self::LogPool(rule) => rule.check(outcomes),
+            Self::Lmsr(rule) => rule.check(outcomes, traders),
+            Self::Demand(rule) => rule.check(),
+        }
+    }
+
+    /// The price at which the market clears; None where nobody stakes anything. `threads_ok`: whether worker threads may be
+    /// used; few traders never use them.
+    pub fn clear(&self, outcomes: usize, parts: &[Part<'_>], threads_ok: bool) -> Result<Option<Price>> {
+        let _ = threads_ok;
+        let staked: f64 = parts.iter().map(|part| part.stakes.iter().sum::<f64>()).sum();
+        if staked <= 0.0 {
+            return Ok(None);
+        }
+        match self {
+            Self::Kelly { .. } => kelly::clear(outcomes, parts, staked),
+            Self::Isoelastic(rule) => rule.clear(outcomes, parts, staked),
+            Self::LogPool(rule) => rule.clear(outcomes, parts, staked),
+            Self::Lmsr(rule) => rule.clear(outcomes, parts, staked),
+            Self::Demand(rule) => rule.clear(outcomes, parts, staked),
+        }
+        .map(Some)
+    }
+
+    /// What `outcome`, whose price is not 0, pays to the same parts.
+    pub fn settle(&self, price: &Price, parts: &[Part<'_>], outcome: usize, threads_ok: bool) -> Settlement {
+        let _ = threads_ok;
+        let formula = Settlement {
+            outcome,
+            shift: 0.0,
+            gains: Vec::new(),
+        };
+        match self {
+            Self::Kelly { .. } | Self::Demand(_) | Self::Isoelastic(_) => formula,
+            Self::LogPool(rule) => rule.settle(price, parts, formula),
+            Self::Lmsr(rule) => rule.settle(price, parts, formula),
+        }
+    }
+
+    /// log2 of what a unit staked grows by, for every trader of part number `p`; -inf where all is lost.
+    pub fn growth(&self, price: &Price, settlement: &Settlement, p: usize, part: &Part<'_>, log2_growth: &mut [f64]) {
+        let outcome = settlement.outcome;
+        match (self, &price.settlement) {
+            (Self::Isoelastic(rule), Terms::Isoelastic(excess)) => {
+                rule.growth(price, excess, part, outcome, log2_growth)
+            }
+            (Self::LogPool(_), _) => log_pool::growth(settlement, p, log2_growth),
+            (Self::Lmsr(rule), Terms::Lmsr(maker)) => rule.growth(price, maker, settlement, p, part, log2_growth),
+            (Self::Demand(_), Terms::Demand(bought)) => bought.growth(price, p, part, outcome, log2_growth),
+            _ => kelly::growth(price, part, outcome, log2_growth),
+        }
+    }
+}
+
+/// Refuses a number outside `allowed`.
+fn within(name: &str, value: f64, low: f64, high: f64, what_to_do: &str) -> Result<()> {
+    if value >= low && value <= high {
+        return Ok(());
+    }
+    Err(MarketError::input(format!(
+        "{name} {value} is not a number from {low} to {high}; {what_to_do}"
+    )))
+}
+
+#[cfg(test)]
+mod tests;

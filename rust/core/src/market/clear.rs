@@ -1,0 +1,358 @@
+//! Rounds that clear by another rule than Kelly's.
+//!
+//! What the awake stake and forecast is gathered in parts, a tile each, and the rule finds a price. A unit staked then
+//! grows by G, so wealth is multiplied by `b G + 1 - b`. As in a Kelly round the books are not multiplied by that but by
+//! its share of the greatest growth, which lies in [0, 1], and the book's total falls instead of the poor's accounts.
+
+use crate::accounts::book::{Book, TILE, TileRef};
+use crate::clearing::{Part, Price, Rule, Who};
+use crate::error::{MarketError, Result};
+use crate::lanes;
+use crate::market::play::{Game, Played};
+use crate::market::regret::Track;
+use crate::market::rule::in_round;
+use crate::market::state::{Accounts, Roster};
+use crate::market::tax::Taxman;
+use crate::market::tile::{Scratch, Task, tasks};
+use crate::real::{Real, pow2};
+use crate::rounds::{Layout, Next, Rounds};
+use crate::scaled::Scaled;
+use crate::threads;
+use std::ops::Range;
+
+/// A stake below this, in units of its trader's wealth, is worked out in scaled arithmetic.
+const SMALL: i64 = -400;
+/// A growth of more bits than this takes what is left of others near a float's least.
+const STEEP: f64 = 900.0;
+
+/// What a tile's traders stake and forecast in a round. Kept from round to round, as is the memory.
+struct Sheet {
+    range: Range<usize>,
+    /// What each stakes, in units of `2^unit`; 0 for what is too little to count beside the greatest stake.
+    stakes: Vec<f64>,
+    unit: i64,
+    /// The exponent of the greatest stake, if there is one.
+    top: Option<i64>,
+    /// The rows that cannot be read in place.
+    forecasts: Vec<f64>,
+}
+
+/// How a round is settled.
+pub(super) struct Growth<'a> {
+    /// log2 of what a unit staked has grown by, the tile's traders'; minus infinity for who sleeps.
+    pub(super) log2: &'a [f64],
+    /// The greatest of all.
+    pub(super) top: f64,
+    /// What is left of what was not staked, in the units that make the greatest growth 1.
+    pub(super) kept: Scaled,
+    pub(super) price: Scaled,
+}
+
+impl Growth<'_> {
+    /// Trader i's growth as a share of the greatest.
+    pub(super) fn share(&self, i: usize) -> f64 {
+        (self.log2[i] - self.top).exp2()
+    }
+
+    /// The least that is above 0; 0 where a float does not hold it.
+    pub(super) fn least(&self) -> f64 {
+        let grown = self.log2.iter().filter(|g| **g > f64::NEG_INFINITY);
+        (grown.copied().fold(self.top, f64::min) - self.top).exp2()
+    }
+
+    /// The same where a float might not hold it.
+    pub(super) fn exact(&self, i: usize) -> Scaled {
+        power(self.log2[i] - self.top)
+    }
+}
+
+/// `2^log2`
+fn power(log2: f64) -> Scaled {
+    if log2 == f64::NEG_INFINITY {
+        Scaled::ZERO
+    } else {
+        Scaled::from_bits(-log2)
+    }
+}
+
+impl Sheet {
+    fn new<P: Real>(rounds: &Rounds<'_, P>, tile: usize) -> Self {
+        let range = tile * TILE..((tile + 1) * TILE).min(rounds.traders);
+        let rows = if rounds.layout == Layout::Full && P::DTYPE == f64::DTYPE {
+            0
+        } else {
+            rounds.outcomes
+        };
+        Self {
+            stakes: vec![0.0; range.len()],
+            unit: 0,
+            top: None,
+            forecasts: vec![0.0; rows * range.len()],
+            range,
+        }
+    }
+
+    /// Takes in round t; gives t back where a forecast is not valid.
+    fn fill<F: Real, P: Real>(
+        &mut self,
+        rounds: &Rounds<'_, P>,
+        wealth: TileRef<'_, F>,
+        t: usize,
+        totals: &mut [f64],
+    ) -> std::result::Result<(), usize> {
+        let n = self.range.len();
+        let totals = &mut totals[..n];
+        totals.fill(0.0);
+        for k in 0..rounds.outcomes {
+            let row = self.forecasts.get_mut(k * n..(k + 1) * n).unwrap_or_default();
+            let (given, extent) = rounds.load::<f64>(t, k, self.range.clone(), Next::Tile, row);
+            if !extent.valid {
+                return Err(t);
+            }
+            if rounds.layout == Layout::Full {
+                lanes::add_row(totals, given);
+            }
+        }
+        if rounds.layout == Layout::Full && !lanes::near_one(totals, P::SUM_TOLERANCE) {
+            return Err(t);
+        }
+        self.stake(wealth, rounds.stakes(t).map(|b| &b[self.range.clone()]));
+        Ok(())
+    }
+
+    /// Works out what each stakes, in a unit of the tile's own.
+    fn stake<F: Real>(&mut self, wealth: TileRef<'_, F>, stakes: Option<&[f64]>) {
+        let small = stakes.is_some_and(|b| lanes::extremes(b).1 < pow2(SMALL));
+        if wealth.tile.drained.is_empty() && !small {
+            self.unit = wealth.tile.exponent;
+            lanes::convert(wealth.m, &mut self.stakes);
+            if let Some(b) = stakes {
+                self.stakes.iter_mut().zip(b).for_each(|(u, b)| *u *= b);
+            }
+        } else {
+            let staked = |i: usize| wealth.value(i) * stakes.map_or(1.0, |b| b[i]);
+            let all: Vec<_> = (0..self.stakes.len()).map(staked).collect();
+            self.unit = all
+                .iter()
+                .filter(|u| !u.is_zero())
+                .map(|u| u.exponent)
+                .max()
+                .unwrap_or(0);
+            for (u, staked) in self.stakes.iter_mut().zip(all) {
+                *u = staked.in_units_of(self.unit);
+            }
+        }
+        let most = lanes::extremes(&self.stakes).0;
+        self.top = (most > 0.0).then(|| Scaled::new(most, self.unit).exponent);
+    }
+
+    /// Changes to units of `2^unit`.
+    fn rescale(&mut self, unit: i64) {
+        let shift = self.unit - unit;
+        if shift != 0 {
+            // in two steps, since a float may not hold the whole shift
+            lanes::scale(&mut self.stakes, pow2(shift / 2));
+            lanes::scale(&mut self.stakes, pow2(shift - shift / 2));
+        }
+        self.unit = unit;
+    }
+
+    fn part<'a, P: Real>(&'a self, rounds: &'a Rounds<'_, P>, t: usize) -> Part<'a> {
+        let n = self.range.len();
+        let row = |k: usize| match rounds.in_place::<f64>(t, k, self.range.clone(), Next::Sent) {
+            Some((row, _)) => row,
+            None => &self.forecasts[k * n..(k + 1) * n],
+        };
+        Part {
+            stakes: &self.stakes,
+            rows: (0..rounds.outcomes).map(row).collect(),
+            traders: Who::From(self.range.start),
+        }
+    }
+}
+
+impl<P: Real> Game<'_, P> {
+    fn sheets(&self) -> Vec<Sheet> {
+        let tiles = 0..self.rounds.traders.div_ceil(TILE);
+        tiles.map(|tile| Sheet::new(self.rounds, tile)).collect()
+    }
+
+    /// [`Game::play`] by another rule than Kelly's.
+    pub(super) fn play_by_rule<F: Real>(
+        &self,
+        accounts: &mut Accounts<F>,
+        roster: &Roster<F>,
+        mut taxman: Taxman<'_, F>,
+        mut track: Option<&mut Track<F>>,
+    ) -> Result<Played> {
+        let mut played = Played::default();
+        let mut sheets = self.sheets();
+        let mut log2_growth = vec![0.0; self.rounds.traders];
+        for t in 0..self.rounds.rounds {
+            if (self.interrupt)() {
+                return Err(MarketError::Interrupted { rounds: t as u64 });
+            }
+            if let Some(due) = taxman.due(self.first + t as u64)? {
+                taxman.levy(accounts, roster, due);
+            }
+            let Some(price) = self.clear_by_rule(&accounts.wealth, t, &mut sheets)? else {
+                let uniform = self.record_asleep(&mut played);
+                if let Some(track) = track.as_deref_mut() {
+                    self.track_asleep(track, t, uniform);
+                }
+                continue;
+            };
+            played.record(&price, self.rounds.outcome(t), t)?;
+            let (top, kept) = self.grow(&price, t, &sheets, &mut log2_growth);
+            let of_outcome = Scaled::new(price.prices[self.rounds.outcome(t)], 0);
+            let settle = |scratch: &mut Scratch<F>, mut task: Task<'_, F>| {
+                let growth = Growth {
+                    log2: &log2_growth[task.range()],
+                    top,
+                    kept,
+                    price: of_outcome,
+                };
+                task.settle_by_rule(self, t, &growth, scratch)
+            };
+            let tiles = tasks(accounts, track.as_deref_mut(), &roster.rho);
+            let sums = threads::map(tiles, || Scratch::new(self.rounds.traders), settle);
+            accounts.total = Scaled::sum(sums.iter().copied());
+            accounts.bankruptcies = true;
+        }
+        Ok(played)
+    }
+
+    /// The price of round t; `None` where nobody awake has money.
+    fn clear_by_rule<F: Real>(&self, wealth: &Book<F>, t: usize, sheets: &mut [Sheet]) -> Result<Option<Price>> {
+        let n = self.rounds.traders;
+        let fill = |totals: &mut Vec<f64>, (tile, sheet): (usize, &mut Sheet)| {
+            sheet.fill(self.rounds, wealth.tile(tile), t, totals)
+        };
+        let filled = threads::map(
+            sheets.iter_mut().enumerate().collect(),
+            || vec![0.0; n.min(TILE)],
+            fill,
+        );
+        self.check(&filled, n)?;
+        let Some(top) = sheets.iter().filter_map(|sheet| sheet.top).max() else {
+            return Ok(None);
+        };
+        threads::map(sheets.iter_mut().collect(), || (), |(), sheet: &mut Sheet| sheet.rescale(top));
+        let parts: Vec<_> = sheets.iter().map(|sheet| sheet.part(self.rounds, t)).collect();
+        self.rule
+            .clear(self.rounds.outcomes, &parts, true)
+            .map_err(|error| in_round(error, t))
+    }
+
+    /// log2 of everybody's growth, into `growth`; returns the greatest of all, and what is left of what was not staked in
+    /// the units that make it 1.
+    fn grow(&self, price: &Price, t: usize, sheets: &[Sheet], growth: &mut [f64]) -> (f64, Scaled) {
+        let parts: Vec<_> = sheets.iter().map(|sheet| sheet.part(self.rounds, t)).collect();
+        let paid = self.rule.settle(price, &parts, self.rounds.outcome(t), true);
+        let stakes = self.rounds.stakes(t);
+        let jobs: Vec<_> = parts.iter().zip(growth.chunks_mut(TILE)).enumerate().collect();
+        let tops = threads::map(
+            jobs,
+            || (),
+            |(), (p, (part, growth)): (usize, (&Part<'_>, &mut [f64]))| {
+                self.rule.growth(price, &paid, p, part, growth);
+                if let Some(b) = stakes.map(|b| &b[sheets[p].range.clone()]) {
+                    let asleep = growth.iter_mut().zip(b).filter(|(_, b)| **b == 0.0);
+                    asleep.for_each(|(growth, _)| *growth = f64::NEG_INFINITY);
+                }
+                growth.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+            },
+        );
+        let top = tops.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        if stakes.is_none() || top > STEEP {
+            return (top, power(-top));
+        }
+        // who stakes a part must not gain or lose by the price's last digits
+        let jobs: Vec<_> = sheets.iter().zip(growth.chunks(TILE)).collect();
+        let sums = threads::map(
+            jobs,
+            || (),
+            |(), (sheet, growth)| {
+                let pairs = sheet.stakes.iter().zip(growth);
+                let paid = pairs.map(|(u, g)| u * (g - top).exp2()).sum::<f64>();
+                (paid, lanes::sum(&sheet.stakes))
+            },
+        );
+        let (paid, staked) = sums.into_iter().fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
+        (top, Scaled::new(paid / staked, 0))
+    }
+
+    /// [`Game::price`] by another rule than Kelly's.
+    pub(super) fn price_by_rule<F: Real>(&self, wealth: &Book<F>) -> Result<Vec<f64>> {
+        let price = self.clear_by_rule(wealth, 0, &mut self.sheets())?;
+        let outcomes = self.rounds.outcomes;
+        Ok(price.map_or_else(|| vec![1.0 / outcomes as f64; outcomes], |price| price.prices))
+    }
+}
+
+impl Played {
+    /// Writes down what a rule has found for round t, in which x happened.
+    pub(super) fn record(&mut self, price: &Price, x: usize, t: usize) -> Result<()> {
+        if price.prices[x] == 0.0 {
+            return Err(MarketError::Impossible {
+                episode: None,
+                round: t as u64,
+                outcome: x.to_string(),
+            });
+        }
+        self.prices.extend(&price.prices);
+        self.losses.push(-price.prices[x].log2());
+        self.passes.push(price.passes);
+        self.residuals.push(price.residual);
+        Ok(())
+    }
+}
+
+/// Those who are awake in a sparse round: trader by trader what they stake, and outcome by outcome their forecasts.
+pub(super) struct Listed {
+    traders: Vec<i64>,
+    stakes: Vec<Scaled>,
+    /// The stakes in units of the greatest's exponent.
+    shares: Vec<f64>,
+    forecasts: Vec<f64>,
+}
+
+impl Listed {
+    pub(super) fn new(traders: Vec<i64>, stakes: Vec<Scaled>, forecasts: Vec<f64>) -> Self {
+        let top = stakes.iter().filter(|u| !u.is_zero()).map(|u| u.exponent).max();
+        let shares = stakes.iter().map(|u| u.in_units_of(top.unwrap_or(0))).collect();
+        Self {
+            traders,
+            stakes,
+            shares,
+            forecasts,
+        }
+    }
+
+    fn part(&self) -> Part<'_> {
+        Part {
+            stakes: &self.shares,
+            rows: self.forecasts.chunks_exact(self.stakes.len()).collect(),
+            traders: Who::Listed(&self.traders),
+        }
+    }
+
+    /// The price of round t, in which somebody has money.
+    pub(super) fn clear(&self, rule: &Rule, outcomes: usize, t: usize) -> Result<Price> {
+        let price = rule.clear(outcomes, &[self.part()], true);
+        let price = price.map_err(|error| in_round(error, t))?;
+        Ok(price.expect("somebody stakes something"))
+    }
+
+    /// What a unit staked by each has grown by where x happened. All stakes together keep their sum, to the last digits.
+    pub(super) fn growth(&self, rule: &Rule, price: &Price, x: usize) -> Vec<Scaled> {
+        let mut log2_growth = vec![0.0; self.stakes.len()];
+        let parts = [self.part()];
+        let settlement = rule.settle(price, &parts, x, true);
+        rule.growth(price, &settlement, 0, &parts[0], &mut log2_growth);
+        let growth: Vec<_> = log2_growth.into_iter().map(power).collect();
+        let paid = Scaled::sum(self.stakes.iter().zip(&growth).map(|(&u, &g)| u * g));
+        let staked = Scaled::sum(self.stakes.iter().copied());
+        growth.into_iter().map(|g| g * staked / paid).collect()
+    }
+}
