@@ -38,6 +38,11 @@ class Scores:
     asked: str
     settings: dict[str, Any]
 
+    @property
+    def order(self) -> str:
+        """In which order questions were priced, in words."""
+        return "sequential" if self.settings["order"] == "resolve" else "no look-ahead"
+
     def open(self, method: str | None = None) -> pl.DataFrame:
         """The prices of questions that are still open, of all methods or of one."""
         found = self.prices.filter(pl.col("open")).drop("open")
@@ -60,6 +65,16 @@ class Scores:
         from gruemarket.forecasts.folder import save  # noqa: PLC0415 # what draws takes long to import
 
         return save(self, Path(path))
+
+    def report(self, path: str | os.PathLike[str], *, title: str = "What the forecasters know") -> Path:
+        """Writes one HTML file that needs no network, atomically.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        from gruemarket.forecasts.report import report  # noqa: PLC0415 # as above
+
+        return report(self, path, title=title)
 
     def __repr__(self) -> str:
         questions = self.questions["question"].n_unique()
