@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gruemarket import analysis, corpora, forecasts, reference, rewards, rundir, schedules
 from gruemarket._core import build_info, set_threads, threads
-from gruemarket.clearing import Kelly, LogPool
+from gruemarket.clearing import LMSR, Demand, Isoelastic, Kelly, LogPool
 from gruemarket.contract import check_family
 from gruemarket.corpora import Corpus
 from gruemarket.curriculum import Callback, Curriculum
@@ -23,6 +23,7 @@ from gruemarket.errors import (
     InputError,
     MarketError,
     MissingExtraError,
+    NotClearedError,
     ShapeError,
 )
 from gruemarket.families import Family
@@ -43,10 +44,12 @@ if TYPE_CHECKING:
 
 __version__: str = build_info()["version"]
 __all__ = [
+    "LMSR",
     "Callback",
     "CheckpointError",
     "Corpus",
     "Curriculum",
+    "Demand",
     "Family",
     "FineTune",
     "GrueTax",
@@ -54,11 +57,13 @@ __all__ = [
     "ImpossibleOutcomeError",
     "Inductor",
     "InputError",
+    "Isoelastic",
     "Kelly",
     "LogPool",
     "Market",
     "MarketError",
     "MissingExtraError",
+    "NotClearedError",
     "Pretrain",
     "Rehearsal",
     "Reinforce",

@@ -11,6 +11,7 @@ from typing import Literal, Self, TypeAlias, TypedDict, final
 import numpy as np
 import numpy.typing as npt
 
+from gruemarket.clearing import Demand, RuleSpec
 from gruemarket.market import TaxSpec
 
 __all__ = ["ContextTree", "Market", "Members", "Run", "Text", "build_info", "hazards", "set_threads", "threads"]
@@ -77,6 +78,14 @@ class Run:
         """(T,) -log2 of the price of what happened."""
 
     @property
+    def passes(self) -> npt.NDArray[np.uint32]:
+        """(T,) passes over the traders that each price took; empty with Kelly's rule."""
+
+    @property
+    def residuals(self) -> _Floats:
+        """(T,) how far each price is from clearing; empty with Kelly's rule."""
+
+    @property
     def first(self) -> int:
         """The market's index of the first round."""
 
@@ -95,7 +104,7 @@ class Market:
         prior: _Floats,
         is_bits: bool,
         outcomes: int,
-        fraction: float,
+        clearing: RuleSpec,
         tax: TaxSpec | None,
         groups: npt.NDArray[np.uint32] | None,
         group_count: int,
@@ -166,6 +175,9 @@ class Market:
     def outcomes(self) -> int:
         """K."""
 
+    def clearing(self) -> tuple[str, list[float], _Floats | None, int, Demand | None]:
+        """The fields of the clearing rule's `RuleSpec`."""
+
     @property
     def dtype(self) -> str:
         """How wealth is kept: "f64" or "f32"."""
@@ -219,8 +231,13 @@ class Members:
     def outcomes(self) -> int:
         """K of every round."""
 
-    def likelihoods(self, episodes: list[npt.NDArray[np.uint32]], learn: npt.NDArray[np.bool_]) -> list[_Floats]:
-        """(rounds, accounts) probabilities of what happened, for each episode; `learn` is (members, episodes)."""
+    def likelihoods(
+        self, episodes: list[npt.NDArray[np.uint32]], learn: npt.NDArray[np.bool_], every: bool = False
+    ) -> list[_Floats]:
+        """(rounds, accounts) probabilities of what happened, for each episode; `learn` is (members, episodes).
+
+        With `every`, (rounds * outcomes, accounts) of every outcome.
+        """
 
     def sample(
         self,

@@ -12,7 +12,7 @@ Every table's keys are the arguments of what it builds, so they are documented t
 
     [inductor]                         # gm.Inductor, with one gm.Text for each voice of the corpus
     text = { memory_mib = 16 }         # gm.Text; its own clearing may be { kind = "logpool", step = 0.3 }
-    clearing = { kind = "kelly", fraction = 0.1 }
+    clearing = { kind = "kelly", fraction = 0.1 }  # or "isoelastic", "logpool", "lmsr", with their arguments
     grue = { schedule = "inverse", unit = "episode", landmarks = { tune = 3.0 } }  # or schedule = { constant = 0.01 }
 
     [[stage]]
@@ -52,7 +52,7 @@ from gruemarket.names import check_known
 from gruemarket.stages import Pretrain
 
 STAGES = {"pretrain": "Pretrain", "finetune": "FineTune", "reinforce": "Reinforce"}
-CLEARINGS = {"kelly": "Kelly", "logpool": "LogPool"}
+CLEARINGS = {"kelly": "Kelly", "isoelastic": "Isoelastic", "logpool": "LogPool", "lmsr": "LMSR"}
 SCHEDULES = [name for name in schedules.__all__ if name != "Schedule"]
 TABLES = ("out", "seeds", "corpus", "inductor", "stage", "curriculum", "experiments")
 CORPUS_KEYS = (
@@ -260,6 +260,8 @@ class Config:
 def _clearing(api: Any, table: Any, where: str) -> Any:
     arguments = dict(_table(table, where))
     kind = arguments.pop("kind", "kelly")
+    if kind == "demand":
+        raise ConfigError(f"{where}: a demand is a function of yours, which a file cannot hold; clear by it in Python")
     check(kind, CLEARINGS, "kind", where)
     return call(getattr(api, CLEARINGS[kind]), arguments, where)
 

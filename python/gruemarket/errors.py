@@ -17,6 +17,10 @@ class ImpossibleOutcomeError(InputError):
     """An outcome happened to which no awake trader with money gave any probability."""
 
 
+class NotClearedError(MarketError):
+    """No price was found at which the market clears; it is as it was before the call. Says how near the best came."""
+
+
 class CheckpointError(MarketError, ValueError):
     """A file that is not a whole checkpoint, or is newer than this package."""
 

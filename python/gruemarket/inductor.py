@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gruemarket import _core, saved, schedules
-from gruemarket.clearing import Kelly
+from gruemarket.clearing import Clearing, Kelly, restricted
 from gruemarket.errors import InputError
 from gruemarket.families import Adapter, outcomes_of
 from gruemarket.grue import GrueTax
@@ -75,7 +75,9 @@ class Inductor:
     Args:
         families: name -> family (see `Family`). With 2 outcomes, bytes and text are read as bits, the most significant
             first; with 256, byte by byte.
-        clearing: as in `Market`; a small fraction is for families of which a mixture is right, not one for ever.
+        clearing: as in `Market`; a small fraction is for families of which a mixture is right, not one for ever. All
+            rules but Kelly's ask the families for every outcome's forecast, round by round, which takes longer where
+            outcomes are many. Aversions and the maker go by account.
         grue: as in `Market`.
         bits: name -> description length in bits; None gives each of M families log2 M. Accounts add their own.
         seed: of `generate`, where that is given none.
@@ -113,7 +115,7 @@ class Inductor:
         self,
         families: Mapping[str, Any],
         *,
-        clearing: Kelly | None = None,
+        clearing: Clearing | None = None,
         grue: GrueTax | None = None,
         bits: Mapping[str, float] | None = None,
         seed: int = 0,
@@ -210,12 +212,26 @@ class Inductor:
         runs = []
         for start in range(0, len(outcomes), batch):
             some = slice(start, start + batch)
-            read = self._members.likelihoods(outcomes[some], np.ascontiguousarray(learn[:, some]))
+            read = self._rounds(outcomes[some], learn[:, some])
             market = self._look_ahead() if self.frozen else self.market
             runs.append(market.run_batch(read, stage=stage, regret=regret))
         if not runs:
             raise InputError("no episodes; give one or more")
         return Run.joined(runs)
+
+    def _rounds(self, outcomes: list[npt.NDArray[np.uint32]], learn: npt.NDArray[np.bool_]) -> list[dict[str, Any]]:
+        """The members' forecasts of each episode as the market's rule needs them: keywords of `Market.run`."""
+        kelly = self.clearing is None or isinstance(self.clearing, Kelly)
+        read = self._members.likelihoods(outcomes, np.ascontiguousarray(learn), not kelly)
+        if kelly:
+            return [{"likelihoods": rows} for rows in read]
+        shape = (-1, self.outcomes, self._members.accounts)
+        return [{"forecasts": rows.reshape(shape), "outcomes": x} for rows, x in zip(read, outcomes, strict=True)]
+
+    def _look(self, episodes: Iterable[Any]) -> list[dict[str, Any]]:
+        """The same while nobody learns."""
+        outcomes = [outcomes_of(episode, self.outcomes, f"episode {e}") for e, episode in enumerate(episodes)]
+        return self._rounds(outcomes, np.zeros((len(self.families), len(outcomes)), dtype=bool))
 
     def likelihoods(self, episodes: Iterable[Any]) -> list[Floats]:
         """The probability each account gives to what happened, (T, N) for each episode. Nothing learns or moves."""
@@ -248,12 +264,14 @@ class Inductor:
         ends = [mark * self.symbol for mark in marks]
         begun = self._look_ahead(market)
         begun.run(likelihoods=np.empty((0, len(begun))), new_episode=new_episode, regret=False)
-        return [self._rehearse(copy.copy(begun), rows, ends) for rows in self.likelihoods(episodes)]
+        return [self._rehearse(copy.copy(begun), rounds, ends) for rounds in self._look(episodes)]
 
-    def _rehearse(self, fast: Market, rows: Floats, ends: list[int]) -> Rehearsal:
+    def _rehearse(self, fast: Market, rounds: dict[str, Any], ends: list[int]) -> Rehearsal:
+        rows = _of_what_happened(rounds)
         losses, wealth = [], []
         for first, last in itertools.pairwise([0, *(min(end, len(rows)) for end in ends), len(rows)]):
-            losses.append(fast.run(likelihoods=rows[first:last], new_episode=False, regret=False).loss_bits)
+            some = _cut(rounds, slice(first, last))
+            losses.append(fast.run(**some, new_episode=False, regret=False).loss_bits)
             wealth.append(fast.wealth)
         with np.errstate(divide="ignore"):
             return Rehearsal(np.concatenate(losses), -np.log2(rows).sum(axis=0), np.array(wealth))
@@ -265,9 +283,9 @@ class Inductor:
 
     def price(self, context: Any = b"") -> Floats:
         """(K,) the prices of what comes after `context` in a new episode. Nothing moves."""
-        [read] = self.likelihoods([context])
+        [read] = self._look([context])
         fast = self._look_ahead()
-        fast.run(likelihoods=read, regret=False)
+        fast.run(**read, regret=False)
         return fast.price(self._member_forecasts())
 
     def byte_price(self, context: Any = b"") -> Floats:
@@ -276,10 +294,11 @@ class Inductor:
             return self.price(context)
         start = outcomes_of(context, self.outcomes)
         ends = [np.concatenate([start, outcomes_of(bytes([byte]), self.outcomes)]) for byte in range(256)]
-        read = self.likelihoods(ends)
+        read = self._look(ends)
         fast = self._look_ahead()
-        fast.run(likelihoods=read[0][: len(start)], regret=False)
-        paths = (copy.copy(fast).run(likelihoods=rows[len(start) :], new_episode=False, regret=False) for rows in read)
+        fast.run(**_cut(read[0], slice(len(start))), regret=False)
+        rest = (_cut(rounds, slice(len(start), None)) for rounds in read)
+        paths = (copy.copy(fast).run(**rounds, new_episode=False, regret=False) for rounds in rest)
         return np.array([np.exp2(-path.total_loss_bits) for path in paths])
 
     def _member_forecasts(self) -> Floats:
@@ -365,11 +384,11 @@ class Inductor:
         prior = np.exp2(-self.market.bits) * rest
         other = object.__new__(type(self))
         other._adopt_families(_forks(kept), self.seed)
-        other.clearing, other.grue = self.clearing, self.grue
+        other.clearing, other.grue = restricted(self.clearing, rest), self.grue
         other.market = Market(
             prior=prior[rest] / prior.sum(),
             outcomes=self.outcomes,
-            clearing=self.clearing,
+            clearing=other.clearing,
             grue=self.grue,
             groups=[group for group, keep in zip(self.market.groups, rest, strict=True) if keep],
             names=[name for name, keep in zip(self.names, rest, strict=True) if keep],
@@ -445,6 +464,7 @@ class Inductor:
             family.freeze(False)  # noqa: FBT003
         self._adopt_families(self.families | forks, self.seed)
         self.market = market
+        self.clearing = None if self.clearing is None else market.clearing
         return list(forks)
 
     def _redefinition_bits(self, stage: str | None) -> float:
@@ -497,9 +517,16 @@ class Inductor:
         """(T, 1) the prices of what happened, forecast and observed in turn."""
         market = self._episode()
         happened = outcomes_of(outcomes, self.outcomes)
+        if not (self.clearing is None or isinstance(self.clearing, Kelly)):
+            return np.array([self._price_and_observe(x) for x in happened]).reshape(-1, 1)
         read = np.concatenate([member.observe_all(happened) for member in self._adapters], axis=1)
         run = market.run(likelihoods=read, new_episode=False, regret=False)
         return run.prices[:, None]
+
+    def _price_and_observe(self, outcome: int) -> float:
+        price = self.forecast()[outcome, 0]
+        self.observe(outcome)
+        return float(price)
 
     def freeze(self, frozen: bool = True) -> None:  # noqa: FBT001, FBT002  # freeze(False) thaws
         """A frozen inductor moves no slow wealth, and its members learn nothing; thawed, they are as they were."""
@@ -517,7 +544,7 @@ class Inductor:
         """What the inductor is made of, in plain values: families, the market's rules, priors and money, its clock."""
         return {
             "families": {name: _told(family) for name, family in self.families.items()},
-            "fraction": None if self.clearing is None else self.clearing.fraction,
+            **_told_clearing(self.clearing),
             "grue": None if self.grue is None else self.grue.to_dict(),
             "bits": self.market.bits.tolist(),
             "wealth": self.market.wealth.tolist(),
@@ -539,14 +566,14 @@ class Inductor:
 
         Raises:
             CheckpointError: a family's class could not be found again: it is not at the top of a module.
-            InputError: there is something else at `path`: a file, or a folder that is not a saved inductor's.
+            InputError: the market clears by a function (`Demand`); there is something else at `path`: a file, or a folder that is not a saved inductor's.
             OSError: the place cannot be written, or the disk is full. What was at `path` before is still there.
         """
         state = {
             "seed": self.seed,
             "frozen": self.frozen,
             "stiff": self._stiff,
-            "fraction": None if self.clearing is None else self.clearing.fraction,
+            **_told_clearing(self.clearing),
             "grue": None if self.grue is None else self.grue.to_dict(),
             "reference": self.reference.tolist(),
         }
@@ -564,7 +591,8 @@ class Inductor:
         other._adopt_families(families, state["seed"])
         other.frozen, other._stiff, other.reference = state["frozen"], state["stiff"], np.array(state["reference"])
         other.market = market
-        other.clearing = None if state["fraction"] is None else Kelly(state["fraction"])
+        kelly = None if state["fraction"] is None else Kelly(state["fraction"])
+        other.clearing = kelly if isinstance(market.clearing, Kelly) else market.clearing
         other.grue = None if state["grue"] is None else GrueTax.from_dict(state["grue"])
         return other
 
@@ -572,6 +600,26 @@ class Inductor:
 def _forks(families: Mapping[str, Any]) -> dict[str, Any]:
     """An independent copy of each family."""
     return {name: Adapter(family, name).fork().family for name, family in families.items()}
+
+
+def _of_what_happened(rounds: dict[str, Any]) -> Floats:
+    """(T, N) the accounts' probabilities of what happened."""
+    if "likelihoods" in rounds:
+        return np.asarray(rounds["likelihoods"])
+    happened = rounds["outcomes"].astype(np.intp)
+    return np.asarray(np.take_along_axis(rounds["forecasts"], happened[:, None, None], axis=1)[:, 0])
+
+
+def _cut(rounds: dict[str, Any], some: slice) -> dict[str, Any]:
+    """Some of the rounds."""
+    return {name: values[some] for name, values in rounds.items()}
+
+
+def _told_clearing(clearing: Clearing | None) -> dict[str, Any]:
+    """The clearing rule in plain values."""
+    if clearing is None or isinstance(clearing, Kelly):
+        return {"fraction": None if clearing is None else clearing.fraction}
+    return {"fraction": None, "clearing": clearing.to_dict()}
 
 
 def _told(family: Any) -> Any:

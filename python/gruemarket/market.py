@@ -14,7 +14,7 @@ import polars as pl
 
 from gruemarket import _core
 from gruemarket.arrays import floats, integers, matrix, vector
-from gruemarket.clearing import Kelly, LogPool
+from gruemarket.clearing import Clearing, RuleSpec
 from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, rule, stage_name
 from gruemarket.errors import CheckpointError, InputError, ShapeError
 from gruemarket.grue import GrueTax
@@ -68,14 +68,16 @@ class Market:
     """Traders who bet on what comes next, with a prior set by their description lengths.
 
     Money is 1 in all: the traders' wealth and the reserve. Trader i starts with the share `2^-bits[i]`; a round clears
-    at the stake-weighted mean of the forecasts, and settlement moves money to those who predicted well (see `Kelly`);
-    before it a `GrueTax` may redefine some of the money. Every array has the traders on its last axis.
+    at a price that wealth and forecasts make, by default their mean, and settlement moves money to those who predicted
+    well (see `Kelly` and the other rules); before it a `GrueTax` may redefine some of the money. Every array has the
+    traders on its last axis.
 
     Args:
         bits: (N,) description lengths in bits, finite and >= 0: numpy, Polars, Arrow or a list.
         prior: (N,) shares, in the place of `bits`.
         outcomes: how many outcomes K a question has.
-        clearing: `Kelly()` or `Kelly(fraction)`.
+        clearing: the rule: `Kelly(fraction)`, `Isoelastic(aversion)`, `LogPool(step)`, `LMSR(liquidity)` or
+            `Demand(fn)`; None is `Kelly()`. All but Kelly's need forecasts of every outcome, not likelihoods.
         grue: a `GrueTax`, or None for no tax.
         groups: (N,) labels, for the ledger and for taxes within groups; None puts all into the group "all".
         names: (N,) names for the frames; None names traders by their index.
@@ -86,7 +88,8 @@ class Market:
         provenance: follow in which stage money was redefined (with a tax only).
 
     Raises:
-        InputError: the prior sums to more than 1 + 1e-9, or is empty, negative or NaN; unknown names.
+        InputError: the prior sums to more than 1 + 1e-9, or is empty, negative or NaN; unknown names; a clearing rule
+            that does not fit the outcomes or the traders.
         ShapeError: arrays of different lengths.
 
     >>> import gruemarket as gm
@@ -106,7 +109,7 @@ class Market:
         *,
         prior: Any = None,
         outcomes: int = 2,
-        clearing: Kelly | None = None,
+        clearing: Clearing | None = None,
         grue: GrueTax | None = None,
         groups: Sequence[Any] | npt.NDArray[Any] | None = None,
         names: Sequence[str] | None = None,
@@ -126,7 +129,7 @@ class Market:
             prior=given,
             is_bits=bits is not None,
             outcomes=_outcomes(outcomes),
-            fraction=_fraction(clearing),
+            clearing=RuleSpec.of(clearing),
             tax=None if grue is None else TaxSpec.of(grue),
             groups=ids,
             group_count=len(labels),
@@ -167,6 +170,7 @@ class Market:
             InputError: NaN, negative or unnormalised forecasts, stakes or outcomes out of range.
             ShapeError: arrays that do not fit.
             ImpossibleOutcomeError: nobody awake gave the outcome any probability.
+            NotClearedError: the clearing rule found no price.
                 After any of these the market is as it was before the call.
             KeyboardInterrupt: the market is as it was after the last settled round.
         """
@@ -295,8 +299,8 @@ class Market:
         """The market with new traders, each of which says "as trader i until now, from now on otherwise".
 
         This is the Grue tax on demand: a new trader takes the share `2^-bits` of its source's money, which is what a
-        code for "now" and "otherwise" leaves it; the source keeps the rest. So does the prior, whose sum stays. The
-        ledger has it as grue tax, provenance as money redefined in `stage`. In a market that has not begun the prior is
+        code for "now" and "otherwise" leaves it; the source keeps the rest. So does the prior, whose sum stays. It is as
+        averse to risk as its source. The ledger has it as grue tax, provenance as money redefined in `stage`. In a market that has not begun the prior is
         divided and nobody pays.
 
         Args:
@@ -370,6 +374,11 @@ class Market:
     def log2_wealth(self) -> Floats:
         """(N,) log2 of each trader's share; -inf for who holds nothing."""
         return np.asarray(self._core.log2_wealth())
+
+    @property
+    def clearing(self) -> Clearing:
+        """The clearing rule; a trader's own aversion stands at its index, also of those that were redefined."""
+        return RuleSpec(*self._core.clearing()).rule
 
     @property
     def reserve(self) -> float:
@@ -536,6 +545,7 @@ class Market:
         """Saves everything to a safetensors file: written beside it, synced, then renamed.
 
         Raises:
+            InputError: the market clears by a function (`Demand`), which a file cannot hold.
             OSError: the folder cannot be written, or the disk is full. What was at `path` before is still there.
         """
         note = {"names": self._names, "groups": self._group_names}
@@ -652,7 +662,8 @@ class Market:
         width: int,
     ) -> Run:
         prices = core.prices if width == 1 else core.prices.reshape(-1, width)
-        run = Run(prices, core.losses, outcomes, rounds, spans, core.regret_bits)
+        passes = core.passes.astype(np.int64)
+        run = Run(prices, core.losses, outcomes, rounds, spans, core.regret_bits, passes, core.residuals)
         if core.regret_is_pending():
             self._pending = weakref.ref(run)
         return run
@@ -662,15 +673,6 @@ def _outcomes(given: Any) -> int:
     if isinstance(given, bool) or not isinstance(given, int | np.integer) or not 2 <= given < 2**31:
         raise InputError(f"{given!r} outcomes; a question has 2 or more")
     return int(given)
-
-
-def _fraction(clearing: Any) -> float:
-    clearing = Kelly() if clearing is None else clearing
-    if isinstance(clearing, LogPool):
-        raise InputError(f"{clearing!r}: a market clears by Kelly so far; the log pool clears inside of gm.Text")
-    if not isinstance(clearing, Kelly):
-        raise InputError(f"clearing {clearing!r} is not a clearing rule; give gm.Kelly(fraction)")
-    return clearing.fraction
 
 
 def _names(given: Sequence[str] | None, traders: int) -> list[str] | None:

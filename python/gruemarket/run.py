@@ -1,7 +1,7 @@
 """What a call of the market returns: prices, losses, regret, round by round."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -33,6 +33,8 @@ class Run:
         outcomes: (T,) what happened; None where only likelihoods were given.
         rounds: the rounds' indices on the market's clock.
         spans: in which episode, batch and stage they lie.
+        passes: (T,) how often each price asked the traders, 0 where a sum gives it (`Kelly`).
+        residual: (T,) how far it is from clearing, as its rule measures it; 0 where a formula gives it.
     """
 
     prices: Floats
@@ -41,6 +43,13 @@ class Run:
     rounds: range
     spans: Sequence[Span]
     find_regret: Callable[[], Floats]
+    passes: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    residual: Floats = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        if len(self.passes) != len(self.loss_bits):
+            object.__setattr__(self, "passes", np.zeros(len(self.loss_bits), np.int64))
+            object.__setattr__(self, "residual", np.zeros(len(self.loss_bits)))
 
     @cached_property
     def regret_bits(self) -> Floats:
@@ -95,4 +104,6 @@ class Run:
             range(runs[0].rounds.start, runs[-1].rounds.stop),
             [span for run in runs for span in run.spans],
             lambda: np.sum([run.regret_bits for run in runs], axis=0),
+            np.concatenate([run.passes for run in runs]),
+            np.concatenate([run.residual for run in runs]),
         )

@@ -9,6 +9,7 @@ import_exception!(gruemarket.errors, InputError);
 import_exception!(gruemarket.errors, ShapeError);
 import_exception!(gruemarket.errors, ImpossibleOutcomeError);
 import_exception!(gruemarket.errors, CheckpointError);
+import_exception!(gruemarket.errors, NotClearedError);
 
 pub type PyResult<T> = pyo3::PyResult<T>;
 
@@ -38,6 +39,7 @@ pub fn exception(error: MarketError) -> PyErr {
         MarketError::Input(_) | MarketError::Foreign(_) => InputError::new_err(message),
         MarketError::Shape(_) => ShapeError::new_err(message),
         MarketError::Impossible { .. } => ImpossibleOutcomeError::new_err(message),
+        MarketError::NotCleared(_) => NotClearedError::new_err(message),
         MarketError::Interrupted { .. } => PyKeyboardInterrupt::new_err(message),
         MarketError::Checkpoint { .. } => CheckpointError::new_err(message),
         // the operating system's own class: FileNotFoundError, PermissionError, ...

@@ -149,11 +149,14 @@ impl Members {
     }
 
     /// (rounds, accounts) probabilities of what happened, for each episode; `learn` is (members, episodes).
+    /// With `every`, (rounds * outcomes, accounts) of every outcome.
+    #[pyo3(signature = (episodes, learn, every=false))]
     fn likelihoods<'py>(
         &self,
         py: Python<'py>,
         episodes: Vec<PyReadonlyArray1<'py, u32>>,
         learn: PyReadonlyArray2<'py, bool>,
+        every: bool,
     ) -> PyResult<Vec<Bound<'py, PyArray2<f64>>>> {
         let slices = episodes
             .iter()
@@ -163,7 +166,13 @@ impl Members {
             return Err(InputError::new_err("learn must be (members, episodes)"));
         }
         let learn = learn.as_slice()?;
-        let read = released(py, |interrupt| self.0.likelihoods(&slices, learn, interrupt))?;
+        let read = released(py, |interrupt| {
+            if every {
+                self.0.forecasts(&slices, learn, interrupt)
+            } else {
+                self.0.likelihoods(&slices, learn, interrupt)
+            }
+        })?;
         read.into_iter()
             .map(|rows| table(py, rows, self.0.accounts()))
             .collect()

@@ -1,6 +1,7 @@
 //! The Python extension module `gruemarket._core`. Everything that Python sees is listed here.
 
 mod build_info;
+mod clearing;
 mod errors;
 mod families;
 mod gil;

@@ -1,5 +1,6 @@
 //! The market as Python sees it: parse, release the GIL, call the core, map the error.
 
+use crate::clearing::{self, RuleParts, RuleSpec};
 use crate::errors::{InputError, PyResult, exception, in_use};
 use crate::gil::released;
 use crate::input::{Block, TaxSpec, Values, layout, slice};
@@ -66,6 +67,10 @@ pub struct Run {
     #[pyo3(get)]
     losses: Py<PyArray1<f64>>,
     #[pyo3(get)]
+    passes: Py<PyArray1<u32>>,
+    #[pyo3(get)]
+    residuals: Py<PyArray1<f64>>,
+    #[pyo3(get)]
     first: u64,
     traders: usize,
     regret: Mutex<Pending>,
@@ -105,6 +110,8 @@ impl Run {
         Self {
             prices: run.played.prices.into_pyarray(py).unbind(),
             losses: run.played.losses.into_pyarray(py).unbind(),
+            passes: run.played.passes.into_pyarray(py).unbind(),
+            residuals: run.played.residuals.into_pyarray(py).unbind(),
             first: run.first,
             traders,
             regret: Mutex::new(F::pending(run.regret)),
@@ -282,13 +289,13 @@ type StageColumn<'py> = (Option<String>, Bound<'py, PyArray1<f64>>);
 impl Market {
     #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)] // the keywords of the Python class
     #[new]
-    #[pyo3(signature = (prior, is_bits, outcomes, fraction, tax, groups, group_count, enters_at, dtype, normalize,
+    #[pyo3(signature = (prior, is_bits, outcomes, clearing, tax, groups, group_count, enters_at, dtype, normalize,
                         provenance, definitions))]
     fn new(
         prior: PyReadonlyArray1<'_, f64>,
         is_bits: bool,
         outcomes: usize,
-        fraction: f64,
+        clearing: RuleSpec<'_>,
         tax: Option<TaxSpec<'_>>,
         groups: Option<PyReadonlyArray1<'_, u32>>,
         group_count: usize,
@@ -308,7 +315,7 @@ impl Market {
             },
             normalize,
             outcomes,
-            fraction,
+            rule: clearing.parse()?,
             tax: tax.map(|spec| spec.parse(values.len())).transpose()?,
             groups: if group_count == 1 {
                 Groups::single()
@@ -445,6 +452,11 @@ impl Market {
     #[getter]
     fn outcomes(&self) -> PyResult<usize> {
         Ok(on!(&*self.book()?, m => m.traders().outcomes))
+    }
+
+    /// The clearing rule: kind, numbers, each trader's aversion, maker, function.
+    fn clearing<'py>(&self, py: Python<'py>) -> PyResult<RuleParts<'py>> {
+        Ok(on!(&*self.book()?, m => clearing::parts(py, &m.traders().rule)))
     }
 
     #[getter]

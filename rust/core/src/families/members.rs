@@ -76,11 +76,35 @@ impl Drop for Reading<'_> {
     }
 }
 
+/// What is wanted of an episode.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Wanted {
+    /// The probability of what happened.
+    Likelihoods,
+    /// The probabilities of every outcome.
+    Forecasts,
+}
+
+impl Reading<'_> {
+    fn read(&mut self, episode: &[u32], wanted: Wanted, out: &mut [f64]) -> Result<()> {
+        self.family.begin_episode()?;
+        if wanted == Wanted::Likelihoods {
+            return self.family.read(episode, out);
+        }
+        let width = out.len() / episode.len().max(1);
+        for (&x, row) in episode.iter().zip(out.chunks_exact_mut(width.max(1))) {
+            self.family.forecast(row)?;
+            self.family.observe(x)?;
+        }
+        Ok(())
+    }
+}
+
 /// A family's way through the episodes.
 struct Task {
     member: usize,
     episode: usize,
-    /// (rounds, accounts) probabilities of what happened, by episode.
+    /// (rounds, accounts) probabilities of what happened, by episode, or (rounds, outcomes, accounts).
     read: Vec<Vec<f64>>,
 }
 
@@ -118,6 +142,22 @@ impl Members {
     /// (rounds, accounts) probabilities of what happened, for each episode. Member m learns from episode e if
     /// `learn[m * E + e]` says so and it is not frozen; it reads the episodes in their order, beside the other members.
     pub fn likelihoods(&self, episodes: &[&[u32]], learn: &[bool], interrupt: Interrupt<'_>) -> Result<Vec<Vec<f64>>> {
+        self.read(episodes, learn, Wanted::Likelihoods, interrupt)
+    }
+
+    /// The same of every outcome, (rounds, outcomes, accounts).
+    pub fn forecasts(&self, episodes: &[&[u32]], learn: &[bool], interrupt: Interrupt<'_>) -> Result<Vec<Vec<f64>>> {
+        self.read(episodes, learn, Wanted::Forecasts, interrupt)
+    }
+
+    fn read(
+        &self,
+        episodes: &[&[u32]],
+        learn: &[bool],
+        wanted: Wanted,
+        interrupt: Interrupt<'_>,
+    ) -> Result<Vec<Vec<f64>>> {
+        let rows = if wanted == Wanted::Forecasts { self.outcomes } else { 1 };
         for &x in episodes.iter().copied().flatten() {
             if x as usize >= self.outcomes {
                 return Err(impossible(x, self.outcomes));
@@ -139,11 +179,10 @@ impl Members {
                     return Err(MarketError::Interrupted { rounds: 0 });
                 }
                 if let Some(episode) = episodes.get(task.episode) {
-                    let mut out = vec![0.0; episode.len() * self.accounts[task.member]];
+                    let mut out = vec![0.0; episode.len() * rows * self.accounts[task.member]];
                     let learn = learn[task.member * episodes.len() + task.episode];
                     let mut reading = Reading::new(&self.families[task.member], learn);
-                    reading.family.begin_episode()?;
-                    reading.family.read(episode, &mut out)?;
+                    reading.read(episode, wanted, &mut out)?;
                     drop(reading);
                     task.read.push(out);
                     task.episode += 1;
@@ -188,16 +227,21 @@ impl Members {
     ) -> Result<Rollout> {
         let (k, n) = (self.outcomes, self.accounts());
         let learn = vec![false; self.families.len()];
-        let read = self.likelihoods(&[context], &learn, interrupt)?;
+        let (wanted, layout) = if market.traders().rule.is_kelly() {
+            (Wanted::Likelihoods, Layout::Likelihood)
+        } else {
+            (Wanted::Forecasts, Layout::Full)
+        };
+        let read = self.read(&[context], &learn, wanted, interrupt)?;
         let mut reading: Vec<_> = self.families.iter().map(|family| Reading::new(family, false)).collect();
         let mut fast = market.without_records();
         let rounds = Rounds {
             values: &read[0][..],
-            layout: Layout::Likelihood,
+            layout,
             rounds: context.len(),
             traders: n,
             outcomes: k,
-            happened: &[],
+            happened: context,
             stakes: Stakes::All,
         };
         let began = When {
