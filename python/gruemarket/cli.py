@@ -156,6 +156,7 @@ def score(
     outcomes: Annotated[
         Path | None, typer.Option(metavar="FILE", help="All outcomes, if not all are named: question, outcome.")
     ] = None,
+    tolerance: Annotated[float, typer.Option(help="How far from 1 a forecast may sum, before it is divided by it.")] = 1e-6,
     clearing: Annotated[str, typer.Option(help="kelly, isoelastic or logpool.")] = "kelly",
     fraction: Annotated[float | None, typer.Option(help="Of kelly: how much of it is bet.")] = None,
     aversion: Annotated[float | None, typer.Option(help="Of isoelastic: of risk; 1 is kelly.")] = None,
@@ -183,7 +184,7 @@ def score(
         settings = {"clearing": rule, "grue": command.tax_of(grue), "order": order, "at": at, "which": which}
         if lock is not None or not streamed:
             settings["lock"] = lock
-        more = {"outcomes": outcomes, "floor": floor, "seed": seed, "progress": not no_progress}
+        more = {"outcomes": outcomes, "tolerance": tolerance, "floor": floor, "seed": seed, "progress": not no_progress}
         scores = command.run(forecasts, resolutions, out, streamed=streamed, **settings, **more)
     _show(*command.tables(scores))
     typer.echo(f"results: {out}\nreport:  {out / 'report.html'}")

@@ -22,6 +22,7 @@ GRID = (
 )
 TAX = GrueTax(schedules.inverse())
 MARKET_OF_MARKETS = "market of markets"
+WEIGHED = "grid, weighed by its past"
 HINDSIGHT = "best in hindsight: "
 
 

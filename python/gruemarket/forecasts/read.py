@@ -18,7 +18,7 @@ TOLERANCE = 1e-6  # of the sum of a forecast
 OPPOSITE = {"yes": "no", "no": "yes", "true": "false", "false": "true", "1": "0", "0": "1"}
 
 
-def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None) -> Questions:
+def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None, tolerance: float = TOLERANCE) -> Questions:
     """Forecasts by many forecasters of many questions, checked and indexed.
 
     Args:
@@ -29,6 +29,7 @@ def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None) -> Questions
             question's last forecast; `resolves` is by default `closes`.
         outcomes: a row for each question and outcome, where forecasts and resolutions do not name them all. A question
             of which they name one alone has two: "no" beside "yes", "not X" beside X.
+        tolerance: how far from 1 a forecast's sum may be; it is then divided by its sum. Raise it for rounded forecasts.
 
     Each is a path (Parquet or CSV), a Polars or Arrow table, or a dict of columns. Times are numbers, dates (which stand
     for their first instant) or datetimes.
@@ -49,7 +50,7 @@ def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None) -> Questions
     rows = tables.parsed(rows, ("time",))
     clock = Clock.of(rows["time"])
     rows = checked(rows, clock)
-    index = summary(rows, clock, resolutions, outcomes)
+    index = summary(rows, clock, resolutions, outcomes, tolerance)
     return index.questions(index.coded(rows))
 
 
@@ -83,8 +84,12 @@ def checked(rows: pl.DataFrame, clock: Clock, first: int = 0) -> pl.DataFrame:
     )
 
 
-def summary(rows: pl.DataFrame | pl.LazyFrame, clock: Clock, resolutions: Any, outcomes: Any) -> "Index":
+def summary(
+    rows: pl.DataFrame | pl.LazyFrame, clock: Clock, resolutions: Any, outcomes: Any, tolerance: float
+) -> "Index":
     """The index of forecasts whose names and numbers are of the right types, and of the other tables."""
+    if not 0 <= tolerance < 1:
+        raise InputError(f"tolerance {tolerance}; give how far from 1 a forecast's sum may be, such as {TOLERANCE:g}")
     lazy = rows.lazy()
     asked = lazy.group_by("question").agg(
         pl.col("time").min().alias("first"), pl.col("time").max().alias("last"), pl.len().alias("rows")
@@ -101,7 +106,7 @@ def summary(rows: pl.DataFrame | pl.LazyFrame, clock: Clock, resolutions: Any, o
         pairs = pl.concat([pairs, named.drop_nulls()]).unique()
     found, resolved = tables.alike(found, resolved, "question")
     pairs = pairs.with_columns(pl.col("question").cast(found["question"].dtype))
-    return make_index(found, pairs, people, resolved, clock)
+    return make_index(found, pairs, people, resolved, clock, tolerance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +121,7 @@ class Index:
         clock: of the tables' times.
         exact: (Q,) whether the outcome that happened is one that forecasts or the table of outcomes name.
         silent: resolved questions without forecasts.
+        tolerance: how far from 1 a forecast's sum may be.
     """
 
     questions_frame: pl.DataFrame
@@ -124,6 +130,7 @@ class Index:
     clock: Clock
     exact: Any
     silent: int
+    tolerance: float = TOLERANCE
 
     def coded(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows with numbers for names: q, f, time, k, probability, row."""
@@ -230,19 +237,19 @@ class Index:
                 f"{self._where(rows, begins[e])} begins a forecast of {said[e]} outcomes, the question has {width[e]}; "
                 "one may be left out, no more"
             )
-        good = np.where(said == width, abs(sums - 1) <= TOLERANCE, sums <= 1 + TOLERANCE)
+        good = np.where(said == width, abs(sums - 1) <= self.tolerance, sums <= 1 + self.tolerance)
         if (wrong := np.flatnonzero(~good)).size:
             e = wrong[0]
             raise InputError(
                 f"{self._where(rows, begins[e])} begins a forecast whose probabilities sum to {sums[e]:.9g}; "
-                f"they must sum to 1 within {TOLERANCE:g}"
+                f"they must sum to 1 within {self.tolerance:g} (rounded forecasts: raise tolerance)"
             )
 
     def _refuse_unnamed(self, rows: pl.DataFrame, begins: Ints, q: Ints, sums: Floats, lacks: Any) -> None:
         """An outcome that only the resolution names must be one that forecasts left room for: else it is misspelt."""
         room = np.ones(len(self.counts), bool)
         room[q] = False
-        room[q[lacks & (sums < 1 - TOLERANCE)]] = True
+        room[q[lacks & (sums < 1 - self.tolerance)]] = True
         if (wrong := np.flatnonzero(~room & ~self.exact)).size:
             told = self.questions_frame.row(int(wrong[0]), named=True)
             names = self.outcomes.filter(pl.col("q") == wrong[0], pl.col("outcome") != told["outcome"])["outcome"]
@@ -258,7 +265,12 @@ class Index:
 
 
 def make_index(
-    found: pl.DataFrame, pairs: pl.DataFrame, people: pl.Series, resolved: pl.DataFrame, clock: Clock
+    found: pl.DataFrame,
+    pairs: pl.DataFrame,
+    people: pl.Series,
+    resolved: pl.DataFrame,
+    clock: Clock,
+    tolerance: float = TOLERANCE,
 ) -> Index:
     """The index, from what the forecasts come down to: each question's times and outcomes, and the forecasters."""
     resolved = _resolutions(resolved, clock)
@@ -286,7 +298,7 @@ def make_index(
     inexact = happened.join(forecast, on=["q", "outcome"], how="anti")["q"].to_numpy()
     exact = np.ones(len(frame), bool)
     exact[inexact] = False
-    return Index(frame, outcomes, people, clock, exact, silent)
+    return Index(frame, outcomes, people, clock, exact, silent, tolerance)
 
 
 def _resolutions(resolved: pl.DataFrame, clock: Clock) -> pl.DataFrame:

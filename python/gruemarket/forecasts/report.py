@@ -70,8 +70,8 @@ def _methods(scores: Scores) -> Section:
         "Mean code length of what happened, in bits a question (less is better; 1 bit is a coin for two outcomes), with "
         "95 % intervals over resampled questions. On the right the same against the uniform mean, question by question: "
         "left of 0 is better than it, and the paired interval says how surely. The market of markets bets on the other "
-        "markets' prices as the questions come, so it had to choose among them without hindsight; the best in hindsight "
-        "is not a method that anybody could have followed."
+        "markets' prices as the questions come, so it had to choose among them without hindsight, with money that is locked as all is; the grid "
+        "weighed by its past is Bayes' rule over the same markets. The best in hindsight is not a method that anybody could have followed."
     )
     if int(frame["unfunded"].sum()):
         text += " Unfunded questions are those on which nobody had free money: the uniform mean stands for the price."

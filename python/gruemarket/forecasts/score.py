@@ -9,12 +9,12 @@ from gruemarket.clearing import Kelly
 from gruemarket.errors import InputError
 from gruemarket.forecasts import baselines
 from gruemarket.forecasts.baselines import UNIFORM_MEAN
-from gruemarket.forecasts.events import Events, default_lock, events
+from gruemarket.forecasts.events import Events, default_lock, events, posterior
 from gruemarket.forecasts.measures import bits, bootstrap, brier, calibration
-from gruemarket.forecasts.methods import HINDSIGHT, MARKET_OF_MARKETS, Method, markets
+from gruemarket.forecasts.methods import HINDSIGHT, MARKET_OF_MARKETS, WEIGHED, Method, markets
 from gruemarket.forecasts.play import Market, Played, Source, Whole, play
 from gruemarket.forecasts.questions import Floats, Ints, Panel, Questions, offsets
-from gruemarket.forecasts.read import read
+from gruemarket.forecasts.read import TOLERANCE, read
 from gruemarket.forecasts.scores import Scores
 from gruemarket.grue import GrueTax
 from gruemarket.progress import Shown
@@ -28,6 +28,7 @@ def score(
     resolutions: Any = None,
     *,
     outcomes: Any = None,
+    tolerance: float = TOLERANCE,
     clearing: Any = None,
     grue: GrueTax | None = None,
     lock: float | None = None,
@@ -50,6 +51,7 @@ def score(
         forecasts: see `read`; or what `read` has returned, without `resolutions`.
         resolutions: see `read`.
         outcomes: see `read`.
+        tolerance: see `read`.
         clearing: the rule of the market that is asked for: `Kelly` (the default), `Isoelastic` or `LogPool`.
         grue: its tax, by question; the markets of the grid are taxed alike, or else inversely.
         lock: the share of its wealth that a forecaster locks in each question, in (0, 1], as far as it is free. None
@@ -78,7 +80,9 @@ def score(
     >>> scores.open().filter(method="Kelly", outcome="yes")["probability"].round(3).item()
     0.746
     """
-    questions = forecasts if isinstance(forecasts, Questions) else read(forecasts, resolutions, outcomes=outcomes)
+    questions = forecasts if isinstance(forecasts, Questions) else read(
+        forecasts, resolutions, outcomes=outcomes, tolerance=tolerance
+    )
     if not 0 <= floor < 0.5:
         raise InputError(f"floor {floor}; give 0 or more, and less than 1 / the number of outcomes")
     panel = questions.panel(at, which, order).floored(floor)
@@ -148,8 +152,10 @@ def _prices(played: Played, questions: Panel, when: Events, order: str) -> dict[
     if not grid:
         return made
     made[MARKET_OF_MARKETS] = _market_of(grid, questions, when, order)
-    losses = {name: float(np.nanmean(bits(prices, starts, happened))) for name, prices in grid.items()}
-    best = min(losses, key=lambda name: losses[name])
+    losses = np.stack([np.nan_to_num(bits(one, starts, happened)) for one in grid.values()], axis=1)
+    weights = np.repeat(posterior(losses, when), questions.counts, axis=0)
+    made[WEIGHED] = (np.stack(list(grid.values()), axis=1) * weights).sum(axis=1)
+    best = list(grid)[int(np.argmin(losses.sum(axis=0)))]
     return made | {HINDSIGHT + best: grid[best]} | found
 
 
@@ -255,7 +261,7 @@ class Measured:
 def _kind(name: str, markets_of: dict[str, int]) -> str:
     if name.startswith(HINDSIGHT):
         return "hindsight"
-    if name == MARKET_OF_MARKETS:
+    if name in (MARKET_OF_MARKETS, WEIGHED):
         return "chosen online"
     return "market" if name in markets_of else "baseline"
 

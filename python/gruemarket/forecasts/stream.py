@@ -13,7 +13,7 @@ from gruemarket.forecasts import tables
 from gruemarket.forecasts.clock import Clock
 from gruemarket.forecasts.events import events
 from gruemarket.forecasts.methods import markets
-from gruemarket.forecasts.read import summary
+from gruemarket.forecasts.read import TOLERANCE, summary
 from gruemarket.forecasts.score import FLOOR, lock_of, scored
 from gruemarket.forecasts.scores import Scores
 from gruemarket.forecasts.spill import Spilled
@@ -29,6 +29,7 @@ def stream(
     resolutions: Any,
     *,
     outcomes: Any = None,
+    tolerance: float = TOLERANCE,
     clearing: Any = None,
     grue: GrueTax | None = None,
     lock: float | None = LOCK,
@@ -52,6 +53,7 @@ def stream(
         forecasts: a Parquet file, or a lazy frame of Polars.
         resolutions: see `read`.
         outcomes: see `read`.
+        tolerance: see `read`.
         clearing: see `score`.
         grue: see `score`.
         lock: see `score`; a tenth unless given, for None needs all forecasts at once.
@@ -78,7 +80,7 @@ def stream(
     tables.columns(lazy, "forecasts", tables.FORECASTS)
     lazy = lazy.select(tables.FORECASTS)
     clock = Clock.of(lazy.head(1).collect()["time"])
-    index = summary(lazy.select(*tables.typed(lazy), clock.expression()), clock, resolutions, outcomes)
+    index = summary(lazy.select(*tables.typed(lazy), clock.expression()), clock, resolutions, outcomes, tolerance)
     known = index.questions()
     with tempfile.TemporaryDirectory(prefix="gruemarket-", dir=folder) as place:
         source = Spilled(index, known, Path(place), at, which, order, floor, rows)
