@@ -33,6 +33,7 @@ Ints = npt.NDArray[np.int64]
 
 SUM_TOLERANCE = 1e-6
 REMNANT = 2.0**-32  # of a forecaster's wealth: rounding decides what is left below it, so it is staked too
+LEAST_FREE = -900  # log2 of the share of all money that must be free for a tax to move any of it
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,8 @@ class ForecastBook:
     def _tax(self, t: int) -> None:
         landmark = self._grue.landmarks.get(t)
         hazard = hazards(self._grue.schedule, t + 1)[t] if landmark is None else np.exp2(-landmark)
+        if hazard == 0 or total(self._free) < LEAST_FREE:
+            return
         prior = np.exp2(total(self._log2_prior))
         keep = max(0.0, 1 - hazard * prior)
         self._tax_bits -= float(log2(keep))

@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod clearing;
 pub mod error;
 pub mod families;
+pub mod forecasts;
 pub mod grue;
 pub mod lanes;
 pub mod ledger;
