@@ -231,5 +231,6 @@ def _last(kept: npt.NDArray[np.bool_], question: Ints, forecaster: Ints) -> npt.
     found = np.flatnonzero(kept)
     same = (question[found[1:]] == question[found[:-1]]) & (forecaster[found[1:]] == forecaster[found[:-1]])
     last = np.zeros(len(kept), bool)
-    last[found[np.append(~same, [True] * (len(found) > 0))]] = True
+    last[found[:-1][~same]] = True
+    last[found[-1:]] = True
     return last

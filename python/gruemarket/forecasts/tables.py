@@ -127,14 +127,17 @@ def alike(left: pl.DataFrame, right: pl.DataFrame, name: str) -> tuple[pl.DataFr
 
 def parsed(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     """Columns of text that hold ISO dates or datetimes as such; others as they are."""
-    made = []
-    for name in names:
-        column = frame[name]
-        if column.dtype == pl.String and column.null_count() < len(column):
-            found = column.str.to_datetime(strict=False)
-            found = column.str.to_date(strict=False) if found.null_count() > column.null_count() else found
-            column = found if found.null_count() == column.null_count() else column
-        elif column.dtype in (pl.Null, pl.String):
-            column = column.cast(pl.String)
-        made.append(column)
-    return frame.with_columns(made)
+    return frame.with_columns(_parsed(frame[name]) for name in names)
+
+
+def _parsed(column: pl.Series) -> pl.Series:
+    if column.dtype != pl.String or column.null_count() == len(column):
+        return column
+    for parse in (column.str.to_datetime, column.str.to_date):
+        try:
+            found = parse(strict=False)
+        except pl.exceptions.ComputeError:  # not even the first looks like one
+            continue
+        if found.null_count() == column.null_count():
+            return found
+    return column
