@@ -1,7 +1,7 @@
 """Real forecasters, made up: 60 of them, 1,200 questions, and what markets, means and pools make of them.
 
 Everybody sees the truth through noise of their own. A third are sharp, a third are as sure of themselves and noisy, and
-a third are timid: they see little, and know it. In the middle of the year the first two change places: what a forecaster
+a third are timid: they see little, and know it. In the middle of the year the first two change places: what somebody
 is good for must be found out anew, which is what the Grue tax is about. Questions resolve one to twenty days after they
 close, some have three outcomes, and the last ones are still open.
 
@@ -41,7 +41,8 @@ def forecast(truth: Floats, like: str, draw: np.random.Generator) -> Floats:
     believed = NOISE["sharp" if like == "noisy" else like]
     said = seen / (1 + (believed / 1.7) ** 2)
     weights = np.exp(said - said.max())
-    return weights / weights.sum()
+    said_of_each: Floats = weights / weights.sum()
+    return said_of_each
 
 
 def tables(seed: int, questions: int = QUESTIONS) -> tuple[pl.DataFrame, pl.DataFrame]:

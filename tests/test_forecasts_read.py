@@ -62,7 +62,9 @@ def test_an_outcome_that_is_left_out_gets_the_rest():
     np.testing.assert_allclose(found.values, [0.5, 0.2, 0.3, 0.2, 0.0, 0.8], atol=1e-15)
 
 
-@pytest.mark.parametrize(("name", "other"), (("yes", "no"), ("No", "Yes"), ("true", "false"), ("1", "0"), ("Ada", "not Ada")))
+@pytest.mark.parametrize(
+    ("name", "other"), (("yes", "no"), ("No", "Yes"), ("true", "false"), ("1", "0"), ("Ada", "not Ada"))
+)
 def test_one_outcome_alone_has_an_opposite(name, other):
     found = gm.forecasts.read(said(("q", "Ann", 0, name, 0.7)), {"question": ["q"], "outcome": [None]})
     names = found.table["outcomes"][0].to_list()
@@ -128,7 +130,8 @@ WHEN = pl.DataFrame({"question": ["a", "b"], "outcome": ["yes"] * 2, "closes": [
 
 
 @pytest.mark.parametrize(
-    ("given", "last"), (({}, [0.2, 0.3]), ({"at": 1}, [0.1, 0.1]), ({"at": "-1"}, [0.1, 0.2]), ({"at": 100}, [0.2, 0.3]))
+    ("given", "last"),
+    (({}, [0.2, 0.3]), ({"at": 1}, [0.1, 0.1]), ({"at": "-1"}, [0.1, 0.2]), ({"at": 100}, [0.2, 0.3])),
 )
 def test_the_last_forecast_before_a_question_is_priced(given, last):
     panel = gm.forecasts.read(ROWS, WHEN).panel(**given)
@@ -158,7 +161,13 @@ def test_questions_without_forecasts_in_time_are_left_out():
 
 # --- What is wrong
 
-GOOD = {"question": ["a", "a"], "forecaster": ["A", "B"], "time": [1, 1], "outcome": ["x", "x"], "probability": [0.5, 0.5]}
+GOOD = {
+    "question": ["a", "a"],
+    "forecaster": ["A", "B"],
+    "time": [1, 1],
+    "outcome": ["x", "x"],
+    "probability": [0.5, 0.5],
+}
 
 
 @pytest.mark.parametrize(
@@ -174,7 +183,10 @@ GOOD = {"question": ["a", "a"], "forecaster": ["A", "B"], "time": [1, 1], "outco
         ({"question": [None, "a"]}, "row 0 of the forecasts has no question"),
         ({"forecaster": ["A", None]}, "row 1 of the forecasts has no forecaster"),
         ({"outcome": ["x", None]}, "row 1 of the forecasts has no outcome"),
-        ({"forecaster": ["A", "A"]}, r"row 1 of the forecasts \(question 'a', forecaster 'A'\) says an outcome a second"),
+        (
+            {"forecaster": ["A", "A"]},
+            r"row 1 of the forecasts \(question 'a', forecaster 'A'\) says an outcome a second",
+        ),
         ({"outcome": ["x", "y"], "forecaster": ["A", "A"]}, "row 0 of the forecasts .* sum to 1.5"),
         ({"question": ["b", "b"]}, r"no question of the forecasts \('b', ...\) is in the resolutions \('a', ...\)"),
         ({"outcome": [["x"], ["y"]]}, "outcome"),
@@ -206,19 +218,21 @@ def test_resolutions_that_are_wrong(answers, message):
 
 def test_a_misspelt_resolution():
     rows = said(("q", "A", 1, "no", 0.4), ("q", "A", 1, "yes", 0.6))
-    with pytest.raises(gm.InputError, match="row 1 .* 'q' resolved as 'Yes', which all its forecasts rule out; they name"):
+    with pytest.raises(
+        gm.InputError, match=r"row 1 .* 'q' resolved as 'Yes', which all its forecasts rule out; they name"
+    ):
         gm.forecasts.read(rows, {"question": ["p", "q"], "outcome": ["x", "Yes"]})
 
 
 def test_too_many_outcomes_left_out():
     rows = said(("q", "A", 1, "x", 0.4), ("q", "B", 1, "y", 0.6))
-    with pytest.raises(gm.InputError, match="row 0 .* a forecast of 1 outcomes, the question has 3"):
+    with pytest.raises(gm.InputError, match=r"row 0 .* a forecast of 1 outcomes, the question has 3"):
         gm.forecasts.read(rows, {"question": ["q"], "outcome": ["z"]})
 
 
 def test_rounded_forecasts():
     rows, answers = said(*(("q", "A", 1, k, 0.33) for k in "xyz")), {"question": ["q"], "outcome": ["x"]}
-    with pytest.raises(gm.InputError, match="sum to 0.99; they must sum to 1 within 1e-06"):
+    with pytest.raises(gm.InputError, match=r"sum to 0.99; they must sum to 1 within 1e-06"):
         gm.forecasts.read(rows, answers)
     np.testing.assert_allclose(gm.forecasts.read(rows, answers, tolerance=0.02).values, 1 / 3)
 
@@ -230,5 +244,5 @@ def test_files_that_are_none(tmp_path):
     with pytest.raises(gm.InputError, match=r"half.parquet: no whole table of forecasts"):
         gm.forecasts.read(tmp_path / "half.parquet", ANSWERS)
     (tmp_path / "table.xlsx").touch()
-    with pytest.raises(gm.InputError, match="unknown kind '.xlsx'; give .parquet or .csv"):
+    with pytest.raises(gm.InputError, match=r"unknown kind '.xlsx'; give .parquet or .csv"):
         gm.forecasts.read(tmp_path / "table.xlsx", ANSWERS)

@@ -16,7 +16,14 @@ from typer.testing import CliRunner
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "forecasters.py"
 SMALL = (gm.Kelly(), gm.LogPool(step=0.3))
-SECTIONS = ("Methods (no look-ahead)", "Open questions", "Calibration", "Forecasters", "The richest over time", "Regret")
+SECTIONS = (
+    "Methods (no look-ahead)",
+    "Open questions",
+    "Calibration",
+    "Forecasters",
+    "The richest over time",
+    "Regret",
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +41,9 @@ def scores(files):
 
 
 def specs(html):
-    return [json.loads(text) for text in re.findall(r'<script type="application/json" id="spec-[^"]*">(.*?)</script>', html)]
+    return [
+        json.loads(text) for text in re.findall(r'<script type="application/json" id="spec-[^"]*">(.*?)</script>', html)
+    ]
 
 
 def test_a_folder_holds_all_of_it(scores, tmp_path):
@@ -113,7 +122,9 @@ def invoke(*arguments):
 
 def test_the_command(files, tmp_path):
     out = tmp_path / "scores"
-    done = invoke(files[0], "-r", files[1], "--clearing", "isoelastic", "--aversion", "4", "--out", out, "--grue", "inverse")
+    done = invoke(
+        files[0], "-r", files[1], "--clearing", "isoelastic", "--aversion", "4", "--out", out, "--grue", "inverse"
+    )
     assert done.exit_code == 0, done.output
     assert "isoelastic, aversion 4, taxed" in done.stdout
     assert "market of markets" in done.stdout

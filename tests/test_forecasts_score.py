@@ -197,7 +197,9 @@ def test_baselines_are_those_of_a_plain_loop(scores):
 
 def test_the_factor_is_what_resolved_questions_speak_for(scores):
     pool, extreme = (prices_of(scores, name) for name in ("log pool, equal weights", "extremised log odds"))
-    rows = ANSWERS.filter(pl.col("outcome").is_not_null()).with_columns(pl.min_horizontal("closes", "resolves").alias("by"))
+    rows = ANSWERS.filter(pl.col("outcome").is_not_null()).with_columns(
+        pl.min_horizontal("closes", "resolves").alias("by")
+    )
     rows = rows.filter(pl.col("question").is_in([q for q, _ in pool])).to_dicts()
 
     def powered(question, factor):
@@ -215,7 +217,7 @@ def test_the_factor_is_what_resolved_questions_speak_for(scores):
 
 
 def test_the_market_of_markets_bets_on_the_grid(scores):
-    grid = [name for name in scores.methods.filter(kind="market")["method"]]
+    grid = scores.methods.filter(kind="market")["method"].to_list()
     rows = scores.prices.filter(pl.col("method").is_in(grid)).rename({"method": "forecaster"})
     rows = rows.join(ANSWERS.select("question", pl.min_horizontal("closes", "resolves").alias("time")), on="question")
     answers = ANSWERS.with_columns(pl.min_horizontal("closes", "resolves").alias("closes"))
@@ -237,7 +239,11 @@ def test_the_best_in_hindsight_is_one_of_the_grid(scores):
 def test_a_market_finds_who_knows():
     draw = np.random.default_rng(0)
     truth = draw.random(300) < 0.5
-    rows = [(q, f, q, "yes", 0.9 if (y if f < 2 else draw.random() < 0.5) else 0.1) for q, y in enumerate(truth) for f in range(12)]
+    rows = [
+        (q, f, q, "yes", 0.9 if (y if f < 2 else draw.random() < 0.5) else 0.1)
+        for q, y in enumerate(truth)
+        for f in range(12)
+    ]
     forecasts = pl.DataFrame(rows, ["question", "forecaster", "time", "outcome", "probability"], orient="row")
     answers = {"question": range(300), "outcome": np.where(truth, "yes", "no"), "closes": range(300)}
     found = score(forecasts, answers, clearing=gm.Isoelastic(2))
@@ -279,7 +285,9 @@ def test_calibration_counts():
     starts = np.concatenate([[0], np.cumsum(counts)])
     prices = np.concatenate([draw.dirichlet(np.ones(K)) for K in counts])
     happened = np.array([-1 if i % 7 == 0 else draw.integers(K) for i, K in enumerate(counts)])
-    pairs = [(prices[s + k], k == x) for s, K, x in zip(starts, counts, happened, strict=False) if x >= 0 for k in range(K)]
+    pairs = [
+        (prices[s + k], k == x) for s, K, x in zip(starts, counts, happened, strict=False) if x >= 0 for k in range(K)
+    ]
     for row in calibration(prices, starts, happened).iter_rows(named=True):
         here = [hit for p, hit in pairs if row["bin"] <= p < row["bin"] + 0.1]
         assert row["outcomes"] == len(here)
@@ -354,7 +362,13 @@ def test_nothing_to_score():
 
 
 def test_what_everybody_ruled_out():
-    said = {"question": [1] * 2, "forecaster": ["A"] * 2, "time": [1] * 2, "outcome": ["x", "y"], "probability": [1.0, 0.0]}
+    said = {
+        "question": [1] * 2,
+        "forecaster": ["A"] * 2,
+        "time": [1] * 2,
+        "outcome": ["x", "y"],
+        "probability": [1.0, 0.0],
+    }
     answers = {"question": [1], "outcome": ["y"]}
     with pytest.raises(gm.ImpossibleOutcomeError, match="floor"):
         score(said, answers)

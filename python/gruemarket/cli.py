@@ -149,14 +149,20 @@ def score(
     resolutions: Annotated[
         Path,
         typer.Option(
-            "--resolutions", "-r", metavar="FILE", help="Parquet or CSV: question, outcome (empty if open); closes, resolves."
+            "--resolutions",
+            "-r",
+            metavar="FILE",
+            help="Parquet or CSV: question, outcome (empty if open); closes, resolves.",
         ),
     ],
+    *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for tables and report.")] = Path("scores"),
     outcomes: Annotated[
         Path | None, typer.Option(metavar="FILE", help="All outcomes, if not all are named: question, outcome.")
     ] = None,
-    tolerance: Annotated[float, typer.Option(help="How far from 1 a forecast may sum, before it is divided by it.")] = 1e-6,
+    tolerance: Annotated[
+        float, typer.Option(help="How far from 1 a forecast may sum, before it is divided by it.")
+    ] = 1e-6,
     clearing: Annotated[str, typer.Option(help="kelly, isoelastic or logpool.")] = "kelly",
     fraction: Annotated[float | None, typer.Option(help="Of kelly: how much of it is bet.")] = None,
     aversion: Annotated[float | None, typer.Option(help="Of isoelastic: of risk; 1 is kelly.")] = None,
@@ -165,15 +171,17 @@ def score(
         str | None, typer.Option(help="Grue tax: inverse, elias-gamma, elias-delta, elias-omega or a constant rate.")
     ] = None,
     lock: Annotated[
-        float | None, typer.Option(help="Share of wealth locked in a question; by default as much as is seldom missing.")
+        float | None,
+        typer.Option(help="Share of wealth locked in a question; by default as much as is seldom missing."),
     ] = None,
     order: Annotated[str, typer.Option(help="close: no look-ahead. resolve: the sequential game.")] = "close",
     at: Annotated[str | None, typer.Option(help="Price then: a time, or 7d (w, d, h, m, s) before close.")] = None,
     which: Annotated[str, typer.Option(help="Of a forecaster's forecasts of a question: last or every.")] = "last",
     floor: Annotated[float, typer.Option(help="Least probability of a forecast.")] = 2**-20,
     seed: Annotated[int, typer.Option(min=0, help="Of the intervals.")] = 0,
-    *,
-    streamed: Annotated[bool, typer.Option("--stream", help="For files larger than memory; --lock 0.1 unless given.")] = False,
+    streamed: Annotated[
+        bool, typer.Option("--stream", help="For files larger than memory; --lock 0.1 unless given.")
+    ] = False,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress.")] = False,
 ) -> None:
     """Combines real forecasters: scores markets on resolved questions, prices open ones."""

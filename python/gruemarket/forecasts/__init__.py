@@ -3,7 +3,8 @@
 >>> import gruemarket as gm
 >>> said = {"question": ["q", "q"], "forecaster": ["Ann", "Bob"], "time": [1, 2]}
 >>> said |= {"outcome": ["yes", "yes"], "probability": [0.9, 0.6]}
->>> gm.forecasts.score(said, {"question": ["q"], "outcome": ["yes"]}).methods.filter(method="uniform mean")["bits"].round(3).item()
+>>> scores = gm.forecasts.score(said, {"question": ["q"], "outcome": ["yes"]})
+>>> scores.methods.filter(method="uniform mean")["bits"].round(3).item()
 0.415
 """
 

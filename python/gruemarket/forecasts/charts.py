@@ -18,7 +18,7 @@ def methods(frame: pl.DataFrame, asked: str) -> Chart:
     rows = frame.with_columns(pl.when(method=asked).then(pl.lit("bold")).otherwise(pl.lit("normal")).alias("weight"))
     names = rows["method"].to_list()
     width = (WIDTH - WIDE - 40) // 2
-    panels = []
+    panels: list[Chart] = []
     for field, title in (("bits", "bits a question"), ("difference", "bits more than the uniform mean")):
         bold = alt.condition(f"datum.value == {asked!r}", alt.value("bold"), alt.value("normal"))
         axis = alt.Axis(labelLimit=WIDE, ticks=False, labelFontWeight=bold) if not panels else None
@@ -29,7 +29,9 @@ def methods(frame: pl.DataFrame, asked: str) -> Chart:
         colour = alt.Color("kind:N", scale=scale, title=None, legend=legend)
         shown = rows.select("method", "kind", field, f"{field}_low", f"{field}_high")
         base = chart_of(shown).encode(y=y, color=colour)
-        ends = base.mark_rule(strokeWidth=2, opacity=0.6).encode(alt.X(f"{field}_low:Q", title=title), x2=f"{field}_high")
+        ends = base.mark_rule(strokeWidth=2, opacity=0.6).encode(
+            alt.X(f"{field}_low:Q", title=title), x2=f"{field}_high"
+        )
         layers = [ends, base.mark_point(filled=True, size=55, opacity=1).encode(x=x, tooltip=tips(shown))]
         if field == "difference":
             layers.insert(0, chart_of(shown.head(1)).mark_rule(color=GREY).encode(x=alt.datum(0)))
@@ -68,8 +70,10 @@ def wealth(frame: pl.DataFrame) -> Chart:
     y = alt.Y("log2_wealth:Q", title="log2 of the share of all money (bits)", scale=alt.Scale(zero=False))
     chosen = alt.selection_point(fields=["forecaster"], bind="legend")
     ink = alt.condition(chosen, alt.value(1), alt.value(0.1))
-    lines = chart_of(rows).mark_line(strokeWidth=1.8).encode(
-        x=x, y=y, color=colours.hue("forecaster", names), strokeDash=_dashes(names), opacity=ink, tooltip=told
+    lines = (
+        chart_of(rows)
+        .mark_line(strokeWidth=1.8)
+        .encode(x=x, y=y, color=colours.hue("forecaster", names), strokeDash=_dashes(names), opacity=ink, tooltip=told)
     )
     return lines.add_params(chosen).properties(width=WIDTH - 150, height=300)
 
@@ -92,7 +96,9 @@ def regret(frame: pl.DataFrame) -> Chart:
     rule = line.mark_rule(color=PALETTE[1], strokeWidth=2).encode(y=alt.Y("bound:Q", title="regret (bits)"))
     text = line.mark_text(align="left", baseline="bottom", dx=4, dy=-4, fontSize=12, color=PALETTE[1])
     named = text.encode(x=alt.value(0), y="bound:Q", text="told:N")
-    return alt.layer(points.encode(x=x, y=y, tooltip=tips(frame)), rule, named).properties(width=WIDTH - 100, height=280)
+    return alt.layer(points.encode(x=x, y=y, tooltip=tips(frame)), rule, named).properties(
+        width=WIDTH - 100, height=280
+    )
 
 
 def open_questions(frame: pl.DataFrame, names: Sequence[str]) -> Chart:

@@ -108,9 +108,13 @@ def _open(scores: Scores) -> list[Table]:
         return []
     asked = prices["question"].unique(maintain_order=True)
     few = asked.head(MOST_OPEN)
-    title = f"Open questions: {scores.asked}" + (f" (the first {len(few)} of {len(asked):,})" if len(asked) > len(few) else "")
+    title = f"Open questions: {scores.asked}" + (
+        f" (the first {len(few)} of {len(asked):,})" if len(asked) > len(few) else ""
+    )
     table = Table("question", "price", title=title)
-    for (question,), part in prices.filter(pl.col("question").is_in(few.implode())).group_by("question", maintain_order=True):
+    for (question,), part in prices.filter(pl.col("question").is_in(few.implode())).group_by(
+        "question", maintain_order=True
+    ):
         likely = part.sort("probability", descending=True, maintain_order=True)
         told = [f"{row['outcome']} {row['probability']:.1%}" for row in likely.head(4).iter_rows(named=True)]
         table.add_row(str(question), ", ".join(told) + (", ..." if len(likely) > 4 else ""))

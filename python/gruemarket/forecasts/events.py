@@ -70,7 +70,7 @@ def concurrency(panel: Panel, when: Events) -> Ints:
 
 
 def default_lock(panel: Panel, when: Events) -> float:
-    """The largest share that nine in ten forecasts find free: 1 / questions that their forecasters have open by then."""
+    """The largest share that nine in ten forecasts find free: 1 / questions that their forecasters have open then."""
     most = np.quantile(concurrency(panel, when), BUSY, method="inverted_cdf") if len(panel.forecasters) else 1
     return 1 / max(1.0, float(most))
 

@@ -43,8 +43,8 @@ def brier(prices: Floats, starts: Ints, happened: Ints) -> Floats:
 def calibration(prices: Floats, starts: Ints, happened: Ints, bins: int = BINS) -> pl.DataFrame:
     """How often outcomes happened whose price fell into each bin, with Wilson's interval of 95 %.
 
-    Every outcome of every resolved question counts. Outcomes of one question exclude each other, so the intervals, which
-    take them as independent, are if anything too wide where several fall into one bin.
+    Every outcome of every resolved question counts. Outcomes of one question exclude each other, so the intervals,
+    which take them as independent, are if anything too wide where several fall into one bin.
 
     Returns:
         bin (its lower end), price (the mean in it), happened (the share), low, high, outcomes (their number).

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from gruemarket import schedules
 from gruemarket.clearing import Isoelastic, Kelly, LogPool
 from gruemarket.errors import InputError
@@ -67,7 +69,7 @@ def checked(clearing: Any) -> Any:
     if not isinstance(clearing, RULES):
         names = ", ".join(rule.__name__ for rule in RULES)
         raise InputError(f"clearing {clearing!r} cannot be scored on forecasts; give {names}")
-    if isinstance(clearing, Isoelastic) and getattr(clearing.aversion, "ndim", 0):
+    if isinstance(clearing, Isoelastic) and np.ndim(clearing.aversion):
         raise InputError("forecasters have no order in which aversions could be given; give one number for all")
     return clearing
 

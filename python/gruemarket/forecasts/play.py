@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from gruemarket.forecasts.book import ForecastBook, ForecastRun
 from gruemarket.forecasts.events import Events
 from gruemarket.forecasts.measures import bits
 from gruemarket.forecasts.methods import Method
-from gruemarket.forecasts.questions import Floats, Ints, Panel, offsets
+from gruemarket.forecasts.questions import Floats, Panel, offsets
 
 PARTS = 100  # into which a panel in memory is cut: steps of the progress, and points of the wealth over time
 MOST = 5 * 10**7  # numbers in all snapshots of the wealth together
@@ -57,7 +58,7 @@ class Whole:
     def parts(self) -> Iterator[Panel]:
         """The panel, cut evenly."""
         cuts = np.linspace(0, len(self.questions), self.steps + 1).astype(int).tolist()
-        for first, last in zip(cuts, cuts[1:], strict=False):
+        for first, last in pairwise(cuts):
             yield self.questions.part(first, last)
 
 
@@ -149,8 +150,7 @@ class Told:
         with np.errstate(divide="ignore"):
             own = -np.log2(hit)
         for name, values in (("bits", own), ("market_bits", market), ("brier", squares), ("questions", np.ones(1))):
-            values = np.broadcast_to(values, whose.shape)
-            weighted = np.where(resolved, values, 0.0) * each * resolved
+            weighted = np.where(resolved, values, 0.0) * each
             total = getattr(self, name)
             np.add.at(total, whose, weighted)  # one after the other, however the questions are cut into parts
 
@@ -178,9 +178,7 @@ class Played:
     log2_wealth: list[npt.NDArray[np.float32]] = field(default_factory=list)
 
 
-def play(
-    source: Source, methods: Sequence[Method], lock: float, when: Events, step: Callable[[int], None]
-) -> Played:
+def play(source: Source, methods: Sequence[Method], lock: float, when: Events, step: Callable[[int], None]) -> Played:
     """Plays all methods over a source.
 
     Args:
@@ -195,7 +193,7 @@ def play(
     questions = source.questions
     size = int(questions.counts.sum())
     markets = [Market(method, prior, lock, questions) for method in methods]
-    played = Played(markets, *(np.empty(size) for _ in range(3)), Told.of(count))
+    played = Played(markets, np.empty(size), np.empty(size), np.empty(size), Told.of(count))
     every = max(1, -(-source.steps * count // MOST))
     played.log2_wealth.append(markets[0].book.log2_wealth.astype(np.float32))
     played.times.append(float(questions.priced[0]))

@@ -85,7 +85,9 @@ class Panel:
             return self
         most = 1 - floor * np.repeat(self.counts, self.sizes * self.counts)
         if len(most) and most.min() <= 0:
-            raise InputError(f"floor {floor} times {int(self.counts.max())} outcomes is 1 or more; give a smaller floor")
+            raise InputError(
+                f"floor {floor} times {int(self.counts.max())} outcomes is 1 or more; give a smaller floor"
+            )
         return Panel(**{**vars(self), "values": self.values * most + floor})
 
 
@@ -166,10 +168,8 @@ class Questions:
                 its pricing time.
 
         Raises:
-            InputError: nothing is left, or `which` or `order` is neither.
+            InputError: nothing is left.
         """
-        if which not in WHICH:
-            raise InputError(f"which={which!r}; give 'last' or 'every'")
         until, when, resolves = self.schedule(at, order)
         sizes = np.diff(self.starts)
         kept = self.times <= np.repeat(until, sizes)
@@ -193,13 +193,37 @@ class Questions:
 
     def schedule(self, at: Any = None, order: str = "close") -> tuple[Times, Times, Times]:
         """(Q,) until when forecasts count, when each question is priced, and when it pays."""
-        if order not in ORDERS:
-            raise InputError(f"order={order!r}; give 'close', or 'resolve' for one question after another")
         until = self.pricing_times(at)
         closed = self.happened >= 0
         resolves = np.where(closed, np.maximum(self.resolves, until), NEVER)
         # an open question is priced now, which is after all else: its time only bounds the forecasts
         return until, np.where(closed, until if order == "close" else resolves, NEVER), resolves
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """How questions are priced; see `Questions.panel` and `Panel.floored`."""
+
+    at: Any = None
+    which: Literal["last", "every"] = "last"
+    order: Literal["close", "resolve"] = "close"
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.which not in WHICH:
+            raise InputError(f"which={self.which!r}; give 'last' or 'every'")
+        if self.order not in ORDERS:
+            raise InputError(f"order={self.order!r}; give 'close', or 'resolve' for one question after another")
+        if not 0 <= self.floor < 0.5:
+            raise InputError(f"floor {self.floor}; give 0 or more, and less than 1 / the number of outcomes")
+
+    def panel(self, questions: Questions) -> Panel:
+        """What is priced of the questions, in the order in which it is."""
+        return questions.panel(self.at, self.which, self.order).floored(self.floor)
+
+    def told(self) -> dict[str, Any]:
+        """In plain values."""
+        return {**vars(self), "at": None if self.at is None else str(self.at)}
 
 
 def in_turn(when: Times, asked: npt.NDArray[np.bool_]) -> Ints:

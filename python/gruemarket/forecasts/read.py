@@ -25,14 +25,14 @@ def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None, tolerance: f
         forecasts: a row for each question, forecaster, time, outcome and its probability. A forecast is the rows of one
             question, forecaster and time; its probabilities sum to 1. One outcome may be left out: it gets the rest.
         resolutions: a row a question: question, outcome (empty: it is still open) and, as far as known, opens, closes
-            and resolves. A question that only the forecasts have is open. `closes` is by default `resolves`, else the
-            question's last forecast; `resolves` is by default `closes`.
+            and resolves. A question that only the forecasts have is open. `closes` is by default `resolves`, else
+            the question's last forecast; `resolves` is by default `closes`.
         outcomes: a row for each question and outcome, where forecasts and resolutions do not name them all. A question
             of which they name one alone has two: "no" beside "yes", "not X" beside X.
-        tolerance: how far from 1 a forecast's sum may be; it is then divided by its sum. Raise it for rounded forecasts.
+        tolerance: how far from 1 a forecast's sum may be; it is then divided by it. Raise it for rounded forecasts.
 
-    Each is a path (Parquet or CSV), a Polars or Arrow table, or a dict of columns. Times are numbers, dates (which stand
-    for their first instant) or datetimes.
+    Each is a path (Parquet or CSV), a Polars or Arrow table, or a dict of columns. Times are numbers, dates (which
+    stand for their first instant) or datetimes.
 
     Raises:
         InputError: what is wrong, and in which row.
@@ -102,11 +102,13 @@ def summary(
     resolved = resolved.with_columns(pl.col("outcome").cast(pl.String))
     if outcomes is not None:
         named = tables.identifiers(tables.table(outcomes, "outcomes", tables.OUTCOMES), "outcomes", tables.OUTCOMES)
-        named = named.select(pl.col("question").cast(found["question"].dtype, strict=False), pl.col("outcome").cast(pl.String))
+        named = named.select(
+            pl.col("question").cast(found["question"].dtype, strict=False), pl.col("outcome").cast(pl.String)
+        )
         pairs = pl.concat([pairs, named.drop_nulls()]).unique()
     found, resolved = tables.alike(found, resolved, "question")
     pairs = pairs.with_columns(pl.col("question").cast(found["question"].dtype))
-    return make_index(found, pairs, people, resolved, clock, tolerance)
+    return make_index(found, pairs, people, resolved, clock, tolerance=tolerance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +116,8 @@ class Index:
     """What all rows together say: the questions, their outcomes and times, and the forecasters.
 
     Args:
-        questions_frame: a row a question, sorted: question, first and last (times of its forecasts), rows (of forecasts), outcome, row (of the
-            resolutions), opens, closes, resolves.
+        questions_frame: a row a question, sorted: question, first and last (times of its forecasts), rows (of
+            forecasts), outcome, row (of the resolutions), opens, closes, resolves.
         outcomes: a row for each question and outcome: q, outcome, k.
         forecasters: names, sorted.
         clock: of the tables' times.
@@ -221,7 +223,7 @@ class Index:
         values = np.full(int(width.sum()), np.nan)
         values[offsets(width)[:-1][entry] + k] = p / np.repeat(np.where(said == width, sums, 1.0), said)
         values[np.isnan(values)] = np.maximum(1 - sums[said < width], 0.0)
-        self._refuse_unnamed(rows, begins, q[begins], sums, said < width)
+        self._refuse_unnamed(q[begins], sums, said < width)
         return q[begins].astype(np.int64), f[begins].astype(np.int64), time[begins], values
 
     def _refuse_twice(self, rows: pl.DataFrame, new: Any) -> None:
@@ -245,7 +247,7 @@ class Index:
                 f"they must sum to 1 within {self.tolerance:g} (rounded forecasts: raise tolerance)"
             )
 
-    def _refuse_unnamed(self, rows: pl.DataFrame, begins: Ints, q: Ints, sums: Floats, lacks: Any) -> None:
+    def _refuse_unnamed(self, q: Ints, sums: Floats, lacks: Any) -> None:
         """An outcome that only the resolution names must be one that forecasts left room for: else it is misspelt."""
         room = np.ones(len(self.counts), bool)
         room[q] = False
@@ -270,6 +272,7 @@ def make_index(
     people: pl.Series,
     resolved: pl.DataFrame,
     clock: Clock,
+    *,
     tolerance: float = TOLERANCE,
 ) -> Index:
     """The index, from what the forecasts come down to: each question's times and outcomes, and the forecasters."""

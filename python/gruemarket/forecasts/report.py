@@ -67,11 +67,12 @@ def _lead(scores: Scores) -> str:
 def _methods(scores: Scores) -> Section:
     frame = scores.methods
     text = (
-        "Mean code length of what happened, in bits a question (less is better; 1 bit is a coin for two outcomes), with "
-        "95 % intervals over resampled questions. On the right the same against the uniform mean, question by question: "
-        "left of 0 is better than it, and the paired interval says how surely. The market of markets bets on the other "
-        "markets' prices as the questions come, so it had to choose among them without hindsight, with money that is locked as all is; the grid "
-        "weighed by its past is Bayes' rule over the same markets. The best in hindsight is not a method that anybody could have followed."
+        "Mean code length of what happened, in bits a question (less is better; 1 bit is a coin for two outcomes), "
+        "with 95 % intervals over resampled questions. On the right the same against the uniform mean, question by "
+        "question: left of 0 is better than it, and the paired interval says how surely. The market of markets bets "
+        "on the other markets' prices as the questions come, so it had to choose among them without hindsight, with "
+        "money that is locked as all is; the grid weighed by its past is Bayes' rule over the same markets. The best "
+        "in hindsight is not a method that anybody could have followed."
     )
     if int(frame["unfunded"].sum()):
         text += " Unfunded questions are those on which nobody had free money: the uniform mean stands for the price."
@@ -81,8 +82,9 @@ def _methods(scores: Scores) -> Section:
 
 def _calibration(scores: Scores) -> Section:
     text = (
-        "How often outcomes happened that were priced so, in ten bins, with 95 % intervals (Wilson). Above the diagonal "
-        "things happen more often than the price says. A click in the legend shows another method, with shift several."
+        "How often outcomes happened that were priced so, in ten bins, with 95 % intervals (Wilson). Above the "
+        "diagonal things happen more often than the price says. A click in the legend shows another method, with "
+        "shift several."
     )
     chart = plot("calibration", spec(charts.calibration(scores.calibration, compared(scores))), "Calibration curves")
     return Section("Calibration", paragraph(text) + chart + numbers(scores.calibration, "calibration"))
@@ -90,7 +92,8 @@ def _calibration(scores: Scores) -> Section:
 
 def _wealth(scores: Scores) -> Section:
     text = (
-        f"The money of those who are richest in the end ({scores.asked}). All began alike. A click in the legend picks one."
+        f"The money of those who are richest in the end ({scores.asked}). All began alike. A click in the legend picks "
+        "one."
     )
     body = paragraph(text) + plot("wealth", spec(charts.wealth(scores.wealth)), "Wealth of the richest over time")
     return Section("The richest over time", body + numbers(scores.wealth, "wealth"))
@@ -98,8 +101,9 @@ def _wealth(scores: Scores) -> Section:
 
 def _forecasters(scores: Scores) -> Section:
     text = (
-        "Wealth is the share of all money, what is locked included. Bits and Brier score are means of the forecaster's own "
-        "forecasts over the resolved questions that it answered, and beside them the market's bits on the same questions."
+        "Wealth is the share of all money, what is locked included. Bits and Brier score are means of the "
+        "forecaster's own forecasts over the resolved questions that it answered, and beside them the market's bits "
+        "on the same questions."
     )
     frame = scores.forecasters.drop("bound_bits").head(MOST)
     return Section("Forecasters", paragraph(text) + table(frame.head(25)) + numbers(frame, "forecasters"))
@@ -107,15 +111,16 @@ def _forecasters(scores: Scores) -> Section:
 
 def _regret(scores: Scores) -> Section:
     text = (
-        "How much better each forecaster's forecasts were than the market's prices, in bits, each question weighed by the "
-        "share of wealth that the forecaster had at stake. Kelly's market bounds it: nobody's regret exceeds the bits of "
-        "its prior, and what a tax takes. Other rules promise nothing, and are held against the same line."
+        "How much better each forecaster's forecasts were than the market's prices, in bits, each question weighed by"
+        " the share of wealth that the forecaster had at stake. Kelly's market bounds it: nobody's regret exceeds the"
+        " bits of its prior, and what a tax takes. Other rules promise nothing, and are held against the same line."
     )
     columns = ("forecaster", "questions", "regret_bits", "bound_bits", "log2_wealth")
     frame = scores.forecasters.filter(pl.col("questions") > 0).select(columns)
     frame = frame.sort("questions", descending=True, maintain_order=True).head(MOST)
     return Section(
-        "Regret", paragraph(text) + plot("regret", spec(charts.regret(frame)), "Regret by forecaster") + numbers(frame, "regret")
+        "Regret",
+        paragraph(text) + plot("regret", spec(charts.regret(frame)), "Regret by forecaster") + numbers(frame, "regret"),
     )
 
 
@@ -139,7 +144,10 @@ def _open(scores: Scores) -> Section | None:
     if len(told) > PLOTTED:
         text += f" The plot shows the first {PLOTTED} of {len(told):,} outcomes."
     chart = plot("open", spec(charts.open_questions(rows, names)), "Prices of open questions by method")
-    return Section("Open questions", paragraph(text) + chart + numbers(wide.head(MOST), "open-questions", opened=len(wide) <= PLOTTED))
+    return Section(
+        "Open questions",
+        paragraph(text) + chart + numbers(wide.head(MOST), "open-questions", opened=len(wide) <= PLOTTED),
+    )
 
 
 def _origin(scores: Scores) -> Section:

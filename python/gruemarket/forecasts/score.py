@@ -1,4 +1,4 @@
-"""Scoring: what markets and other ways to combine forecasts would have said, question by question, without look-ahead."""
+"""Scoring: what markets and other ways to combine forecasts would have said of each question, without look-ahead."""
 
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from gruemarket.forecasts.events import Events, default_lock, events, posterior
 from gruemarket.forecasts.measures import bits, bootstrap, brier, calibration
 from gruemarket.forecasts.methods import HINDSIGHT, MARKET_OF_MARKETS, WEIGHED, Method, markets
 from gruemarket.forecasts.play import Market, Played, Source, Whole, play
-from gruemarket.forecasts.questions import Floats, Ints, Panel, Questions, offsets
+from gruemarket.forecasts.questions import Floats, Ints, Panel, Pricing, Questions, offsets
 from gruemarket.forecasts.read import TOLERANCE, read
 from gruemarket.forecasts.scores import Scores
 from gruemarket.grue import GrueTax
@@ -63,7 +63,7 @@ def score(
         which: of a forecaster's several forecasts of a question the "last", or "every" one with an even part of its
             stake.
         floor: forecasts are mixed with as much of every outcome, so that no score is infinite; 0 takes them as given.
-        grid: the rules to compare, and to choose among online; None for Kelly, fractions of it, isoelastic and log pools.
+        grid: the rules to compare, and to choose among online; None for Kelly, fractions, isoelastic and log pools.
         seed: of the resampled intervals.
         resamples: of questions, for intervals of 95 %.
         progress: whether to show it.
@@ -80,12 +80,13 @@ def score(
     >>> scores.open().filter(method="Kelly", outcome="yes")["probability"].round(3).item()
     0.746
     """
-    questions = forecasts if isinstance(forecasts, Questions) else read(
-        forecasts, resolutions, outcomes=outcomes, tolerance=tolerance
+    pricing = Pricing(at, which, order, floor)
+    questions = (
+        forecasts
+        if isinstance(forecasts, Questions)
+        else read(forecasts, resolutions, outcomes=outcomes, tolerance=tolerance)
     )
-    if not 0 <= floor < 0.5:
-        raise InputError(f"floor {floor}; give 0 or more, and less than 1 / the number of outcomes")
-    panel = questions.panel(at, which, order).floored(floor)
+    panel = pricing.panel(questions)
     when = events(panel, order)
     if not len(when.resolved):
         raise InputError("no question with forecasts in time has resolved; there is nothing to score")
@@ -93,7 +94,7 @@ def score(
     share = lock_of(lock) if lock is not None else most or default_lock(panel, when)
     asked = markets(Kelly() if clearing is None else clearing, grue, grid)
     source = Whole(panel, len(questions.forecasters))
-    settings = {"order": order, "at": None if at is None else str(at), "which": which, "lock": share, "floor": floor}
+    settings = {"lock": share, **pricing.told()}
     return scored(questions, source, asked, when, settings, seed=seed, resamples=resamples, progress=progress)
 
 

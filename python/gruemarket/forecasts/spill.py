@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
-from gruemarket.forecasts.questions import Floats, Ints, Panel, Questions, in_turn, offsets
+from gruemarket.forecasts.questions import Floats, Ints, Panel, Pricing, Questions, in_turn, offsets
 from gruemarket.forecasts.read import Index, checked
 from gruemarket.progress import Shown
 
@@ -21,27 +20,14 @@ class Spilled:
         index: of the forecasts.
         known: what is known of the questions, without their forecasts.
         folder: where rows are kept; whoever gives it deletes it.
-        at: see `Questions.pricing_times`.
-        which: see `Questions.panel`.
-        order: see `Questions.panel`.
-        floor: see `Panel.floored`.
+        pricing: how questions are priced.
         rows: how many a piece may hold, if it has more than one question.
     """
 
-    def __init__(
-        self,
-        index: Index,
-        known: Questions,
-        folder: Path,
-        at: Any,
-        which: Literal["last", "every"],
-        order: Literal["close", "resolve"],
-        floor: float,
-        rows: int,
-    ) -> None:
-        self._index, self._known, self._folder, self._rows = index, known, folder, rows
-        self._at, self._which, self._order, self._floor = at, which, order, floor
-        self._until, when, resolves = known.schedule(at, order)
+    def __init__(self, index: Index, known: Questions, folder: Path, pricing: Pricing, rows: int) -> None:
+        self._index, self._known, self._folder = index, known, folder
+        self._pricing, self._rows = pricing, rows
+        self._until, when, resolves = known.schedule(pricing.at, pricing.order)
         asked = index.questions_frame["first"].to_numpy() <= self._until
         turn = in_turn(when, asked)
         none = np.zeros(0, np.int64)
@@ -85,8 +71,8 @@ class Spilled:
     def _panel(self, coded: pl.DataFrame) -> Panel:
         q, entries, times, values = self._index.assemble(coded)
         asked, local = np.unique(q, return_inverse=True)
-        part = self._of(asked, np.bincount(local), entries, times, values).panel(self._at, self._which, self._order)
-        return Panel(**{**vars(part), "question": asked[part.question]}).floored(self._floor)
+        part = self._pricing.panel(self._of(asked, np.bincount(local), entries, times, values))
+        return Panel(**{**vars(part), "question": asked[part.question]})
 
     def _of(self, asked: Ints, sizes: Ints, entries: Ints, times: Floats, values: Floats) -> Questions:
         known = self._known
@@ -106,7 +92,7 @@ class Spilled:
 
 
 def _cuts(rows: Ints, most: int) -> Ints:
-    """Where pieces of whole questions begin, and where the last one ends: each of at most so many rows, or one question.
+    """Where pieces of whole questions begin, and where the last ends: each of at most so many rows, or one question.
 
     >>> _cuts(np.array([3, 3, 9, 1, 1]), 6).tolist()
     [0, 2, 3, 5]

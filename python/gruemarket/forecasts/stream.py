@@ -13,6 +13,7 @@ from gruemarket.forecasts import tables
 from gruemarket.forecasts.clock import Clock
 from gruemarket.forecasts.events import events
 from gruemarket.forecasts.methods import markets
+from gruemarket.forecasts.questions import Pricing
 from gruemarket.forecasts.read import TOLERANCE, summary
 from gruemarket.forecasts.score import FLOOR, lock_of, scored
 from gruemarket.forecasts.scores import Scores
@@ -46,8 +47,8 @@ def stream(
 ) -> Scores:
     """Scores as `score` does, with the forecasts on disk: memory grows with questions and forecasters only.
 
-    The file is read three times at most, a piece at a time, in any order of its rows. What the questions' prices need is
-    kept in a temporary folder meanwhile, about 20 bytes a row.
+    The file is read a few times, a piece at a time, and its rows may come in any order. What the prices need is kept in
+    a temporary folder meanwhile, about 20 bytes a row.
 
     Args:
         forecasts: a Parquet file, or a lazy frame of Polars.
@@ -75,6 +76,7 @@ def stream(
         raise InputError("lock=None needs all forecasts at once; give a share of wealth such as 0.1")
     if rows < 1:
         raise InputError(f"rows={rows}; give how many to hold in memory, 1 or more")
+    pricing = Pricing(at, which, order, floor)
     asked = markets(Kelly() if clearing is None else clearing, grue, grid)
     lazy = tables.scan(forecasts, "forecasts")
     tables.columns(lazy, "forecasts", tables.FORECASTS)
@@ -83,12 +85,11 @@ def stream(
     index = summary(lazy.select(*tables.typed(lazy), clock.expression()), clock, resolutions, outcomes, tolerance)
     known = index.questions()
     with tempfile.TemporaryDirectory(prefix="gruemarket-", dir=folder) as place:
-        source = Spilled(index, known, Path(place), at, which, order, floor, rows)
+        source = Spilled(index, known, Path(place), pricing, rows)
         with Shown(wanted=progress) as bar:
             source.spill(lazy, bar)
         when = events(source.questions, order)
         if not len(when.resolved):
             raise InputError("no question with forecasts in time has resolved; there is nothing to score")
-        settings = {"order": order, "at": None if at is None else str(at), "which": which, "lock": lock_of(lock)}
-        settings["floor"] = floor
+        settings = {"lock": lock_of(lock), **pricing.told()}
         return scored(known, source, asked, when, settings, seed=seed, resamples=resamples, progress=progress)

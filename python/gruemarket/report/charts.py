@@ -124,7 +124,9 @@ LEFT = alt.Axis(minExtent=44, tickCount=6)  # so that plots one below the other 
 
 
 def _stage_bands(bands: pl.DataFrame) -> list[Chart]:
-    base = chart_of(bands.with_columns(shade=pl.col("place") % 2, end=pl.col("place") + 1, middle=pl.col("place") + 0.5))
+    base = chart_of(
+        bands.with_columns(shade=pl.col("place") % 2, end=pl.col("place") + 1, middle=pl.col("place") + 0.5)
+    )
     shade = alt.Opacity("shade:O", scale=alt.Scale(domain=[0, 1], range=[0.05, 0.14]), legend=None)
     rects = base.mark_rect(color="#7d8896").encode(x="place:Q", x2="end:Q", opacity=shade)
     room = (WIDTH - 130) // len(bands) - 6
