@@ -216,6 +216,13 @@ def test_resolutions_that_are_wrong(answers, message):
         gm.forecasts.read(GOOD, answers)
 
 
+def test_no_rows():
+    with pytest.raises(gm.InputError, match="the forecasts have no rows"):
+        gm.forecasts.read(TWO.clear(), ANSWERS)
+    with pytest.raises(gm.InputError, match="the forecasts have no rows"):
+        gm.forecasts.stream(TWO.clear().lazy(), ANSWERS)
+
+
 def test_a_misspelt_resolution():
     rows = said(("q", "A", 1, "no", 0.4), ("q", "A", 1, "yes", 0.6))
     with pytest.raises(

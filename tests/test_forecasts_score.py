@@ -370,7 +370,10 @@ def test_what_everybody_ruled_out():
         "probability": [1.0, 0.0],
     }
     answers = {"question": [1], "outcome": ["y"]}
-    with pytest.raises(gm.ImpossibleOutcomeError, match="floor"):
+    with pytest.raises(
+        gm.ImpossibleOutcomeError,
+        match="question 1 resolved as 'y', to which every forecast in time gave 0; give a floor",
+    ):
         score(said, answers)
     floored = score(said, answers, floor=2**-20)
     assert floored.methods["bits"].max() == pytest.approx(20)

@@ -178,7 +178,15 @@ class Played:
     log2_wealth: list[npt.NDArray[np.float32]] = field(default_factory=list)
 
 
-def play(source: Source, methods: Sequence[Method], lock: float, when: Events, step: Callable[[int], None]) -> Played:
+def play(
+    source: Source,
+    methods: Sequence[Method],
+    lock: float,
+    when: Events,
+    *,
+    check: Callable[[Panel, Floats], None],
+    step: Callable[[int], None],
+) -> Played:
     """Plays all methods over a source.
 
     Args:
@@ -186,6 +194,7 @@ def play(source: Source, methods: Sequence[Method], lock: float, when: Events, s
         methods: of which the first is the one that is asked for.
         lock: the share of wealth that a question locks.
         when: which resolution comes when.
+        check: is shown each part with the uniform mean of its forecasts, before it is played.
         step: is told how many parts are done.
     """
     count = source.forecasters
@@ -201,6 +210,7 @@ def play(source: Source, methods: Sequence[Method], lock: float, when: Events, s
     for number, part in enumerate(source.parts(), start=1):
         last = place + int(part.counts.sum())
         played.mean[place:last], played.median[place:last], played.logs[place:last] = means(part)
+        check(part, played.mean[place:last])
         for market in markets:
             market.play(part, first, place, when)
         _fund(played, part, first, place)

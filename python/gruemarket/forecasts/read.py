@@ -95,6 +95,8 @@ def summary(
         pl.col("time").min().alias("first"), pl.col("time").max().alias("last"), pl.len().alias("rows")
     )
     found = asked.collect(engine="streaming")
+    if found.is_empty():
+        raise InputError("the forecasts have no rows; give some")
     pairs = lazy.select("question", "outcome").unique().collect(engine="streaming")
     people = lazy.select("forecaster").unique().collect(engine="streaming")["forecaster"].sort()
     resolved = tables.table(resolutions, "resolutions", tables.RESOLUTIONS, tables.CLOCKED)
@@ -208,10 +210,11 @@ class Index:
         Raises:
             InputError: a forecast says an outcome twice, lacks more than one, or does not sum to 1.
         """
-        rows = coded.sort("q", "f", "time", "k", "row")
-        q, f, time, k, p = (rows[name].to_numpy() for name in ("q", "f", "time", "k", "probability"))
+        whose = pl.col("q").cast(pl.Int64) * len(self.forecasters) + pl.col("f")  # one key sorts faster than two
+        rows = coded.with_columns(whose.alias("whose")).sort("whose", "time", "k")
+        q, f, whom, time, k, p = (rows[n].to_numpy() for n in ("q", "f", "whose", "time", "k", "probability"))
         new = np.ones(len(rows), bool)
-        new[1:] = (q[1:] != q[:-1]) | (f[1:] != f[:-1]) | (time[1:] != time[:-1])
+        new[1:] = (whom[1:] != whom[:-1]) | (time[1:] != time[:-1])
         begins = np.flatnonzero(new)
         entry = np.cumsum(new) - 1
         self._refuse_twice(rows, new)
@@ -230,7 +233,8 @@ class Index:
         k = rows["k"].to_numpy()
         twice = np.flatnonzero(~new[1:] & (k[1:] == k[:-1])) + 1
         if len(twice):
-            raise InputError(f"{self._where(rows, twice[0])} says an outcome a second time; give each once")
+            at = twice[0] - (rows["row"][int(twice[0] - 1)] > rows["row"][int(twice[0])])  # the later of the two
+            raise InputError(f"{self._where(rows, at)} says an outcome a second time; give each once")
 
     def _refuse_sums(self, rows: pl.DataFrame, begins: Ints, sums: Floats, said: Ints, width: Ints) -> None:
         if (lack := np.flatnonzero(said < width - 1)).size:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from gruemarket.clearing import Kelly
-from gruemarket.errors import InputError
+from gruemarket.errors import ImpossibleOutcomeError, InputError
 from gruemarket.forecasts import baselines
 from gruemarket.forecasts.baselines import UNIFORM_MEAN
 from gruemarket.forecasts.events import Events, default_lock, events, posterior
@@ -123,7 +123,14 @@ def scored(
     """Plays the methods over a source, and measures them."""
     with Shown(wanted=progress) as bar:
         bar.stage("markets", source.steps)
-        played = play(source, methods, settings["lock"], when, lambda done: bar.step(done, ""))
+        played = play(
+            source,
+            methods,
+            settings["lock"],
+            when,
+            check=lambda part, mean: _refuse_impossible(known, part, mean),
+            step=lambda done: bar.step(done, ""),
+        )
     prices = _prices(played, source.questions, when, settings["order"])
     made = Measured(known, source.questions, prices, seed, resamples)
     asked = methods[0].name
@@ -138,6 +145,18 @@ def scored(
         asked=asked,
         settings={"clearing": asked, **settings, "seed": seed, "resamples": resamples},
     )
+
+
+def _refuse_impossible(known: Questions, part: Panel, mean: Floats) -> None:
+    """Nobody may have ruled out what happened, or all would lose all that they staked."""
+    loss = bits(mean, part.price_starts, part.happened)
+    if np.isinf(loss).any():
+        q = int(part.question[np.argmax(np.isinf(loss))])
+        told = known.table.row(q, named=True)
+        raise ImpossibleOutcomeError(
+            f"question {told['question']!r} resolved as {told['outcome']!r}, to which every forecast in time gave 0; "
+            "give a floor above 0"
+        )
 
 
 def _prices(played: Played, questions: Panel, when: Events, order: str) -> dict[str, Floats]:
