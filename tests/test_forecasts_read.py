@@ -233,13 +233,13 @@ def test_a_misspelt_resolution():
 
 def test_too_many_outcomes_left_out():
     rows = said(("q", "A", 1, "x", 0.4), ("q", "B", 1, "y", 0.6))
-    with pytest.raises(gm.InputError, match=r"row 0 .* a forecast of 1 outcomes, the question has 3"):
+    with pytest.raises(gm.InputError, match=r"row 0 .* names 1 of the question's 3 outcomes"):
         gm.forecasts.read(rows, {"question": ["q"], "outcome": ["z"]})
 
 
 def test_rounded_forecasts():
     rows, answers = said(*(("q", "A", 1, k, 0.33) for k in "xyz")), {"question": ["q"], "outcome": ["x"]}
-    with pytest.raises(gm.InputError, match=r"sum to 0.99; they must sum to 1 within 1e-06"):
+    with pytest.raises(gm.InputError, match=r"sum to 0.99; they must sum to 1 within 1e-06. If they are rounded"):
         gm.forecasts.read(rows, answers)
     np.testing.assert_allclose(gm.forecasts.read(rows, answers, tolerance=0.02).values, 1 / 3)
 

@@ -240,15 +240,16 @@ class Index:
         if (lack := np.flatnonzero(said < width - 1)).size:
             e = lack[0]
             raise InputError(
-                f"{self._where(rows, begins[e])} begins a forecast of {said[e]} outcomes, the question has {width[e]}; "
-                "one may be left out, no more"
+                f"{self._where(rows, begins[e], said[e])} begins a forecast that names {said[e]} of the question's "
+                f"{width[e]} outcomes; one may be left out, no more"
             )
         good = np.where(said == width, abs(sums - 1) <= self.tolerance, sums <= 1 + self.tolerance)
         if (wrong := np.flatnonzero(~good)).size:
             e = wrong[0]
             raise InputError(
-                f"{self._where(rows, begins[e])} begins a forecast whose probabilities sum to {sums[e]:.9g}; "
-                f"they must sum to 1 within {self.tolerance:g} (rounded forecasts: raise tolerance)"
+                f"{self._where(rows, begins[e], said[e])} begins a forecast whose probabilities sum to {sums[e]:.9g}; "
+                f"they must sum to 1 within {self.tolerance:g}. If they are rounded, raise the tolerance; if the "
+                "question has an outcome that nobody names, add it to a table of outcomes"
             )
 
     def _refuse_unnamed(self, q: Ints, sums: Floats, lacks: Any) -> None:
@@ -264,8 +265,9 @@ class Index:
                 f"which all its forecasts rule out; they name {', '.join(names)} {ROW}"
             )
 
-    def _where(self, rows: pl.DataFrame, at: int) -> str:
-        told = rows.row(int(at), named=True)
+    def _where(self, rows: pl.DataFrame, at: int, count: int = 1) -> str:
+        """The first of so many rows, in the order in which they were given."""
+        told = rows[int(at) : int(at + count)].sort("row").row(0, named=True)
         question = self.questions_frame["question"][told["q"]]
         return f"row {told['row']} of the forecasts (question {question!r}, forecaster {self.forecasters[told['f']]!r})"
 
