@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from gruemarket.forecasts.index import Index
 from gruemarket.forecasts.questions import Floats, Ints, Panel, Pricing, Questions, in_turn, offsets
-from gruemarket.forecasts.read import Index, checked
+from gruemarket.forecasts.read import checked
 from gruemarket.progress import Shown
 
 NARROW = {"q": pl.Int32, "f": pl.Int32, "k": pl.UInt16, "row": pl.UInt64}

@@ -12,9 +12,10 @@ from gruemarket.errors import InputError
 from gruemarket.forecasts import tables
 from gruemarket.forecasts.clock import Clock
 from gruemarket.forecasts.events import events
+from gruemarket.forecasts.index import TOLERANCE
 from gruemarket.forecasts.methods import markets
 from gruemarket.forecasts.questions import Pricing
-from gruemarket.forecasts.read import TOLERANCE, summary
+from gruemarket.forecasts.read import summary
 from gruemarket.forecasts.score import FLOOR, lock_of, scored
 from gruemarket.forecasts.scores import Scores
 from gruemarket.forecasts.spill import Spilled
