@@ -104,7 +104,8 @@ def events() -> Events:
 def bench_forecasts(race, events, rule):
     loop = Contestant(lambda: events.numpy_loop(LOCK))
     goal = faster("numpy loop by Kelly")
-    race(f"2,000 forecasters, 20,000 questions, {rule}", Engine(events, RULES[rule]), {goal.rival: loop}, [goal], turns=3)
+    case = f"2,000 forecasters, 20,000 questions, {rule}"
+    race(case, Engine(events, RULES[rule]), {goal.rival: loop}, [goal], turns=3)
     if rule == "Kelly":
         prices = Engine(events, RULES[rule])
         prices.ready()

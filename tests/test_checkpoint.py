@@ -163,7 +163,7 @@ def test_a_newer_format_is_refused(file):
         header["__metadata__"]["gruemarket"] = json.dumps(ours | {"format": 99, "news": [1, 2]})
 
     file.write_bytes(with_header(file.read_bytes(), newer))
-    assert_refused(file, "checkpoint format 99, newer than this gruemarket's 1; install a newer gruemarket")
+    assert_refused(file, "checkpoint format 99, newer than this gruemarket's 2; install a newer gruemarket")
 
 
 def test_a_header_that_was_written_over_is_refused(file):

@@ -1,4 +1,4 @@
-"""The engine's market under every clearing rule: what each is paid, and all the ways to play that rules have in common."""
+"""The engine's market under every clearing rule: what each trader is paid, and all the ways to play."""
 
 import copy
 import json
@@ -115,7 +115,8 @@ def test_a_run_says_how_its_prices_were_found(clearing):
     run = market(clearing).run(forecasts, outcomes)
     assert run.passes.shape == run.residual.shape == (T,)
     assert run.passes.dtype == np.int64
-    assert np.all((run.passes >= 1) & (run.passes < 100_000))
+    by_formula = isinstance(clearing, gm.LogPool | gm.LMSR)
+    assert np.all(run.passes == 0) if by_formula else np.all((run.passes >= 1) & (run.passes < 10_000))
     assert np.all((run.residual >= 0) & (run.residual <= 1e-12))
     kelly = gm.Market(BITS, outcomes=K).run(forecasts, outcomes)
     assert not kelly.passes.any()
@@ -144,6 +145,19 @@ def test_where_nobody_is_awake_nothing_moves(clearing):
     assert one.price(forecasts[0], stakes=np.zeros(N)).tolist() == [1 / K] * K
     sparse = gm.SparseRounds([0, 0], [], forecasts=np.empty((0, K)))
     assert one.run(sparse, [0]).prices.tolist() == [[1 / K] * K]
+
+
+@every_rule
+@pytest.mark.parametrize("outcomes", (2, 7, 300))
+def test_a_lone_trader_is_the_market(clearing, outcomes):
+    clearing = restricted(clearing, np.arange(N) == 1)
+    if isinstance(clearing, gm.LMSR):
+        clearing = gm.LMSR(0.1, maker=0)
+    q = np.random.default_rng(2).dirichlet(np.full(outcomes, 5.0))[:, None] * 0.9 + 0.1 / outcomes
+    alone = gm.Market([0], outcomes=outcomes, clearing=clearing)
+    np.testing.assert_allclose(alone.price(q), q[:, 0], rtol=1e-9)
+    alone.settle(q, outcomes - 1)
+    assert alone.wealth[0] == 1
 
 
 def test_an_outcome_that_nobody_believes_in_has_no_price():
@@ -180,7 +194,11 @@ def taxes():
     }
 
 
-every_tax = pytest.mark.parametrize("options", taxes().values(), ids=taxes())
+def under(*names):
+    return pytest.mark.parametrize("options", [taxes()[name] for name in names], ids=names)
+
+
+every_tax = under(*taxes())
 
 
 def sparse_rounds(forecasts, stakes):
@@ -253,10 +271,8 @@ def test_the_number_of_threads_does_not_change_a_bit(threads, clearing, dtype):
 
 
 @every_rule
-@every_tax
+@under("anything", "within groups", "rows", "definitions")
 def test_a_tax_is_levied_before_the_round_clears(clearing, options):
-    if "grue" not in options:
-        pytest.skip("nothing is levied")
     forecasts, outcomes, stakes = played()
     one, kelly = market(clearing, **options), market(None, **options)
     for other in (one, kelly):
@@ -288,29 +304,18 @@ def test_the_records_add_up(clearing):
 
 
 @every_rule
-@every_tax
+@under("untaxed", "rows")
 def test_a_batch_is_the_mean_of_its_episodes(clearing, options):
-    if options.get("definitions"):
-        pytest.skip("definitions with a tax by round follow no batch")
     forecasts, outcomes, stakes = played()
     episodes = [(forecasts[some], outcomes[some], stakes[some]) for some in (slice(5), slice(5, 6), slice(6, T))]
     one = market(clearing, **options)
-    run = one.run_batch(episodes)
-    ends, start = [], 0
-    for q, x, b in episodes:
-        alone = market(clearing, **options)
-        alone.run(np.full((start, K, N), 1 / K), np.zeros(start, int), np.zeros(N))  # passes the time
-        if start and "grue" in options:
-            alone = None
-        else:
-            alone.run(q, x, b)
-        ends.append(alone)
-        start += len(x)
-    if all(end is not None for end in ends):
-        np.testing.assert_allclose(one.wealth, np.mean([end.wealth for end in ends], axis=0), rtol=1e-12)
-    assert len(run.passes) == len(run.prices) == T
-    assert one.wealth.sum() == pytest.approx(market(clearing).wealth.sum(), rel=1e-13)
-    again = market(clearing, **options)
+    one.run(forecasts, outcomes)
+    ends = [copy.copy(one) for _ in episodes]
+    for end, (q, x, b) in zip(ends, episodes, strict=True):
+        end.run(q, x, b)  # the tax is the same in every round from the second on
+    again, run = copy.copy(one), one.run_batch(episodes)
+    np.testing.assert_allclose(one.wealth, np.mean([end.wealth for end in ends], axis=0), rtol=1e-12)
+    assert len(run.passes) == len(run.residual) == len(run.prices) == T
     assert np.array_equal(again.run_batch(episodes).prices, run.prices)
     assert np.array_equal(again.log2_wealth, one.log2_wealth)
 
@@ -394,7 +399,7 @@ def test_a_redefined_market_clears_by_the_same_rule(clearing):
 # --- Far apart
 
 
-@pytest.mark.parametrize("clearing", [gm.Isoelastic(0.5), gm.Isoelastic(2), gm.LogPool(0.5)], ids=repr)
+@pytest.mark.parametrize("clearing", (gm.Isoelastic(0.5), gm.Isoelastic(2), gm.LogPool(0.5)), ids=repr)
 @pytest.mark.parametrize("dtype", ("f64", "f32"))
 def test_the_drained_do_not_underflow_and_come_back(clearing, dtype):
     rounds = 6_000
@@ -404,19 +409,23 @@ def test_the_drained_do_not_underflow_and_come_back(clearing, dtype):
     # in the end the first sets the price alone, and each round costs the second the same
     alone = growth(clearing, q[:, 0], q, np.array([1.0, 0.0]))[1, 1]
     fell = one.log2_wealth[1]
-    assert fell < -1000 * (2 if dtype == "f64" else 0.5)
+    assert fell < -1000
     one.run(np.broadcast_to(q, (1000, 2, 2)).copy(), np.ones(1000, int), regret=False)
     assert one.log2_wealth[1] - fell == pytest.approx(1000 * np.log2(alone), rel=1e-9 if dtype == "f64" else 1e-5)
-    one.run(np.broadcast_to(q, (rounds + 1000, 2, 2)).copy(), np.zeros(rounds + 1000, int), regret=False)
-    assert one.wealth.tolist() == pytest.approx([0.5, 0.5], rel=1e-6 if dtype == "f64" else 1e-1)
+    back = 0
+    while one.wealth[1] < 0.5:
+        one.run(np.broadcast_to(q, (1000, 2, 2)).copy(), np.zeros(1000, int), regret=False)
+        back += 1000
+    # to come back takes longer for the bold, whom the price then hardly pays, and less for the cautious
+    assert 0.1 * rounds < back < 30 * rounds
 
 
 def test_the_awake_clear_among_themselves_however_poor():
-    poor = [1.0, 1.0 + 3000, 1.0 + 3001]
+    poor = [1.0, 2.0 + 3000, 3.0 + 3000]
     q = np.array([[0.2, 0.7, 0.4], [0.8, 0.3, 0.6]])
     for clearing in (gm.Isoelastic(3), gm.LogPool(), gm.Kelly()):
         far = gm.Market(poor, clearing=clearing)
-        near = gm.Market([1, 1, 2], clearing=clearing)
+        near = gm.Market([1, 2, 3], clearing=clearing)
         for stakes in ([0, 1, 1], [0, 1e-200, 1e-200], [0, 1, 0.5]):
             np.testing.assert_allclose(far.price(q, stakes), near.price(q, stakes), rtol=1e-11)
         far.settle(q, 1, [0, 1, 1])
@@ -503,7 +512,8 @@ def test_forecasts_are_checked_whoever_sleeps(clearing, asleep):
     for wrong in (np.nan, -0.1, 2.0, forecasts[4, 1, 2] + 0.01):
         bad = forecasts.copy()
         bad[4, 1, 2] = wrong
-        assert_unmoved(market(clearing), gm.InputError, "round 4, trader 2", lambda m, q=bad: m.run(q, outcomes, stakes))
+        where = "round 4, trader 2"
+        assert_unmoved(market(clearing), gm.InputError, where, lambda m, q=bad: m.run(q, outcomes, stakes))
 
 
 REFUSED = {
@@ -539,10 +549,11 @@ def test_a_rule_that_cannot_be_is_refused(match, make):
 def test_a_maker_that_could_lose_all_is_refused():
     forecasts, outcomes, _ = played()
     forecasts[3, :, 1] = [0.98, 0.01, 0.01]
-    assert_unmoved(market(RULES["LMSR"]), gm.InputError, "round 3: the maker quotes", lambda m: m.run(forecasts, outcomes))
+    one, match = market(RULES["LMSR"]), "round 3: the maker quotes"
+    assert_unmoved(one, gm.InputError, match, lambda m: m.run(forecasts, outcomes))
 
 
-def unclear(price, forecasts, money):
+def unclear(price, _, money):
     """Buys what is cheap, and sells it as soon as it is not: no price clears it."""
     return np.where(price[0] > 0.4, -1.0, 1.0) * np.array([[0.5], [-0.5], [0.0]]) * money
 
@@ -569,7 +580,7 @@ def test_what_a_demand_raises_is_passed_on():
 
         def fails(price, forecasts, money, asked=asked, error=error):
             asked.append(len(money))
-            if len(asked) > 100:
+            if len(asked) > 9:
                 raise error
             return linear(price, forecasts, money)
 
@@ -588,9 +599,9 @@ def test_what_a_demand_raises_is_passed_on():
 
 
 BAD_DEMANDS = {
-    r"answered with shape \(5,\); give \(3, 5\)": lambda price, forecasts, money: money,
-    "answer: dtype": lambda price, forecasts, money: np.full(forecasts.shape, "much"),
-    "it must give finite numbers": lambda price, forecasts, money: np.full(forecasts.shape, np.nan),
+    r"answered with shape \(5,\); give \(3, 5\)": lambda _, __, money: money,
+    "answer: dtype": lambda _, forecasts, __: np.full(forecasts.shape, "much"),
+    "it must give finite numbers": lambda _, forecasts, __: np.full(forecasts.shape, np.nan),
     "must leave every trader with money": lambda price, forecasts, money: 9 * linear(price, forecasts, money),
 }
 
@@ -609,7 +620,7 @@ def test_a_demand_may_use_the_market_of_another_thread():
     def asks(price, given, money):
         return linear(price, given, money) + 0 * other.price(forecasts[0]).sum()
 
-    def asks_itself(price, given, money):
+    def asks_itself(*_):
         return own.price(forecasts[0])
 
     market(gm.Demand(asks)).run(forecasts, outcomes)
@@ -660,17 +671,19 @@ def test_an_inductor_reads_prices_and_writes_by_any_rule(clearing, outcomes, tmp
     else:
         episodes = EPISODES
     inductor = gm.Inductor(three(outcomes), clearing=clearing, seed=3)
+    inductor.learn(episodes)
+    for family in inductor.families.values():
+        family.freeze()
     rehearsed = inductor.rehearse(episodes[:1], [2])[0]
     price, by_hand = inductor.price(episodes[0][:2]), copy.copy(inductor.market)
     run = inductor.read(episodes[:1])
     assert run.prices.shape == (len(episodes[0]), outcomes)
     np.testing.assert_allclose(rehearsed.loss_bits, run.loss_bits, rtol=1e-12)
     np.testing.assert_allclose(price, run.prices[2], rtol=1e-12)
-    families = three(outcomes)
+    families = inductor.families
+    for family in families.values():
+        family.begin_episode()
     for t, x in enumerate(episodes[0]):
-        if t == 0:
-            for family in families.values():
-                family.begin_episode()
         forecast = np.concatenate([family.forecast() for family in families.values()], axis=1)
         settled = by_hand.settle(forecast, x, new_episode=t == 0)
         assert np.array_equal(settled.prices[0], run.prices[t])

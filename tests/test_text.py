@@ -311,7 +311,8 @@ def test_traders_wake_as_they_are_asked():
         ({"orders": range(8)}, "give 1 to 7"),
         ({"orders": 3}, "orders 3"),
         ({"orders": [0.5]}, "orders"),
-        ({"clearing": "kelly"}, "not a clearing rule"),
+        ({"clearing": "kelly"}, "clearing 'kelly' is not a rule by which texts clear inside"),
+        ({"clearing": gm.Isoelastic(2)}, r"gm.LogPool\(\) or gm.Kelly"),
         ({"estimator": 0}, "estimator 0"),
         ({"estimator": float("nan")}, "estimator NaN"),
         ({"limit": 0}, "limit 0"),
@@ -357,11 +358,6 @@ def test_a_log_pool_has_a_step(bad):
 def test_a_log_pool_has_a_floor(bad):
     with pytest.raises(gm.InputError, match="floor"):
         gm.LogPool(floor=bad)
-
-
-def test_a_market_does_not_clear_by_log_pool_yet():
-    with pytest.raises(gm.InputError, match=r"clears by Kelly so far; the log pool clears inside of gm\.Text"):
-        gm.Market([1, 1], clearing=gm.LogPool())
 
 
 # --- Threads and Ctrl-C

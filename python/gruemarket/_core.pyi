@@ -14,7 +14,19 @@ import numpy.typing as npt
 from gruemarket.clearing import Demand, RuleSpec
 from gruemarket.market import TaxSpec
 
-__all__ = ["ContextTree", "Market", "Members", "Run", "Text", "build_info", "hazards", "set_threads", "threads"]
+__all__ = [
+    "ContextTree",
+    "ForecastBook",
+    "ForecastRun",
+    "Market",
+    "Members",
+    "Run",
+    "Text",
+    "build_info",
+    "hazards",
+    "set_threads",
+    "threads",
+]
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Values: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.float32]
@@ -29,6 +41,11 @@ _Block: TypeAlias = tuple[_Values, _Layout, _Outcomes, _Floats | None]
 _Ints: TypeAlias = npt.NDArray[np.int64]
 _SparseBlock: TypeAlias = tuple[_Ints, _Ints, _Values, _Layout, _Outcomes, _Floats | None]
 """Starts (T+1,), traders (M,), values, layout, outcomes (T,), stakes (M,)."""
+_Uints: TypeAlias = npt.NDArray[np.uint32]
+_Questions: TypeAlias = tuple[_Ints, _Uints, _Uints, _Floats]
+"""Starts (Q+1,), forecasters (M,), numbers of outcomes (Q,), values entry after entry."""
+_Resolutions: TypeAlias = tuple[_Ints, _Ints, _Ints]
+"""Resolved questions (R,), what happened (R,), after how many questions (R,)."""
 
 class _BuildInfo(TypedDict):
     version: str
@@ -385,3 +402,64 @@ class ContextTree(_ByteFamily):
     @property
     def config(self) -> _ContextTreeConfig:
         """What it was built from; of the tax, whether there is one."""
+
+@final
+class ForecastRun:
+    """What a call of a book of forecasts gave, for its Q questions in order."""
+
+    @property
+    def prices(self) -> _Floats:
+        """(sum of K,) the price of each outcome, question after question."""
+
+    @property
+    def staked(self) -> _Floats:
+        """(Q,) what was locked, as a share of all money."""
+
+    @property
+    def passes(self) -> npt.NDArray[np.uint32]:
+        """(Q,) how often the clearing went over the forecasters."""
+
+    @property
+    def residual(self) -> _Floats:
+        """(Q,) how far each price is from clearing."""
+
+    @property
+    def watched(self) -> _Floats:
+        """(Q * w,) log2 of the wealth of the watched, question after question."""
+
+@final
+class ForecastBook:
+    """The books of N forecasters, with stakes that stay locked until their question is resolved."""
+
+    def __new__(cls, bits: _Floats, clearing: RuleSpec, lock: float, tax: TaxSpec | None, normalize: bool) -> Self:
+        """A book in which nothing has happened; `gruemarket.forecasts.book.ForecastBook` describes the arguments."""
+
+    def play(self, questions: _Questions, resolutions: _Resolutions, watch: _Ints) -> ForecastRun:
+        """Prices the next questions, and resolves some among them."""
+
+    def log2_wealth(self) -> _Floats:
+        """(N,) log2 of the share of all money, locked stakes included."""
+
+    def wealth(self) -> _Floats:
+        """(N,) shares of all money, locked stakes included."""
+
+    def locked(self) -> _Floats:
+        """(N,) the part of it that is locked."""
+
+    def regret_bits(self) -> _Floats:
+        """(N,) sum over resolved questions of the stake's share of wealth times log2(q(x) / c(x))."""
+
+    def answered(self) -> _Ints:
+        """(N,) of how many resolved questions each was listed."""
+
+    def open(self) -> _Ints:
+        """The numbers of the questions that are not resolved, rising."""
+
+    def questions(self) -> int:
+        """How many questions have been priced."""
+
+    def tax_bits(self) -> float:
+        """What taxes took so far from who never received any, in bits."""
+
+    def __len__(self) -> int:
+        """How many forecasters there are."""

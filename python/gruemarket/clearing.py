@@ -1,8 +1,8 @@
 """Clearing rules: how wealth and forecasts become a price.
 
-Trader i stakes `u_i = w_i b_i` and forecasts `q_i`; S is the sum of all stakes. A rule finds the prices c, which sum to 1,
-and what a unit staked grows to if x happens, `G_i(x)`; then `w_i <- u_i G_i(x) + (1 - b_i) w_i`. Money is conserved for
-every outcome, also those that do not happen: `sum_i u_i G_i(x) = S`.
+Trader i stakes `u_i = w_i b_i` and forecasts `q_i`; S is the sum of all stakes. A rule finds the prices c, which sum to
+1, and what a unit staked grows to if x happens, `G_i(x)`; then `w_i <- u_i G_i(x) + (1 - b_i) w_i`. Money is conserved
+for every outcome, also those that do not happen: `sum_i u_i G_i(x) = S`.
 """
 
 import math
@@ -88,12 +88,12 @@ class LogPool:
 class Isoelastic:
     """Traders of constant relative risk aversion eta: utility `W^(1 - eta) / (1 - eta)`, `ln W` at 1.
 
-    Of its stake a trader spends on outcome k the share `s_k`, in proportion to `c_k (q_k / c_k)^(1 / eta)`, and so holds
-    `u s_k / c_k`, which is what the stake becomes if k happens. The market clears where `sum_i u_i s_ik / c_k = S` for
-    every k: a Fisher market of CES utilities, whose price is unique. Found by Newton's method to 1e-12 of S
-    (`Run.residual`). Aversion 1 is `Kelly()`; below it traders are bold, above it they keep nearer to the price, so that
-    money moves slowly: the higher, the nearer to `LogPool(step=1 / eta)`. An outcome to which nobody awake gives any
-    probability has the price 0.
+    Of its stake a trader spends on outcome k the share `s_k`, in proportion to `c_k (q_k / c_k)^(1 / eta)`, and so
+    holds `u s_k / c_k`, which is what the stake becomes if k happens. The market clears where
+    `sum_i u_i s_ik / c_k = S` for every k: a Fisher market of CES utilities, whose price is unique. Found by Newton's
+    method to 1e-12 of S (`Run.residual`). Aversion 1 is `Kelly()`; below it traders are bold, above it they keep nearer
+    to the price, so that money moves slowly: the higher, the nearer to `LogPool(step=1 / eta)`. An outcome to which
+    nobody awake gives any probability has the price 0.
 
     Args:
         aversion: eta, in [1/16, 1e6]: one number, or (N,) each trader's own.
@@ -174,8 +174,7 @@ class LMSR:
     def __post_init__(self) -> None:
         if not (self.liquidity > 0 and math.isfinite(self.liquidity)):
             raise InputError(f"LMSR liquidity {self.liquidity} is not a finite number > 0; 0.1 suits few outcomes")
-        if isinstance(self.maker, bool) or not isinstance(self.maker, int | np.integer) or self.maker < 0:
-            raise InputError(f"LMSR maker {self.maker!r} is not a trader's index; give a whole number >= 0")
+        _check_maker(self.maker)
         if not (self.step > 0 and math.isfinite(self.step)):
             raise InputError(f"LMSR step {self.step} is not a finite number > 0; 0.05 goes with the default floor")
         if not 0 < self.floor < 0.5:
@@ -197,8 +196,8 @@ class Demand:
 
     A share of outcome k costs `c_k` and pays 1 if k happens, so `u_i G_i(x) = u_i + d_ix - sum_k c_k d_ik`. The price
     carries the certificate of logical induction (Garrabrant et al. 2016, arXiv 1609.03543): with D the sum of what all
-    buy, `max_x (D_x - c.D) <= tolerance * S` (`Run.residual`), so no outcome lets the traders gain more together. What is
-    left is made up by scaling, so that money is conserved.
+    buy, `max_x (D_x - c.D) <= tolerance * S` (`Run.residual`), so no outcome lets the traders gain more together. What
+    is left is made up by scaling, so that money is conserved.
 
     The function is called many times a round (`Run.passes`), by one thread, also at prices of 0, and must give the same
     for the same. A market that clears by one cannot be saved.
@@ -209,8 +208,8 @@ class Demand:
         tolerance: in (0, 1).
 
     Raises:
-        InputError: `fn` cannot be called, or `tolerance` is out of range; raised by the market where a trader could lose
-            more than it stakes, or a demand is not a finite number.
+        InputError: `fn` cannot be called, or `tolerance` is out of range; raised by the market where a trader could
+            lose more than it stakes, or a demand is not a finite number.
         NotClearedError: raised by the market where no price was found. Errors of `fn` itself are passed on.
 
     >>> import gruemarket as gm
@@ -243,6 +242,11 @@ class Demand:
         return bought.astype(np.float64, copy=False)
 
 
+def _check_maker(given: Any) -> None:
+    if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 0:
+        raise InputError(f"LMSR maker {given!r} is not a trader's index; give a whole number >= 0")
+
+
 Clearing: TypeAlias = Kelly | Isoelastic | LogPool | LMSR | Demand
 
 
@@ -262,22 +266,19 @@ class RuleSpec:
     @classmethod
     def of(cls, clearing: Any) -> "RuleSpec":
         """The engine's form of a rule; None is `Kelly()`."""
-        match clearing:
-            case None:
-                return cls("kelly", [1.0])
-            case Kelly():
-                return cls("kelly", [clearing.fraction])
-            case Isoelastic(aversion=float(eta)):
-                return cls("isoelastic", [eta])
-            case Isoelastic():
-                return cls("isoelastic", [], each=vector(clearing.aversion, "aversion"))
-            case LogPool():
-                return cls("log pool", [clearing.step, clearing.floor])
-            case LMSR():
-                numbers = [clearing.liquidity, clearing.step, clearing.floor]
-                return cls("lmsr", numbers, maker=int(clearing.maker))
-            case Demand():
-                return cls("demand", [clearing.tolerance], function=clearing)
+        if clearing is None or isinstance(clearing, Kelly):
+            return cls("kelly", [1.0 if clearing is None else clearing.fraction])
+        if isinstance(clearing, Isoelastic):
+            eta = clearing.aversion
+            return (
+                cls("isoelastic", [eta]) if isinstance(eta, float) else cls("isoelastic", [], vector(eta, "aversion"))
+            )
+        if isinstance(clearing, LogPool):
+            return cls("log pool", [clearing.step, clearing.floor])
+        if isinstance(clearing, LMSR):
+            return cls("lmsr", [clearing.liquidity, clearing.step, clearing.floor], maker=int(clearing.maker))
+        if isinstance(clearing, Demand):
+            return cls("demand", [clearing.tolerance], function=clearing)
         known = "gm.Kelly(), gm.Isoelastic(aversion), gm.LogPool(), gm.LMSR(liquidity) or gm.Demand(fn)"
         raise InputError(f"clearing {clearing!r} is not a clearing rule; give {known}")
 

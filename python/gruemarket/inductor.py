@@ -566,7 +566,8 @@ class Inductor:
 
         Raises:
             CheckpointError: a family's class could not be found again: it is not at the top of a module.
-            InputError: the market clears by a function (`Demand`); there is something else at `path`: a file, or a folder that is not a saved inductor's.
+            InputError: the market clears by a function (`Demand`), or there is something else at `path`: a file, or a
+                folder that is not a saved inductor's.
             OSError: the place cannot be written, or the disk is full. What was at `path` before is still there.
         """
         state = {

@@ -299,9 +299,9 @@ class Market:
         """The market with new traders, each of which says "as trader i until now, from now on otherwise".
 
         This is the Grue tax on demand: a new trader takes the share `2^-bits` of its source's money, which is what a
-        code for "now" and "otherwise" leaves it; the source keeps the rest. So does the prior, whose sum stays. It is as
-        averse to risk as its source. The ledger has it as grue tax, provenance as money redefined in `stage`. In a market that has not begun the prior is
-        divided and nobody pays.
+        code for "now" and "otherwise" leaves it; the source keeps the rest. So does the prior, whose sum stays. It is
+        as averse to risk as its source. The ledger has it as grue tax, provenance as money redefined in `stage`. In a
+        market that has not begun the prior is divided and nobody pays.
 
         Args:
             traders: (M,) indices of those that are redefined, each once.

@@ -33,7 +33,7 @@ class Run:
         outcomes: (T,) what happened; None where only likelihoods were given.
         rounds: the rounds' indices on the market's clock.
         spans: in which episode, batch and stage they lie.
-        passes: (T,) how often each price asked the traders, 0 where a sum gives it (`Kelly`).
+        passes: (T,) how often each price asked all traders, 0 where a formula gives it.
         residual: (T,) how far it is from clearing, as its rule measures it; 0 where a formula gives it.
     """
 

@@ -118,7 +118,9 @@ class Text:
             return
         clearing = LogPool() if clearing is None else clearing
         if not isinstance(clearing, LogPool | Kelly):
-            raise InputError(f"clearing {clearing!r} is not a clearing rule; give gm.LogPool() or gm.Kelly(fraction)")
+            raise InputError(
+                f"clearing {clearing!r} is not a rule by which texts clear inside; gm.LogPool() or gm.Kelly(fraction)"
+            )
         self._core = _core.Text(
             memory_mib=_number(64 if memory_mib is None else memory_mib, "memory_mib"),
             orders=_orders(range(7) if orders is None else orders),

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
 from gruemarket import _core
 from gruemarket.arrays import integers, vector
 from gruemarket.clearing import RuleSpec
@@ -22,14 +21,14 @@ class ForecastBook:
     """Books of N forecasters, in the engine. `gruemarket.forecasts.reference` has every formula, for patient readers.
 
     A question is priced when it closes: everybody who forecasts it locks `u = min(lock * W, free)`, where W is free
-    money and all stakes that are locked. When it is resolved as x each gets `u G(x)` back, by the clearing rule. Nothing
-    looks ahead, and no event makes or loses money. A forecaster takes 80 bytes, an entry of an open question of K
-    outcomes 12 + 8 K.
+    money and all stakes that are locked. When it is resolved as x each gets `u G(x)` back, by the clearing rule.
+    Nothing looks ahead, and no event makes or loses money. A forecaster takes 80 bytes, an entry of an open question of
+    K outcomes 12 + 8 K.
 
     Args:
         bits: (N,) description lengths; the prior share of a forecaster is `2^-bits`.
-        clearing: `Kelly`, `Isoelastic`, `LogPool` or `LMSR` (their per-trader arrays and the maker's index are by
-            forecaster). Kelly's fraction multiplies `lock`. `Demand` is refused: it wants everybody's forecasts.
+        clearing: `Kelly` (the default), `Isoelastic`, `LogPool` or `LMSR`; per-trader arrays and the maker's index are
+            by forecaster. Kelly's fraction multiplies `lock`. `Demand` is refused: it wants everybody's forecasts.
         lock: the share of its wealth that a forecaster locks in each question, in (0, 1]. What would stay free, if it
             is less than 2^-32 of the wealth, is locked too.
         grue: a `GrueTax` of the kernel "anything" and unit "round"; its schedule's index is the number of the question,
@@ -44,7 +43,8 @@ class ForecastBook:
 
     >>> import gruemarket as gm
     >>> book = ForecastBook([1, 1], clearing=gm.Kelly(), lock=0.5)
-    >>> run = book.play([0, 2, 4], [0, 1, 0, 1], [2, 2], [0.2, 0.8, 0.6, 0.4] * 2, resolved=[0], happened=[1], after=[2])
+    >>> questions = [0, 2, 4], [0, 1, 0, 1], [2, 2], [0.2, 0.8, 0.6, 0.4] * 2
+    >>> run = book.play(*questions, resolved=[0], happened=[1], after=[2])
     >>> run.prices.round(3).tolist()
     [0.4, 0.6, 0.4, 0.6]
     >>> book.wealth.round(4).tolist(), book.locked.tolist()
@@ -55,7 +55,7 @@ class ForecastBook:
         self,
         bits: npt.ArrayLike,
         *,
-        clearing: Any,
+        clearing: Any = None,
         lock: float = 1.0,
         grue: Any = None,
         normalize: bool = False,

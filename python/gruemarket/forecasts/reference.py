@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
+from gruemarket.clearing import LMSR, Isoelastic, Kelly, LogPool
 from gruemarket.errors import ImpossibleOutcomeError, InputError, ShapeError
 from gruemarket.reference import NOTHING, endowment, hazards, log2, total
 
@@ -68,8 +68,8 @@ class ForecastBook:
 
     Args:
         bits: (N,) description lengths; the prior share of a forecaster is `2^-bits`.
-        clearing: `Kelly`, `Isoelastic`, `LogPool` or `LMSR` (their per-trader arrays and the maker's index are by
-            forecaster). Kelly's fraction multiplies `lock`. `Demand` is refused: it wants everybody's forecasts.
+        clearing: `Kelly` (the default), `Isoelastic`, `LogPool` or `LMSR`; per-trader arrays and the maker's index are
+            by forecaster. Kelly's fraction multiplies `lock`. `Demand` is refused: it wants everybody's forecasts.
         lock: the share of its wealth that a forecaster locks in each question, in (0, 1].
         grue: a `GrueTax` of the kernel "anything"; its schedule's index is the number of the question, by pricing.
         normalize: whether to divide the prior by its sum.
@@ -82,7 +82,8 @@ class ForecastBook:
 
     >>> import gruemarket as gm
     >>> book = ForecastBook([1, 1], clearing=gm.Kelly(), lock=0.5)
-    >>> run = book.play([0, 2, 4], [0, 1, 0, 1], [2, 2], [0.2, 0.8, 0.6, 0.4] * 2, resolved=[0], happened=[1], after=[2])
+    >>> questions = [0, 2, 4], [0, 1, 0, 1], [2, 2], [0.2, 0.8, 0.6, 0.4] * 2
+    >>> run = book.play(*questions, resolved=[0], happened=[1], after=[2])
     >>> run.prices.round(3).tolist()
     [0.4, 0.6, 0.4, 0.6]
     >>> book.wealth.round(4).tolist(), book.locked.tolist()
@@ -93,7 +94,7 @@ class ForecastBook:
         self,
         bits: npt.ArrayLike,
         *,
-        clearing: Any,
+        clearing: Any = None,
         lock: float = 1.0,
         grue: Any = None,
         normalize: bool = False,
@@ -103,9 +104,10 @@ class ForecastBook:
             raise InputError("bits; allowed: one finite number >= 0 for each forecaster")
         if not 0 < lock <= 1:
             raise InputError(f"lock {lock}; allowed: above 0 and at most 1")
-        if type(clearing).__name__ not in RULES:
-            raise InputError(f"clearing {clearing!r}; a book of forecasts clears by {', '.join(RULES)}")
-        if grue and (grue.kernel != "anything" or grue.unit != "round" or any(isinstance(k, str) for k in grue.landmarks)):
+        clearing = clearing or Kelly()
+        if type(clearing) not in RULES:
+            raise InputError(f"clearing {clearing!r}; a book of forecasts clears by Kelly, Isoelastic, LogPool or LMSR")
+        if grue and not (grue.kernel == "anything" and grue.unit == "round" and not by_stage(grue)):
             raise InputError("a book of forecasts takes a tax of kernel 'anything', unit 'round', landmarks by index")
         self._clearing, self._grue = clearing, grue
         self._lock = lock * getattr(clearing, "fraction", 1.0)
@@ -264,12 +266,22 @@ class ForecastBook:
         if not np.any(stakes > NOTHING):
             return
         if question.price[x] == 0:
-            raise ImpossibleOutcomeError(f"question {t}: outcome {x} happened, but its price was 0; floor the forecasts")
+            raise ImpossibleOutcomeError(f"question {t}: outcome {x} happened at a price of 0; floor the forecasts")
         awake = stakes > NOTHING
         beta = np.exp2(stakes[awake] - wealth[forecasters[awake]])
         gain = log2(question.forecasts[awake, x]) - np.log2(question.price[x])
         np.add.at(self._regret, forecasters[awake], beta * gain)
         np.logaddexp2.at(self._free, forecasters, stakes + question.log2_growth(x))
+
+
+def ints(given: npt.ArrayLike) -> Ints:
+    """An array of int64."""
+    return np.asarray(given, dtype=np.int64)
+
+
+def by_stage(grue: Any) -> bool:
+    """Whether a tax has landmarks that name stages."""
+    return any(isinstance(key, str) for key in grue.landmarks)
 
 
 # --- The input of one call
@@ -291,9 +303,17 @@ class Chunk:
     @classmethod
     def of(cls, book: ForecastBook, *given: npt.ArrayLike) -> Chunk:
         """Raises InputError unless all of it can be played."""
-        starts, forecasters, outcomes, values, *rest = (np.asarray(array) for array in given)
-        whole = [np.asarray(array, dtype=np.int64) for array in (starts, forecasters, outcomes, *rest)]
-        chunk = cls(*whole[:3], np.asarray(values, dtype=float), *whole[3:])
+        starts, forecasters, outcomes, values, resolved, happened, after, watch = given
+        chunk = cls(
+            starts=ints(starts),
+            forecasters=ints(forecasters),
+            outcomes=ints(outcomes),
+            values=np.asarray(values, dtype=float),
+            resolved=ints(resolved),
+            happened=ints(happened),
+            after=ints(after),
+            watch=ints(watch),
+        )
         chunk._check_questions(len(book.wealth))
         chunk._check_resolutions(book)
         return chunk
@@ -366,19 +386,19 @@ def clear(rule: Any, t: int, forecasters: Ints, log2_stakes: Floats, forecasts: 
     if not np.any(log2_stakes > NOTHING):
         return Cleared(np.full(outcomes, 1 / outcomes), lambda _: np.zeros(len(forecasters)))
     u = np.exp2(log2_stakes - total(log2_stakes))
-    return RULES[type(rule).__name__](rule, t, forecasters, u, forecasts)
+    return RULES[type(rule)](rule, t, forecasters, u, forecasts)
 
 
 def kelly(_: Any, __: int, ___: Ints, u: Floats, q: Floats) -> Cleared:
-    """c = sum u q, G = q(x) / c(x) (Beygelzimer et al. 2012)."""
+    """Price c = sum u q, G = q(x) / c(x) (Beygelzimer et al. 2012)."""
     price = u @ q
     return Cleared(price, lambda x: log2(q[:, x]) - np.log2(price[x]))
 
 
 def isoelastic(rule: Any, _: int, forecasters: Ints, u: Floats, q: Floats) -> Cleared:
     """Shares s_k prop. to c_k (q_k / c_k)^(1/eta), sum u s = c; damped Newton on log prices from the Kelly price."""
-    eta = np.broadcast_to(np.asarray(rule.aversion, dtype=float), (max(forecasters) + 1,))[forecasters] \
-        if np.ndim(rule.aversion) == 0 else np.asarray(rule.aversion, dtype=float)[forecasters]
+    given = np.asarray(rule.aversion, dtype=float)
+    eta = given[forecasters] if given.ndim else np.full(len(u), float(given))
     kelly_price = u @ q
     some = kelly_price > 0
     log_q = np.log(2) * log2(q[:, some])
@@ -413,7 +433,7 @@ def isoelastic(rule: Any, _: int, forecasters: Ints, u: Floats, q: Floats) -> Cl
 
 
 def log_pool(rule: Any, _: int, __: Ints, u: Floats, q: Floats) -> Cleared:
-    """c prop. to prod q^u; G = exp(step g) / sum u exp(step g), g = ln(q(x)/c(x)) - sum c ln(q/c)."""
+    """Price c prop. to prod q^u; G = exp(step g) / sum u exp(step g), g = ln(q(x)/c(x)) - sum c ln(q/c)."""
     log_q = np.log(np.clip(q, rule.floor, 1 - rule.floor))
     return pooled(rule, u, log_q, softmax(u @ log_q))
 
@@ -428,7 +448,7 @@ def lmsr(rule: Any, t: int, forecasters: Ints, u: Floats, q: Floats) -> Cleared:
         raise InputError(f"question {t}: the maker {rule.maker} stands there more than once")
     log_p = np.log(2) * log2(q[is_maker][0])
     if rule.liquidity * -log_p.min() >= 1:
-        raise InputError(f"question {t}: the maker could lose more than it has; a smaller liquidity, or a flatter quote")
+        raise InputError(f"question {t}: the maker could lose more than it has: its quote is too low")
     maker, others = float(u[is_maker][0]), np.where(is_maker, 0, u)
     b, rest = rule.liquidity * maker, others.sum()
     price = softmax((b * log_p + rule.step * others @ log_q) / (b + rule.step * rest))
@@ -439,7 +459,7 @@ def lmsr(rule: Any, t: int, forecasters: Ints, u: Floats, q: Floats) -> Cleared:
 
     def growth(x: int) -> Floats:
         for_others = trade.log2_growth(x) + np.log2((rest + paid[x]) / rest)
-        return np.where(is_maker, np.log2((maker - paid[x]) / maker), for_others)
+        return np.asarray(np.where(is_maker, np.log2((maker - paid[x]) / maker), for_others))
 
     return Cleared(price, growth)
 
@@ -462,9 +482,9 @@ def softmax(x: Floats) -> Floats:
     return np.asarray(e / e.sum())
 
 
-RULES: dict[str, Callable[[Any, int, Ints, Floats, Floats], Cleared]] = {
-    "Kelly": kelly,
-    "Isoelastic": isoelastic,
-    "LogPool": log_pool,
-    "LMSR": lmsr,
+RULES: dict[type, Callable[[Any, int, Ints, Floats, Floats], Cleared]] = {
+    Kelly: kelly,
+    Isoelastic: isoelastic,
+    LogPool: log_pool,
+    LMSR: lmsr,
 }

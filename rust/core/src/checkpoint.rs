@@ -5,6 +5,7 @@
 
 use crate::accounts::book::{Book, TILE, Tile};
 use crate::accounts::groups::Groups;
+use crate::clearing::Rule;
 use crate::error::{MarketError, Result};
 use crate::grue::Tax;
 use crate::grue::definitions::{Histories, Node};
@@ -13,7 +14,6 @@ use crate::grue::provenance::{Column, Provenance};
 use crate::grue::stays::{Levied, Stays};
 use crate::ledger::{Cause, Entry, Open};
 use crate::market::Market;
-use crate::clearing::Rule;
 use crate::market::lazy::Lazy;
 use crate::market::rule::Saved as SavedRule;
 use crate::market::state::{Accounts, Clock, Roster, State, Traders};

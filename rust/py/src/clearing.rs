@@ -71,13 +71,7 @@ pub fn parts<'py>(py: Python<'py>, rule: &Rule) -> RuleParts<'py> {
         Rule::Kelly { fraction } => plain("kelly", vec![*fraction]),
         Rule::Isoelastic(Isoelastic { aversion, .. }) => match aversion {
             Aversion::Common(eta) => plain("isoelastic", vec![*eta]),
-            Aversion::Each(each) => (
-                "isoelastic",
-                Vec::new(),
-                Some(each.to_vec().into_pyarray(py)),
-                0,
-                None,
-            ),
+            Aversion::Each(each) => ("isoelastic", Vec::new(), Some(each.to_vec().into_pyarray(py)), 0, None),
         },
         Rule::LogPool(LogPool { step, floor }) => plain("log pool", vec![*step, *floor]),
         Rule::Lmsr(rule) => {

@@ -4,6 +4,7 @@ mod build_info;
 mod clearing;
 mod errors;
 mod families;
+mod forecasts;
 mod gil;
 mod input;
 mod market;
@@ -15,6 +16,8 @@ mod _core {
     use super::build_info::build_info;
     #[pymodule_export]
     use super::families::Members;
+    #[pymodule_export]
+    use super::forecasts::{ForecastBook, ForecastRun};
     #[pymodule_export]
     use super::input::hazards;
     #[pymodule_export]

@@ -1,8 +1,9 @@
 //! Any continuous demand: a price at which no outcome lets the traders together gain more than a tolerance.
 
 use super::equilibrium::{self, Domain};
-use super::{Part, Price, Terms, kelly};
+use super::{Part, Price, Round, Terms, kelly};
 use crate::error::{MarketError, Result};
+use crate::lanes::logs;
 use std::sync::Arc;
 
 /// A demand function and how nearly it is to be cleared: `max_x (D_x - c.D) <= tolerance` with D the sum of what is bought, as
@@ -23,7 +24,7 @@ pub trait DemandFunction: std::any::Any + Send + Sync + std::fmt::Debug {
 /// What every trader has bought, net of what it has paid.
 #[derive(Clone, Debug)]
 pub(super) struct Bought {
-    /// Where each part begins among all traders.
+    /// Where each part begins.
     starts: Vec<usize>,
     /// `u_i G_i(x)`, outcomes x traders.
     settled: Vec<f64>,
@@ -41,7 +42,8 @@ impl Demand {
         )))
     }
 
-    pub(super) fn clear(&self, outcomes: usize, parts: &[Part<'_>], staked: f64) -> Result<Price> {
+    pub(super) fn clear(&self, round: &Round<'_>) -> Result<Price> {
+        let (outcomes, parts, staked) = (round.outcomes, round.parts, round.staked);
         let money: Vec<_> = parts
             .iter()
             .flat_map(|part| part.stakes.iter().map(|u| u / staked))
@@ -63,7 +65,7 @@ impl Demand {
             }
             Ok(())
         };
-        let start = kelly::prices(outcomes, parts, staked);
+        let start = kelly::prices(round);
         let found = equilibrium::solve(Domain::Simplex, &start, self.tolerance, &mut total)?;
         if found.certificate > self.tolerance {
             return Err(MarketError::NotCleared(format!(
@@ -74,22 +76,20 @@ impl Demand {
         }
         let mut sums = vec![0.0; outcomes];
         total(&found.price, &mut sums)?;
-        let mut starts = vec![0];
-        parts
-            .iter()
-            .for_each(|part| starts.push(starts[starts.len() - 1] + part.stakes.len()));
+        let ends = parts.iter().scan(0, |end, part| {
+            *end += part.stakes.len();
+            Some(*end)
+        });
         let mut bought = Bought {
-            starts,
+            starts: std::iter::once(0).chain(ends).collect(),
             settled: bought,
             money,
         };
         bought.settle(&found.price, &sums, parts)?;
         Ok(Price {
-            prices: found.price,
             passes: found.evaluations,
             residual: found.certificate,
-            staked,
-            settlement: Terms::Demand(bought),
+            ..round.priced(found.price, Terms::Demand(bought))
         })
     }
 }
@@ -109,7 +109,7 @@ impl Bought {
                     return Err(MarketError::input(format!(
                         "trader {} would lose {:e} of the money if outcome {x} happened, but has staked only {:e}; a demand \
                          must leave every trader with money >= 0, whatever happens",
-                        trader(&self.starts, parts, i),
+                        trader(parts, i),
                         self.money[i] - left,
                         self.money[i]
                     )));
@@ -120,18 +120,23 @@ impl Bought {
         Ok(())
     }
 
-    pub(super) fn growth(&self, price: &Price, p: usize, part: &Part<'_>, outcome: usize, log2_growth: &mut [f64]) {
-        let _ = (price, part);
-        let (n, start) = (self.money.len(), self.starts[p]);
-        for (i, out) in log2_growth.iter_mut().enumerate() {
-            let (money, settled) = (self.money[start + i], self.settled[outcome * n + start + i]);
-            *out = if money > 0.0 { (settled / money).log2() } else { 0.0 };
+    pub(super) fn growth(&self, p: usize, outcome: usize, log2_growth: &mut [f64]) {
+        let n = self.money.len();
+        let settled = &self.settled[outcome * n + self.starts[p]..];
+        let traders = log2_growth.iter_mut().zip(settled).zip(&self.money[self.starts[p]..]);
+        for ((out, settled), &money) in traders {
+            *out = if money > 0.0 { logs::log2(settled / money) } else { 0.0 };
         }
     }
 }
 
 /// The index of the i-th of all awake traders.
-fn trader(starts: &[usize], parts: &[Part<'_>], i: usize) -> usize {
-    let p = starts.partition_point(|&start| start <= i) - 1;
-    parts[p].traders.index(i - starts[p])
+fn trader(parts: &[Part<'_>], mut i: usize) -> usize {
+    for part in parts {
+        if i < part.stakes.len() {
+            return part.traders.index(i);
+        }
+        i -= part.stakes.len();
+    }
+    unreachable!("a trader beyond all parts")
 }

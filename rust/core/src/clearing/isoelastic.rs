@@ -1,12 +1,15 @@
-//! Isoelastic clearing: traders of utility `W^(1-eta)/(1-eta)`, a Fisher market of CES utilities (design: the price is unique).
+//! Isoelastic clearing: traders of utility `W^(1-eta)/(1-eta)`, a Fisher market of CES utilities, whose price is unique.
 //!
 //! A trader spends on outcome k the share `s_ik = softmax_k( ln c_k + (ln q_ik - ln c_k) / eta_i )` of its stake and gets
 //! `x_ik = u_i s_ik / c_k`. At the clearing price `sum_i x_ik = S` for every k. Solved by damped Newton on log prices from the
-//! Kelly price. With `A_kl = sum_i u_i ( [k=l] s_ik / eta_i - (1/eta_i - 1) s_ik s_il )`, which is symmetric and positive
-//! definite, a step is `A dy = S c z`, z the excess demand.
+//! Kelly price: with `A_kl = sum_i u_i ( [k=l] s_ik / eta_i - (1/eta_i - 1) s_ik s_il )`, which is symmetric and positive
+//! definite, a step is `A dy = S c z`, z the excess demand. Where the step does not help, `c_k <- c_k (1 + z_k)^g`.
 
-use super::{Part, Price, Terms, kelly, linear, within};
+use super::passes::{Budgets, Pass, Passes};
+use super::{Part, Price, Round, Terms, kelly, linear, within};
 use crate::error::{MarketError, Result};
+use crate::lanes::{budgets, logs};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What counts as cleared: the greatest excess demand of any outcome that has a price.
@@ -14,6 +17,10 @@ pub const TOLERANCE: f64 = 1e-12;
 /// The range of risk aversions.
 pub const LEAST: f64 = 1.0 / 16.0;
 pub const MOST: f64 = 1e6;
+/// Where a trader's ln demand moves by less than this in a step, the slope before the step serves after it too.
+const NEAR: f64 = 1e-5;
+/// The smallest part of a Newton step that is tried.
+const SHORTEST: f64 = 1.0 / 1024.0;
 
 /// Traders of constant relative risk aversion.
 #[derive(Clone, Debug)]
@@ -32,21 +39,12 @@ pub enum Aversion {
 }
 
 impl Aversion {
-    fn of(&self, trader: usize) -> f64 {
+    pub(super) fn of(&self, trader: usize) -> f64 {
         match self {
             Self::Common(eta) => *eta,
             Self::Each(etas) => etas[trader],
         }
     }
-}
-
-/// One pass over the traders at a price.
-struct Pass {
-    /// `sum_i x_ik / S - 1`
-    excess: Vec<f64>,
-    /// A / S, row-major.
-    slope: Vec<f64>,
-    residual: f64,
 }
 
 impl Isoelastic {
@@ -64,162 +62,127 @@ impl Isoelastic {
         }
     }
 
-    pub(super) fn clear(&self, outcomes: usize, parts: &[Part<'_>], staked: f64) -> Result<Price> {
-        let mut prices = kelly::prices(outcomes, parts, staked);
-        let mut passes = 1;
-        let mut at = self.pass(&prices, parts, staked);
-        while at.residual > TOLERANCE {
-            let Some((better, pass)) = self.step(&prices, &at, parts, staked, &mut passes) else {
-                return Err(self.failure(at.residual, passes));
-            };
-            (prices, at) = (better, pass);
+    pub(super) fn clear(&self, round: &Round<'_>) -> Result<Price> {
+        if matches!(self.aversion, Aversion::Common(1.0)) {
+            return Ok(round.priced(kelly::prices(round), Terms::Kelly));
         }
+        let (mut passes, mut prices) = Passes::begin(&self.aversion, round);
+        let mut at = passes.look(&prices, true);
+        let mut slope = Vec::new();
+        while at.residual > TOLERANCE {
+            if given_up(&mut prices, &at) {
+                at = passes.look(&prices, true);
+                continue;
+            }
+            if !at.slope.is_empty() {
+                slope.clone_from(&at.slope);
+            }
+            (prices, at) = self.better(&mut passes, &prices, &at, &slope)?;
+        }
+        let (passes, budgets) = passes.end(at.excess);
         Ok(Price {
-            prices,
             passes,
             residual: at.residual,
-            staked,
-            settlement: Terms::Isoelastic(at.excess),
+            ..round.priced(prices, Terms::Isoelastic(budgets))
         })
+    }
+
+    /// A price of less excess demand, by a damped Newton step; else the multiplicative one.
+    fn better(&self, passes: &mut Passes<'_>, prices: &[f64], at: &Pass, slope: &[f64]) -> Result<(Vec<f64>, Pass)> {
+        let power = self.least().min(1.0);
+        let mut look = |move_by: &dyn Fn(usize) -> f64| {
+            if passes.count >= self.max_passes {
+                return Err(self.failure(at.residual, passes.count));
+            }
+            let furthest = (0..prices.len()).fold(0.0, |most: f64, k| most.max(move_by(k).abs()));
+            let moved = prices.iter().enumerate().map(|(k, c)| c * logs::exp(move_by(k)));
+            let moved = normalised(moved.collect());
+            let pass = passes.look(&moved, furthest > NEAR * power);
+            Ok((moved, pass))
+        };
+        let direction = newton(prices, at, slope);
+        let mut damping = if direction.is_some() { 1.0 } else { 0.0 };
+        while damping >= SHORTEST {
+            let step = direction.as_deref().unwrap_or_default();
+            let (moved, pass) = look(&|k| step[k] * damping)?;
+            if pass.residual < at.residual {
+                return Ok((moved, pass));
+            }
+            damping *= 0.5;
+        }
+        look(&|k| power * logs::ln(1.0 + at.excess[k]))
+    }
+
+    fn least(&self) -> f64 {
+        match &self.aversion {
+            Aversion::Common(eta) => *eta,
+            Aversion::Each(etas) => etas.iter().copied().fold(f64::INFINITY, f64::min),
+        }
     }
 
     fn failure(&self, residual: f64, passes: u32) -> MarketError {
         MarketError::NotCleared(format!(
-            "the isoelastic market did not clear: excess demand is {residual:e} of the stakes after {passes} passes over the \
-             traders (at most {TOLERANCE:e} within {} passes is asked for); floor the forecasts, or give aversions nearer to 1",
+            "the isoelastic market did not clear: an outcome's demand is {residual:e} of the stakes off after {passes} passes \
+             over the traders (within {} passes at most {TOLERANCE:e} is asked for); floor the forecasts, or give aversions \
+             nearer to 1",
             self.max_passes
         ))
     }
 
-    /// A better price: a damped Newton step, else a multiplicative one. None where passes ran out.
-    fn step(
-        &self,
-        prices: &[f64],
-        at: &Pass,
-        parts: &[Part<'_>],
-        staked: f64,
-        passes: &mut u32,
-    ) -> Option<(Vec<f64>, Pass)> {
-        let mut damping = 1.0;
-        if let Some(direction) = newton(prices, at) {
-            while damping > 1e-3 && *passes < self.max_passes {
-                let moved = prices
-                    .iter()
-                    .zip(&direction)
-                    .map(|(c, d)| c * (d * damping).exp())
-                    .collect();
-                let (prices, pass) = self.evaluate(moved, parts, staked, passes);
-                if pass.residual < at.residual {
-                    return Some((prices, pass));
-                }
-                damping /= 2.0;
-            }
-        }
-        if *passes >= self.max_passes {
-            return None;
-        }
-        let power = self.least_aversion(parts).min(1.0);
-        let moved = prices
-            .iter()
-            .zip(&at.excess)
-            .map(|(c, z)| c * (z + 1.0).powf(power))
-            .collect();
-        Some(self.evaluate(moved, parts, staked, passes))
-    }
-
-    fn evaluate(&self, mut prices: Vec<f64>, parts: &[Part<'_>], staked: f64, passes: &mut u32) -> (Vec<f64>, Pass) {
-        kelly::normalise(&mut prices);
-        *passes += 1;
-        let pass = self.pass(&prices, parts, staked);
-        (prices, pass)
-    }
-
-    fn least_aversion(&self, parts: &[Part<'_>]) -> f64 {
-        let traders = parts
-            .iter()
-            .flat_map(|part| (0..part.stakes.len()).map(|i| part.traders.index(i)));
-        traders.map(|i| self.aversion.of(i)).fold(f64::INFINITY, f64::min)
-    }
-
-    fn pass(&self, prices: &[f64], parts: &[Part<'_>], staked: f64) -> Pass {
-        let k = prices.len();
-        let (mut demand, mut slope, mut bought) = (vec![0.0; k], vec![0.0; k * k], vec![0.0; k]);
-        for part in parts {
-            for (i, &u) in part.stakes.iter().enumerate().filter(|(_, u)| **u > 0.0) {
-                let (u, inverse) = (u / staked, 1.0 / self.aversion.of(part.traders.index(i)));
-                shares(prices, part, i, inverse, &mut bought);
-                for (a, (&x, &c)) in bought.iter().zip(prices).enumerate() {
-                    demand[a] += u * x;
-                    slope[a * k + a] += u * x * c * inverse;
-                    for (b, (&y, &d)) in bought.iter().zip(prices).enumerate() {
-                        slope[a * k + b] -= (inverse - 1.0) * u * (x * c) * (y * d);
-                    }
-                }
-            }
-        }
-        let excess: Vec<_> = demand
-            .iter()
-            .zip(prices)
-            .map(|(d, &c)| if c > 0.0 { d - 1.0 } else { 0.0 })
-            .collect();
-        let residual = excess.iter().fold(
-            0.0,
-            |most: f64, z| if z.is_nan() { f64::INFINITY } else { most.max(z.abs()) },
-        );
-        Pass {
-            excess,
-            slope,
-            residual,
-        }
-    }
-
-    /// `G_i(x) = s_ix / c_x`, divided by what the demand for x was too great by, so that not even the residual is lost.
+    /// `G_i(x) = s_ix / c_x`, divided by what the demand for x is off by, so that the sum is exact all the same.
     pub(super) fn growth(
         &self,
         price: &Price,
-        excess: &[f64],
+        budgets: &Budgets,
+        traders: Range<usize>,
         part: &Part<'_>,
         outcome: usize,
         log2_growth: &mut [f64],
     ) {
-        let mut bought = vec![0.0; price.prices.len()];
-        for (i, out) in log2_growth.iter_mut().enumerate() {
-            let inverse = 1.0 / self.aversion.of(part.traders.index(i));
-            let (top, budget) = shares(&price.prices, part, i, inverse, &mut bought);
-            let own = part.rows[outcome][i] / price.prices[outcome] / top;
-            *out = own.log2() * inverse - budget.log2() - excess[outcome].ln_1p() * std::f64::consts::LOG2_E;
-        }
+        let inverse: Vec<_> = (0..traders.len())
+            .map(|i| 1.0 / self.aversion.of(part.traders.index(i)))
+            .collect();
+        budgets::log2_growth(
+            part.rows[outcome],
+            price.prices[outcome],
+            &budgets.scales[traders.clone()],
+            &budgets.budgets[traders],
+            &inverse,
+            logs::log2(1.0 + budgets.excess[outcome]),
+            log2_growth,
+        );
     }
 }
 
-/// What a unit staked by trader i of a part buys of each outcome, `s_ik / c_k`; returns the greatest `q_ik / c_k`, by which
-/// all are divided before they are raised to a power, so that none overflows, and the sum that then makes shares of them.
-fn shares(prices: &[f64], part: &Part<'_>, i: usize, inverse: f64, bought: &mut [f64]) -> (f64, f64) {
-    let ratio = |k: usize| {
-        if prices[k] > 0.0 {
-            part.rows[k][i] / prices[k]
-        } else {
-            0.0
+/// Takes prices that are wanted below the range of floats for 0: of outcomes, mostly, that some give no probability where
+/// aversion is great. Says whether there was one.
+fn given_up(prices: &mut [f64], at: &Pass) -> bool {
+    let mut any = false;
+    for (c, &z) in prices.iter_mut().zip(&at.excess) {
+        if *c > 0.0 && *c < 4.0 * f64::MIN_POSITIVE && z < 0.0 {
+            *c = 0.0;
+            any = true;
         }
-    };
-    let top = (0..prices.len()).map(ratio).fold(0.0, f64::max);
-    bought
-        .iter_mut()
-        .enumerate()
-        .for_each(|(k, x)| *x = (ratio(k) / top).powf(inverse));
-    let budget: f64 = bought.iter().zip(prices).map(|(x, c)| x * c).sum();
-    bought.iter_mut().for_each(|x| *x /= budget);
-    (top, budget)
+    }
+    any
 }
 
-/// The Newton step of log prices, in units in which the diagonal of A is 1 lest tiny prices underflow.
-fn newton(prices: &[f64], at: &Pass) -> Option<Vec<f64>> {
+/// Brings prices to sum to 1; what a float holds with less than its precision counts as the least that it does not.
+fn normalised(mut prices: Vec<f64>) -> Vec<f64> {
+    let least = |c: &f64| if *c > 0.0 { c.max(f64::MIN_POSITIVE) } else { 0.0 };
+    prices.iter_mut().for_each(|c| *c = least(c));
+    kelly::normalise(&mut prices);
+    prices
+}
+
+/// The Newton step of log prices, in units in which the diagonal of A is 1, lest tiny prices underflow.
+fn newton(prices: &[f64], at: &Pass, slope: &[f64]) -> Option<Vec<f64>> {
     let n = prices.len();
-    let live: Vec<_> = (0..n).filter(|&k| at.slope[k * n + k] > 0.0).collect();
-    let unit: Vec<_> = live.iter().map(|&k| at.slope[k * n + k].sqrt()).collect();
+    let live: Vec<_> = (0..n).filter(|&k| slope[k * n + k] > 0.0).collect();
+    let unit: Vec<_> = live.iter().map(|&k| slope[k * n + k].sqrt()).collect();
     let mut matrix = Vec::with_capacity(live.len() * live.len());
     for (&k, a) in live.iter().zip(&unit) {
-        matrix.extend(live.iter().zip(&unit).map(|(&l, b)| at.slope[k * n + l] / a / b));
+        matrix.extend(live.iter().zip(&unit).map(|(&l, b)| slope[k * n + l] / a / b));
     }
     let mut right: Vec<_> = live
         .iter()

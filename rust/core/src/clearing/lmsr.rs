@@ -1,8 +1,9 @@
 //! A market maker by the logarithmic market scoring rule, in a log pool of traders who trade with it.
 
-use super::log_pool::{self, LogPool, softmax};
-use super::{Part, Price, Settlement, Terms};
+use super::log_pool::{LogPool, softmax};
+use super::{Cut, Part, Price, Round, Settlement, Terms};
 use crate::error::{MarketError, Result};
+use crate::lanes::logs;
 
 /// One trader is the maker: it always quotes. Its forecast is its opening quote p (uniform in the classical rule), its
 /// liquidity `b = liquidity * u_maker`. With the others' risk tolerances `step u_i` the price is
@@ -42,7 +43,10 @@ impl Lmsr {
                 traders.saturating_sub(1)
             )));
         }
-        let (at_risk, lost) = (self.liquidity * (outcomes as f64).ln(), self.step * -self.floor.ln());
+        let (at_risk, lost) = (
+            self.liquidity * logs::ln(outcomes as f64),
+            self.step * -logs::ln(self.floor),
+        );
         if !(self.liquidity > 0.0 && at_risk < 1.0) {
             return Err(MarketError::input(format!(
                 "liquidity {} with {outcomes} outcomes: a uniform maker may lose liquidity * ln(outcomes) = {at_risk} of its \
@@ -62,7 +66,7 @@ impl Lmsr {
 
     fn maker(&self, parts: &[Part<'_>]) -> Maker {
         let found = parts.iter().find_map(|part| {
-            let i = part.traders.position(self.maker, part.stakes.len())?;
+            let i = self.place(part)?;
             (part.stakes[i] > 0.0).then(|| Maker {
                 staked: part.stakes[i],
                 quotes: part.rows.iter().map(|row| row[i]).collect(),
@@ -74,73 +78,88 @@ impl Lmsr {
         })
     }
 
-    pub(super) fn clear(&self, outcomes: usize, parts: &[Part<'_>], staked: f64) -> Result<Price> {
-        let maker = self.maker(parts);
-        if let Some((k, p)) = maker
-            .quotes
+    /// Works on the parts without the maker's stake.
+    fn among_others<R>(&self, round: &Round<'_>, work: impl FnOnce(&Round<'_>) -> R) -> R {
+        let mut parts = round.parts.to_vec();
+        let found = parts
             .iter()
             .enumerate()
-            .find(|(_, p)| self.liquidity * -p.ln() >= 1.0)
-        {
-            return Err(MarketError::input(format!(
-                "the maker quotes {p} for outcome {k}: with liquidity {} it could lose {} of its stake, which must be less \
-                 than 1; quote more, or take a smaller liquidity",
-                self.liquidity,
-                self.liquidity * -p.ln()
-            )));
+            .find_map(|(p, part)| Some((p, self.place(part)?)));
+        let mut stakes = Vec::new();
+        if let Some((p, i)) = found {
+            stakes.extend_from_slice(parts[p].stakes);
+            stakes[i] = 0.0;
+            parts[p].stakes = &stakes;
         }
-        let others = (staked - maker.staked).max(0.0);
-        let b = self.liquidity * maker.staked;
-        let mut logs = self.pool().pool(outcomes, parts, Some(self.maker));
-        for (k, log) in logs.iter_mut().enumerate() {
-            let quoted = maker.quotes.get(k).map_or(0.0, |p| b * p.ln());
-            *log = (quoted + self.step * *log) / (b + self.step * others);
-        }
-        Ok(Price {
-            prices: softmax(logs),
-            passes: 1,
-            residual: 0.0,
-            staked,
-            settlement: Terms::Lmsr(maker),
+        work(&Round {
+            parts: &parts,
+            cut: Cut::new(&parts, round.outcomes, round.threads_ok),
+            ..*round
         })
+    }
+
+    /// Where the maker stands in a part.
+    fn place(&self, part: &Part<'_>) -> Option<usize> {
+        part.traders.position(self.maker, part.stakes.len())
+    }
+
+    pub(super) fn clear(&self, round: &Round<'_>) -> Result<Price> {
+        let maker = self.maker(round.parts);
+        maker.check(self.liquidity)?;
+        let b = self.liquidity * maker.staked;
+        let depth = b + self.step * (round.staked - maker.staked).max(0.0);
+        let mut logs = self.among_others(round, |others| self.pool().pool(others));
+        for (k, log) in logs.iter_mut().enumerate() {
+            let quoted = maker.quotes.get(k).map_or(0.0, |p| b * logs::ln(*p));
+            *log = (quoted + self.step * *log) / depth;
+        }
+        Ok(round.priced(softmax(logs), Terms::Lmsr(maker)))
     }
 
     /// What the maker has paid if `outcome` happens: `b ln(c_x / p_x)`.
     fn paid(&self, price: &Price, maker: &Maker, outcome: usize) -> f64 {
-        let quote = maker.quotes.get(outcome).copied();
+        let quote = maker.quotes.get(outcome);
         quote.map_or(0.0, |p| {
-            self.liquidity * maker.staked * (price.prices[outcome] / p).ln()
+            self.liquidity * maker.staked * logs::ln(price.prices[outcome] / p)
         })
     }
 
-    pub(super) fn settle(&self, price: &Price, parts: &[Part<'_>], mut settlement: Settlement) -> Settlement {
-        let Terms::Lmsr(maker) = &price.settlement else {
-            return settlement;
-        };
-        let outcome = settlement.outcome;
-        let pool = self.pool();
-        settlement.gains = parts
-            .iter()
-            .map(|part| pool.gains(&price.prices, part, outcome))
-            .collect();
+    pub(super) fn settle(&self, round: &Round<'_>, price: &Price, maker: &Maker, outcome: usize) -> Settlement {
         let received = price.staked - maker.staked + self.paid(price, maker, outcome);
-        settlement.shift = received.log2() - log_pool::log2_paid(parts, &settlement.gains, Some(self.maker));
-        settlement
+        self.among_others(round, |others| self.pool().settle(others, price, outcome, received))
     }
 
-    pub(super) fn growth(
+    /// Puts in what the maker's money grows by, where it stands in this part.
+    pub(super) fn pay_maker(
         &self,
         price: &Price,
         maker: &Maker,
-        settlement: &Settlement,
-        p: usize,
         part: &Part<'_>,
+        outcome: usize,
         log2_growth: &mut [f64],
     ) {
-        log_pool::growth(settlement, p, log2_growth);
-        if let Some(i) = part.traders.position(self.maker, part.stakes.len()) {
-            let lost = self.paid(price, maker, settlement.outcome) / maker.staked;
-            log2_growth[i] = if maker.staked > 0.0 { (1.0 - lost).log2() } else { 0.0 };
+        if let Some(i) = self.place(part) {
+            let lost = self.paid(price, maker, outcome) / maker.staked;
+            log2_growth[i] = if maker.staked > 0.0 {
+                logs::log2(1.0 - lost)
+            } else {
+                0.0
+            };
         }
+    }
+}
+
+impl Maker {
+    /// Refuses quotes at which the maker could lose all that it stakes.
+    fn check(&self, liquidity: f64) -> Result<()> {
+        let lost = |p: f64| liquidity * -logs::ln(p);
+        let Some((k, &p)) = self.quotes.iter().enumerate().find(|(_, p)| lost(**p) >= 1.0) else {
+            return Ok(());
+        };
+        Err(MarketError::input(format!(
+            "the maker quotes {p} for outcome {k}: with liquidity {liquidity} it could lose {} of its stake, which must be \
+             less than 1; quote more, or take a smaller liquidity",
+            lost(p)
+        )))
     }
 }

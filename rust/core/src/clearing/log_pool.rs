@@ -1,13 +1,15 @@
 //! The log pool: traders of exponential utility, whose price is the normalised geometric mean of their forecasts.
 
-use super::{Part, Price, Settlement, Terms, kelly, within};
+use super::tiles::{Tile, take};
+use super::{Price, Round, Settlement, Terms, kelly, within};
 use crate::error::{MarketError, Result};
-use std::f64::consts::LOG2_E;
+use crate::lanes::{self, logs};
 
 /// `c_k ∝ exp( sum_i u_i ln q_ik / S )` with forecasts floored to `[floor, 1 - floor]`; a unit staked gains
 /// `g_i(x) = ln(q_ix / c_x) - sum_k c_k ln(q_ik / c_k)` and grows by `exp(step g_i) S / sum_j u_j exp(step g_j)`.
 #[derive(Clone, Debug)]
 pub struct LogPool {
+    /// The share of a stake that is traded on a gain of 1: a learning rate.
     pub step: f64,
     pub floor: f64,
 }
@@ -20,98 +22,122 @@ impl LogPool {
                 self.step
             )));
         }
-        let most = 1.0 / outcomes as f64;
+        let what_to_do = "forecasts are brought into [floor, 1 - floor]; 2^-20 is a good floor";
         within(
             "floor",
             self.floor,
             f64::MIN_POSITIVE,
-            most,
-            "forecasts are brought into [floor, 1 - floor]",
+            1.0 / outcomes as f64,
+            what_to_do,
         )
     }
 
-    /// ln of a floored forecast.
-    pub(super) fn ln(&self, q: f64) -> f64 {
-        q.clamp(self.floor, 1.0 - self.floor).ln()
-    }
-
-    /// `sum_i u_i ln q_ik` of every outcome, but for one trader.
-    pub(super) fn pool(&self, outcomes: usize, parts: &[Part<'_>], without: Option<usize>) -> Vec<f64> {
-        let mut sums = vec![0.0; outcomes];
-        for part in parts {
-            let skip = without.and_then(|trader| part.traders.position(trader, part.stakes.len()));
-            for (sum, row) in sums.iter_mut().zip(&part.rows) {
-                let terms = part
-                    .stakes
-                    .iter()
-                    .zip(*row)
-                    .enumerate()
-                    .filter(|(i, _)| Some(*i) != skip);
-                *sum += terms.map(|(_, (u, &q))| u * self.ln(q)).sum::<f64>();
+    /// `sum_i u_i ln q_ik` of every outcome.
+    pub(super) fn pool(&self, round: &Round<'_>) -> Vec<f64> {
+        round.cut.sums(round.outcomes, |tile, logs, sums| {
+            for (k, sum) in sums.iter_mut().enumerate() {
+                logs.fill(0.0);
+                logs::add_lns(logs, tile.row(k), self.floor, 1.0 - self.floor, 1.0);
+                *sum += lanes::dot(tile.stakes(), logs);
             }
-        }
-        sums
-    }
-
-    pub(super) fn clear(&self, outcomes: usize, parts: &[Part<'_>], staked: f64) -> Result<Price> {
-        let pool = self.pool(outcomes, parts, None);
-        Ok(Price {
-            prices: softmax(pool.iter().map(|l| l / staked).collect()),
-            passes: 1,
-            residual: 0.0,
-            staked,
-            settlement: Terms::LogPool,
         })
     }
 
-    /// `step g_i(x)` of every trader of a part.
-    pub(super) fn gains(&self, prices: &[f64], part: &Part<'_>, outcome: usize) -> Vec<f64> {
-        let entropy: f64 = prices.iter().map(|c| c * c.ln()).sum();
-        let base = entropy - prices[outcome].ln();
-        let gain = |i: usize| {
-            let divergence: f64 = prices.iter().zip(&part.rows).map(|(c, row)| c * self.ln(row[i])).sum();
-            self.step * (self.ln(part.rows[outcome][i]) - divergence + base)
+    pub(super) fn clear(&self, round: &Round<'_>) -> Price {
+        let pool = self.pool(round);
+        let prices = softmax(pool.iter().map(|sum| sum / round.staked).collect());
+        round.priced(prices, Terms::LogPool)
+    }
+
+    /// `step g_i(x) = step sum_k ([k=x] - c_k) (ln q_ik - ln c_k)` of the traders of a tile.
+    fn gains(&self, prices: &[f64], tile: &Tile<'_>, outcome: usize, gains: &mut [f64]) {
+        let weight = |k: usize| f64::from(k == outcome) - prices[k];
+        let priced = (0..prices.len()).filter(|&k| prices[k] > 0.0);
+        gains.fill(-self.step * priced.map(|k| weight(k) * logs::ln(prices[k])).sum::<f64>());
+        for k in 0..prices.len() {
+            logs::add_lns(gains, tile.row(k), self.floor, 1.0 - self.floor, self.step * weight(k));
+        }
+    }
+
+    /// Every trader's gain, and the factor by which all growth is multiplied so that `received` is paid.
+    pub(super) fn settle(&self, round: &Round<'_>, price: &Price, outcome: usize, received: f64) -> Settlement {
+        let mut gains = vec![0.0; round.cut.places()];
+        let mut rest = gains.as_mut_slice();
+        let tasks = round
+            .cut
+            .tasks(false)
+            .map(|tiles| (tiles, take(&mut rest, tiles.iter().map(Tile::stride).sum())));
+        // gains are at most 2 ln(1 / floor): mostly none can overflow
+        let mild = 2.0 * self.step * -logs::ln(self.floor) < 600.0;
+        let work = |scratch: &mut Vec<f64>, (tiles, mut gains): (&[Tile<'_>], &mut [f64])| {
+            let mut paid = Paid::NOTHING;
+            for tile in tiles {
+                let gains = &mut take(&mut gains, tile.stride())[..tile.len()];
+                self.gains(&price.prices, tile, outcome, gains);
+                paid = paid.and(Paid::to(tile, gains, mild, &mut scratch[..tile.len()]));
+            }
+            paid
         };
-        (0..part.stakes.len()).map(gain).collect()
-    }
-
-    pub(super) fn settle(&self, price: &Price, parts: &[Part<'_>], mut settlement: Settlement) -> Settlement {
-        let outcome = settlement.outcome;
-        settlement.gains = parts
-            .iter()
-            .map(|part| self.gains(&price.prices, part, outcome))
-            .collect();
-        settlement.shift = price.staked.log2() - log2_paid(parts, &settlement.gains, None);
-        settlement
+        let parts = round.cut.map(tasks, || round.cut.row(), work);
+        let paid = parts.into_iter().fold(Paid::NOTHING, Paid::and);
+        Settlement {
+            outcome,
+            shift: logs::log2(received / paid.sum) - paid.top * std::f64::consts::LOG2_E,
+            gains,
+        }
     }
 }
 
-/// log2 of `sum_j u_j exp(step g_j)`, but for one trader.
-pub(super) fn log2_paid(parts: &[Part<'_>], gains: &[Vec<f64>], without: Option<usize>) -> f64 {
-    let mut terms = Vec::new();
-    for (part, gains) in parts.iter().zip(gains) {
-        let skip = without.and_then(|trader| part.traders.position(trader, part.stakes.len()));
-        let pairs = part.stakes.iter().zip(gains).enumerate();
-        terms.extend(
-            pairs
-                .filter(|(i, (u, _))| Some(*i) != skip && **u > 0.0)
-                .map(|(_, pair)| pair),
-        );
-    }
-    let top = terms.iter().map(|(_, g)| **g).fold(f64::NEG_INFINITY, f64::max);
-    terms.iter().map(|(u, g)| *u * (*g - top).exp()).sum::<f64>().log2() + top * LOG2_E
+/// `sum_j u_j exp(step g_j)` as `sum e^top`, so that nothing overflows.
+#[derive(Clone, Copy)]
+struct Paid {
+    sum: f64,
+    top: f64,
 }
 
-pub(super) fn growth(settlement: &Settlement, p: usize, log2_growth: &mut [f64]) {
-    for (out, gain) in log2_growth.iter_mut().zip(&settlement.gains[p]) {
-        *out = gain * LOG2_E + settlement.shift;
+impl Paid {
+    const NOTHING: Self = Self {
+        sum: 0.0,
+        top: f64::NEG_INFINITY,
+    };
+
+    fn to(tile: &Tile<'_>, gains: &[f64], mild: bool, scratch: &mut [f64]) -> Self {
+        let staked = tile.stakes().iter().zip(gains).filter(|(u, _)| **u > 0.0);
+        let top = if mild {
+            0.0
+        } else {
+            staked.fold(f64::NEG_INFINITY, |top, (_, &gain)| top.max(gain))
+        };
+        if top == f64::NEG_INFINITY {
+            return Self::NOTHING;
+        }
+        logs::exps(gains, top, scratch);
+        Self {
+            sum: lanes::dot(tile.stakes(), scratch),
+            top,
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        let top = self.top.max(other.top);
+        let part = |paid: Self| {
+            if paid.sum > 0.0 {
+                paid.sum * logs::exp(paid.top - top)
+            } else {
+                0.0
+            }
+        };
+        Self {
+            sum: part(self) + part(other),
+            top,
+        }
     }
 }
 
 /// `exp(l_k)`, brought to sum to 1.
 pub(super) fn softmax(mut logs: Vec<f64>) -> Vec<f64> {
     let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    logs.iter_mut().for_each(|l| *l = (*l - top).exp());
+    logs.iter_mut().for_each(|l| *l = logs::exp(*l - top));
     kelly::normalise(&mut logs);
     logs
 }

@@ -14,6 +14,9 @@ mod kelly;
 mod linear;
 mod lmsr;
 mod log_pool;
+mod passes;
+mod simplicial;
+mod tiles;
 
 pub use demand::{Demand, DemandFunction};
 pub use isoelastic::{Aversion, Isoelastic};
@@ -21,6 +24,10 @@ pub use lmsr::Lmsr;
 pub use log_pool::LogPool;
 
 use crate::error::{MarketError, Result};
+use crate::lanes;
+use std::f64::consts::LOG2_E;
+use std::ops::Range;
+use tiles::Cut;
 
 /// How stakes and forecasts become a price.
 #[derive(Clone, Debug)]
@@ -83,15 +90,16 @@ pub struct Price {
     pub residual: f64,
     /// The sum of stakes, in the unit of the parts.
     staked: f64,
-    settlement: Terms,
+    /// Where each part's traders stand in what is kept of all.
+    starts: Vec<usize>,
+    terms: Terms,
 }
 
 /// What a settlement needs beside the price.
 #[derive(Clone, Debug)]
 enum Terms {
     Kelly,
-    /// The excess demand left for each outcome.
-    Isoelastic(Vec<f64>),
+    Isoelastic(passes::Budgets),
     LogPool,
     Lmsr(lmsr::Maker),
     Demand(demand::Bought),
@@ -103,8 +111,36 @@ pub struct Settlement {
     outcome: usize,
     /// log2 of what every trader's growth is to be multiplied by.
     shift: f64,
-    /// `step g_i` of every trader, part by part, where a rule had to work it out for `shift`.
-    gains: Vec<Vec<f64>>,
+    /// `step g_i` of every trader, where a rule had to work it out for `shift`.
+    gains: Vec<f64>,
+}
+
+/// What is cleared.
+struct Round<'a> {
+    parts: &'a [Part<'a>],
+    cut: Cut<'a>,
+    outcomes: usize,
+    /// The sum of stakes.
+    staked: f64,
+    threads_ok: bool,
+}
+
+impl Round<'_> {
+    /// A price by a formula.
+    fn priced(&self, prices: Vec<f64>, terms: Terms) -> Price {
+        let mut starts = vec![0];
+        self.parts
+            .iter()
+            .for_each(|part| starts.push(starts[starts.len() - 1] + tiles::places_of(part.stakes.len())));
+        Price {
+            prices,
+            passes: 0,
+            residual: 0.0,
+            staked: self.staked,
+            starts,
+            terms,
+        }
+    }
 }
 
 impl Rule {
@@ -122,47 +158,71 @@ impl Rule {
     /// The price at which the market clears; None where nobody stakes anything. `threads_ok`: whether worker threads may be
     /// used; few traders never use them.
     pub fn clear(&self, outcomes: usize, parts: &[Part<'_>], threads_ok: bool) -> Result<Option<Price>> {
-        let _ = threads_ok;
-        let staked: f64 = parts.iter().map(|part| part.stakes.iter().sum::<f64>()).sum();
+        let staked: f64 = parts.iter().map(|part| lanes::sum(part.stakes)).sum();
         if staked <= 0.0 {
             return Ok(None);
         }
+        let round = Round {
+            parts,
+            cut: Cut::new(parts, outcomes, threads_ok),
+            outcomes,
+            staked,
+            threads_ok,
+        };
         match self {
-            Self::Kelly { .. } => kelly::clear(outcomes, parts, staked),
-            Self::Isoelastic(rule) => rule.clear(outcomes, parts, staked),
-            Self::LogPool(rule) => rule.clear(outcomes, parts, staked),
-            Self::Lmsr(rule) => rule.clear(outcomes, parts, staked),
-            Self::Demand(rule) => rule.clear(outcomes, parts, staked),
+            Self::Kelly { .. } => Ok(round.priced(kelly::prices(&round), Terms::Kelly)),
+            Self::Isoelastic(rule) => rule.clear(&round),
+            Self::LogPool(rule) => Ok(rule.clear(&round)),
+            Self::Lmsr(rule) => rule.clear(&round),
+            Self::Demand(rule) => rule.clear(&round),
         }
         .map(Some)
     }
 
     /// What `outcome`, whose price is not 0, pays to the same parts.
     pub fn settle(&self, price: &Price, parts: &[Part<'_>], outcome: usize, threads_ok: bool) -> Settlement {
-        let _ = threads_ok;
-        let formula = Settlement {
-            outcome,
-            shift: 0.0,
-            gains: Vec::new(),
+        let round = Round {
+            parts,
+            cut: Cut::new(parts, price.prices.len(), threads_ok),
+            outcomes: price.prices.len(),
+            staked: price.staked,
+            threads_ok,
         };
-        match self {
-            Self::Kelly { .. } | Self::Demand(_) | Self::Isoelastic(_) => formula,
-            Self::LogPool(rule) => rule.settle(price, parts, formula),
-            Self::Lmsr(rule) => rule.settle(price, parts, formula),
+        match (self, &price.terms) {
+            (Self::LogPool(rule), _) => rule.settle(&round, price, outcome, price.staked),
+            (Self::Lmsr(rule), Terms::Lmsr(maker)) => rule.settle(&round, price, maker, outcome),
+            _ => Settlement {
+                outcome,
+                shift: 0.0,
+                gains: Vec::new(),
+            },
         }
     }
 
     /// log2 of what a unit staked grows by, for every trader of part number `p`; -inf where all is lost.
     pub fn growth(&self, price: &Price, settlement: &Settlement, p: usize, part: &Part<'_>, log2_growth: &mut [f64]) {
         let outcome = settlement.outcome;
-        match (self, &price.settlement) {
-            (Self::Isoelastic(rule), Terms::Isoelastic(excess)) => {
-                rule.growth(price, excess, part, outcome, log2_growth)
+        let at = price.starts[p]..price.starts[p] + part.stakes.len();
+        match (self, &price.terms) {
+            (Self::Isoelastic(rule), Terms::Isoelastic(budgets)) => {
+                rule.growth(price, budgets, at, part, outcome, log2_growth);
             }
-            (Self::LogPool(_), _) => log_pool::growth(settlement, p, log2_growth),
-            (Self::Lmsr(rule), Terms::Lmsr(maker)) => rule.growth(price, maker, settlement, p, part, log2_growth),
-            (Self::Demand(_), Terms::Demand(bought)) => bought.growth(price, p, part, outcome, log2_growth),
-            _ => kelly::growth(price, part, outcome, log2_growth),
+            (Self::LogPool(_), _) => settlement.growth(at, log2_growth),
+            (Self::Lmsr(rule), Terms::Lmsr(maker)) => {
+                settlement.growth(at, log2_growth);
+                rule.pay_maker(price, maker, part, outcome, log2_growth);
+            }
+            (Self::Demand(_), Terms::Demand(bought)) => bought.growth(p, outcome, log2_growth),
+            _ => lanes::logs::log2_ratios(part.rows[outcome], price.prices[outcome], log2_growth),
+        }
+    }
+}
+
+impl Settlement {
+    /// `exp(gain)` times the common factor, for these traders.
+    fn growth(&self, traders: Range<usize>, log2_growth: &mut [f64]) {
+        for (out, gain) in log2_growth.iter_mut().zip(&self.gains[traders]) {
+            *out = gain * LOG2_E + self.shift;
         }
     }
 }

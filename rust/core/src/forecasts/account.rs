@@ -185,3 +185,47 @@ impl Account {
         self.peak = self.locked.value();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_free_is_no_remnant() {
+        let mut account = Account::new(Scaled::ONE);
+        let third = 1.0 / 3.0;
+        let locked: f64 = (0..3).map(|_| account.lock(third, 1)).sum();
+        assert_eq!((locked, account.free()), (1.0, Scaled::ZERO));
+        assert_eq!(account.lock(third, 2), 0.0);
+        (0..3).for_each(|_| account.unlock(third));
+        assert_eq!(account.wealth(), Scaled::ZERO);
+    }
+
+    #[test]
+    fn an_account_falls_and_rises_by_any_number_of_bits() {
+        let mut account = Account::new(Scaled::ONE);
+        for bits in [700.0, 900.0, -1500.0, 2000.0, -2000.0] {
+            let stake = account.lock(1.0, 1);
+            let exponent = account.exponent();
+            account.unlock(stake);
+            account.receive(Scaled::new(stake, exponent) * Scaled::from_bits(bits));
+            account.fit();
+        }
+        assert_eq!(account.wealth(), Scaled::from_bits(100.0));
+    }
+
+    #[test]
+    fn small_stakes_are_put_right_when_large_ones_are_lost() {
+        let small = Scaled::from_bits(150.3);
+        let mut account = Account::new(small);
+        account.lock(1.0, 1);
+        account.receive(Scaled::ONE);
+        let large = account.lock(1.0, 1);
+        assert!(!account.is_remnant());
+        account.unlock(large);
+        assert!(account.is_remnant());
+        account.relock(std::iter::once(small));
+        assert_eq!(account.wealth(), small);
+        assert!(!account.is_remnant());
+    }
+}

@@ -67,6 +67,21 @@ impl<'a> Chunk<'a> {
         Ok(places)
     }
 
+    /// Refuses questions to which the maker gives more than one quote.
+    pub fn check_maker(&self, first: u64, maker: usize) -> Result<()> {
+        for (i, w) in self.starts.windows(2).enumerate() {
+            let forecasters = &self.forecasters[w[0] as usize..w[1] as usize];
+            let quotes = forecasters.iter().filter(|&&j| j as usize == maker).count();
+            if quotes > 1 {
+                return Err(MarketError::input(format!(
+                    "question {}: the maker, forecaster {maker}, stands there {quotes} times; give its quote once",
+                    first + i as u64
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn check_places(&self) -> Result<Vec<usize>> {
         let starts = self.starts;
         let questions = self.questions();
@@ -112,16 +127,15 @@ impl<'a> Chunk<'a> {
                 after.len()
             )));
         }
-        if let Some(w) = after.windows(2).find(|w| w[1] < w[0]) {
+        if let Some([before, next]) = after.windows(2).find_map(falls) {
             return Err(MarketError::input(format!(
-                "a resolution after {} questions follows one after {}; put them in the order of time",
-                w[1], w[0]
+                "a resolution after {next} questions follows one after {before}; put them in the order of time"
             )));
         }
         let mut seen = resolved.to_vec();
         seen.sort_unstable();
-        if let Some(w) = seen.windows(2).find(|w| w[0] == w[1]) {
-            return Err(MarketError::input(format!("question {} is resolved twice", w[0])));
+        if let Some(&[twice, _]) = seen.windows(2).find(|w| w[0] == w[1]) {
+            return Err(MarketError::input(format!("question {twice} is resolved twice")));
         }
         for ((&question, &x), &after) in resolved.iter().zip(happened).zip(after) {
             if !(first as i64..=last as i64).contains(&after) {
@@ -153,6 +167,14 @@ impl<'a> Chunk<'a> {
     }
 }
 
+/// Two neighbours of which the second is less.
+fn falls<T: PartialOrd>(pair: &[T]) -> Option<[&T; 2]> {
+    match pair {
+        [before, next] if next < before => Some([before, next]),
+        _ => None,
+    }
+}
+
 impl Question<'_> {
     fn check(&self, number: u64, traders: usize) -> Result<()> {
         if self.outcomes < 2 {
@@ -161,10 +183,9 @@ impl Question<'_> {
                 self.outcomes
             )));
         }
-        if let Some(w) = self.forecasters.windows(2).find(|w| w[1] < w[0]) {
+        if let Some([before, next]) = self.forecasters.windows(2).find_map(falls) {
             return Err(MarketError::input(format!(
-                "question {number}: forecaster {} stands after {}; sort them",
-                w[1], w[0]
+                "question {number}: forecaster {next} stands after {before}; sort them"
             )));
         }
         if let Some(&j) = self.forecasters.last().filter(|&&j| j as usize >= traders) {

@@ -135,7 +135,10 @@ mod tests {
         let mut levies = Levies::default();
         let mut maps = Vec::new();
         for t in 0..1500 {
-            let (keep, inflow) = (1.0 - 0.75 * hazard(t), hazard(t) * (0.1 + 0.8 * ((t * 37) % 11) as f64 / 11.0));
+            let (keep, inflow) = (
+                1.0 - 0.75 * hazard(t),
+                hazard(t) * (0.1 + 0.8 * ((t * 37) % 11) as f64 / 11.0),
+            );
             levies.push(keep, inflow);
             maps.push(Map { keep, inflow });
         }

@@ -102,7 +102,11 @@ impl ForecastBook {
         let accounts: Vec<_> = (0..given.len()).map(|j| Account::new(book.value(j))).collect();
         let mut free = Total::default();
         accounts.iter().for_each(|account| free.add(account.free()));
-        let fraction = if let Rule::Kelly { fraction } = rule { fraction } else { 1.0 };
+        let fraction = if let Rule::Kelly { fraction } = rule {
+            fraction
+        } else {
+            1.0
+        };
         Ok(Self {
             share: lock * fraction,
             rule,
@@ -127,6 +131,9 @@ impl ForecastBook {
         let places = chunk.check_questions(first, self.len())?;
         if let Some(&most) = chunk.outcomes.iter().max() {
             self.rule.check(most as usize, self.len())?;
+        }
+        if let Rule::Lmsr(rule) = &self.rule {
+            chunk.check_maker(first, rule.maker)?;
         }
         chunk.check_resolutions(first, |question| Some(self.state.open.get(&question)?.outcomes))?;
         let (before, levies) = (self.state.clone(), self.levies.len());
@@ -199,3 +206,6 @@ fn check_tax(tax: &Tax) -> Result<()> {
          questions in the order of their pricing",
     ))
 }
+
+#[cfg(test)]
+mod tests;

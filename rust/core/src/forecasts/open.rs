@@ -20,7 +20,12 @@ pub struct Stakes {
 impl Stakes {
     #[must_use]
     pub fn of(stakes: &[Scaled]) -> Self {
-        let exponent = stakes.iter().filter(|s| !s.is_zero()).map(|s| s.exponent).max().unwrap_or(0);
+        let exponent = stakes
+            .iter()
+            .filter(|s| !s.is_zero())
+            .map(|s| s.exponent)
+            .max()
+            .unwrap_or(0);
         let mut drained = Vec::new();
         let units = stakes
             .iter()
@@ -160,7 +165,12 @@ mod tests {
 
     #[test]
     fn stakes_of_any_size_are_held() {
-        let given = [Scaled::from_bits(5000.5), Scaled::ZERO, Scaled::from_bits(10.25), Scaled::from_bits(800.0)];
+        let given = [
+            Scaled::from_bits(5000.5),
+            Scaled::ZERO,
+            Scaled::from_bits(10.25),
+            Scaled::from_bits(800.0),
+        ];
         let stakes = Stakes::of(&given);
         assert_eq!([0, 1, 2, 3].map(|i| stakes.at(i)), given);
         assert_eq!(stakes.units[0], 0.0);

@@ -49,7 +49,12 @@ impl ForecastBook {
         for i in 0..=chunk.questions() {
             while chunk.after.get(due) == Some(&(self.state.questions as i64)) {
                 stop(interrupt, played.staked.len())?;
-                self.resolve(chunk, chunk.resolved[due] as u64, chunk.happened[due] as usize, &mut scratch)?;
+                self.resolve(
+                    chunk,
+                    chunk.resolved[due] as u64,
+                    chunk.happened[due] as usize,
+                    &mut scratch,
+                )?;
                 due += 1;
             }
             if let Some(&value) = places.get(i) {
@@ -109,7 +114,10 @@ impl ForecastBook {
         self.lock(&question, &mut scratch.stakes);
         let stakes = Stakes::of(&scratch.stakes);
         let part = scratch.gathered.part(question, &stakes.units);
-        let price = self.rule.clear(outcomes, &[part], false).map_err(|error| of_question(error, number))?;
+        let price = self
+            .rule
+            .clear(outcomes, &[part], false)
+            .map_err(|error| of_question(error, number))?;
         let total = stakes.total();
         if self.tax.is_some() {
             self.state.free.take(total);
@@ -118,10 +126,14 @@ impl ForecastBook {
         played.staked.push(total.to_f64());
         match &price {
             Some(price) => played.prices.extend(&price.prices),
-            None => played.prices.extend(std::iter::repeat_n(1.0 / outcomes as f64, outcomes)),
+            None => played
+                .prices
+                .extend(std::iter::repeat_n(1.0 / outcomes as f64, outcomes)),
         }
         played.passes.push(price.as_ref().map_or(0, |price| price.passes));
-        played.residuals.push(price.as_ref().map_or(0.0, |price| price.residual));
+        played
+            .residuals
+            .push(price.as_ref().map_or(0.0, |price| price.residual));
         let open = Open::new(outcomes, stakes, price, place);
         self.state.open.insert(number, Arc::new(open));
         self.state.questions += 1;
@@ -162,9 +174,17 @@ impl ForecastBook {
         let parts = [scratch.gathered.part(question, &open.stakes.units)];
         let settlement = self.rule.settle(price, &parts, x, false);
         scratch.log2_growth.resize(question.forecasters.len(), 0.0);
-        self.rule.growth(price, &settlement, 0, &parts[0], &mut scratch.log2_growth);
+        self.rule
+            .growth(price, &settlement, 0, &parts[0], &mut scratch.log2_growth);
         let mut remnants = Vec::new();
-        self.pay(&open, question.forecasters, &parts[0], x, &scratch.log2_growth, &mut remnants);
+        self.pay(
+            &open,
+            question.forecasters,
+            &parts[0],
+            x,
+            &scratch.log2_growth,
+            &mut remnants,
+        );
         if self.tax.is_some() {
             // what is paid is what was staked, whatever happens
             self.state.free.add(open.stakes.total());

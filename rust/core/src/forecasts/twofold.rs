@@ -104,7 +104,10 @@ mod tests {
     #[test]
     fn totals_change_their_unit() {
         let mut total = Total::default();
-        let tiny = Scaled { mantissa: 1.5, exponent: -5000 };
+        let tiny = Scaled {
+            mantissa: 1.5,
+            exponent: -5000,
+        };
         total.add(tiny);
         assert_eq!(total.value(), tiny);
         total.add(Scaled::ONE);

@@ -46,11 +46,33 @@ macro_rules! kernel {
             arch().dispatch(Kernel { $($arg,)* of: std::marker::PhantomData })
         }
     };
+    // the same for f64 alone
+    ($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?, $simd:ident $body:block) => {
+        $(#[$doc])*
+        pub fn $name<'a>($($arg: $type),*) $(-> $out)? {
+            struct Kernel<'a> {
+                $($arg: $type,)*
+                of: std::marker::PhantomData<&'a ()>,
+            }
+            impl<'a> WithSimd for Kernel<'a> {
+                type Output = kernel!(@out $($out)?);
+                #[inline(always)]
+                fn with_simd<S: Simd>(self, $simd: S) -> Self::Output {
+                    let Self { $($arg,)* .. } = self;
+                    $body
+                }
+            }
+            arch().dispatch(Kernel { $($arg,)* of: std::marker::PhantomData })
+        }
+    };
     (@out) => { () };
     (@out $out:ty) => { $out };
 }
 
+pub mod budgets;
 pub mod groups;
+pub mod growth;
+pub mod logs;
 
 /// What a row of forecasts holds: the least positive entry, whether there is a 0, and whether all are numbers in [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq)]

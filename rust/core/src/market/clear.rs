@@ -37,11 +37,13 @@ struct Sheet {
     forecasts: Vec<f64>,
 }
 
-/// How a round is settled.
+/// How a tile is settled.
 pub(super) struct Growth<'a> {
-    /// log2 of what a unit staked has grown by, the tile's traders'; minus infinity for who sleeps.
+    /// log2 of what a unit staked has grown by, trader by trader; minus infinity for who has lost it or sleeps.
     pub(super) log2: &'a [f64],
-    /// The greatest of all.
+    /// The least that is finite.
+    pub(super) least: f64,
+    /// The greatest of all tiles.
     pub(super) top: f64,
     /// What is left of what was not staked, in the units that make the greatest growth 1.
     pub(super) kept: Scaled,
@@ -49,21 +51,28 @@ pub(super) struct Growth<'a> {
 }
 
 impl Growth<'_> {
-    /// Trader i's growth as a share of the greatest.
-    pub(super) fn share(&self, i: usize) -> f64 {
-        (self.log2[i] - self.top).exp2()
+    /// Every growth as a share of the greatest; returns the least that is above 0, as 0 where a float does not hold it.
+    pub(super) fn shares<F: Real>(&self, row: &mut [F]) -> f64 {
+        lanes::growth::powers(self.log2, self.top, row);
+        if self.least == f64::INFINITY {
+            1.0
+        } else {
+            (self.least - self.top).exp2()
+        }
     }
 
-    /// The least that is above 0; 0 where a float does not hold it.
-    pub(super) fn least(&self) -> f64 {
-        let grown = self.log2.iter().filter(|g| **g > f64::NEG_INFINITY);
-        (grown.copied().fold(self.top, f64::min) - self.top).exp2()
-    }
-
-    /// The same where a float might not hold it.
+    /// The same of one trader, where a float might not hold it.
     pub(super) fn exact(&self, i: usize) -> Scaled {
         power(self.log2[i] - self.top)
     }
+}
+
+/// What all tiles have in common when they are settled.
+struct Scale {
+    /// The least finite growth of each tile.
+    least: Vec<f64>,
+    top: f64,
+    kept: Scaled,
 }
 
 /// `2^log2`
@@ -203,13 +212,14 @@ impl<P: Real> Game<'_, P> {
                 continue;
             };
             played.record(&price, self.rounds.outcome(t), t)?;
-            let (top, kept) = self.grow(&price, t, &sheets, &mut log2_growth);
+            let scale = self.grow(&price, t, &sheets, &mut log2_growth);
             let of_outcome = Scaled::new(price.prices[self.rounds.outcome(t)], 0);
             let settle = |scratch: &mut Scratch<F>, mut task: Task<'_, F>| {
                 let growth = Growth {
                     log2: &log2_growth[task.range()],
-                    top,
-                    kept,
+                    least: scale.least[task.tile],
+                    top: scale.top,
+                    kept: scale.kept,
                     price: of_outcome,
                 };
                 task.settle_by_rule(self, t, &growth, scratch)
@@ -228,30 +238,29 @@ impl<P: Real> Game<'_, P> {
         let fill = |totals: &mut Vec<f64>, (tile, sheet): (usize, &mut Sheet)| {
             sheet.fill(self.rounds, wealth.tile(tile), t, totals)
         };
-        let filled = threads::map(
-            sheets.iter_mut().enumerate().collect(),
-            || vec![0.0; n.min(TILE)],
-            fill,
-        );
+        let filled = threads::map(sheets.iter_mut().enumerate().collect(), || vec![0.0; n.min(TILE)], fill);
         self.check(&filled, n)?;
         let Some(top) = sheets.iter().filter_map(|sheet| sheet.top).max() else {
             return Ok(None);
         };
-        threads::map(sheets.iter_mut().collect(), || (), |(), sheet: &mut Sheet| sheet.rescale(top));
+        threads::map(
+            sheets.iter_mut().collect(),
+            || (),
+            |(), sheet: &mut Sheet| sheet.rescale(top),
+        );
         let parts: Vec<_> = sheets.iter().map(|sheet| sheet.part(self.rounds, t)).collect();
         self.rule
             .clear(self.rounds.outcomes, &parts, true)
             .map_err(|error| in_round(error, t))
     }
 
-    /// log2 of everybody's growth, into `growth`; returns the greatest of all, and what is left of what was not staked in
-    /// the units that make it 1.
-    fn grow(&self, price: &Price, t: usize, sheets: &[Sheet], growth: &mut [f64]) -> (f64, Scaled) {
+    /// Works out log2 of everybody's growth, and what it is to be measured by.
+    fn grow(&self, price: &Price, t: usize, sheets: &[Sheet], growth: &mut [f64]) -> Scale {
         let parts: Vec<_> = sheets.iter().map(|sheet| sheet.part(self.rounds, t)).collect();
         let paid = self.rule.settle(price, &parts, self.rounds.outcome(t), true);
         let stakes = self.rounds.stakes(t);
         let jobs: Vec<_> = parts.iter().zip(growth.chunks_mut(TILE)).enumerate().collect();
-        let tops = threads::map(
+        let spans = threads::map(
             jobs,
             || (),
             |(), (p, (part, growth)): (usize, (&Part<'_>, &mut [f64]))| {
@@ -260,12 +269,14 @@ impl<P: Real> Game<'_, P> {
                     let asleep = growth.iter_mut().zip(b).filter(|(_, b)| **b == 0.0);
                     asleep.for_each(|(growth, _)| *growth = f64::NEG_INFINITY);
                 }
-                growth.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+                lanes::growth::span(growth)
             },
         );
+        let (least, tops): (Vec<_>, Vec<_>) = spans.into_iter().unzip();
         let top = tops.into_iter().fold(f64::NEG_INFINITY, f64::max);
         if stakes.is_none() || top > STEEP {
-            return (top, power(-top));
+            let kept = power(-top);
+            return Scale { least, top, kept };
         }
         // who stakes a part must not gain or lose by the price's last digits
         let jobs: Vec<_> = sheets.iter().zip(growth.chunks(TILE)).collect();
@@ -273,13 +284,15 @@ impl<P: Real> Game<'_, P> {
             jobs,
             || (),
             |(), (sheet, growth)| {
-                let pairs = sheet.stakes.iter().zip(growth);
-                let paid = pairs.map(|(u, g)| u * (g - top).exp2()).sum::<f64>();
-                (paid, lanes::sum(&sheet.stakes))
+                (
+                    lanes::growth::paid(growth, top, &sheet.stakes),
+                    lanes::sum(&sheet.stakes),
+                )
             },
         );
         let (paid, staked) = sums.into_iter().fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
-        (top, Scaled::new(paid / staked, 0))
+        let kept = Scaled::new(paid / staked, 0);
+        Scale { least, top, kept }
     }
 
     /// [`Game::price`] by another rule than Kelly's.

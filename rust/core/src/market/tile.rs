@@ -193,10 +193,7 @@ impl<F: Real> Task<'_, F> {
         let n = range.len();
         let (row, factors) = (&mut scratch.row[..n], &mut scratch.weighted[..n]);
         let stakes = game.rounds.stakes(t).map(|b| &b[range]);
-        let mut least = growth.least();
-        for (i, grown) in row.iter_mut().enumerate() {
-            *grown = F::from_f64(growth.share(i));
-        }
+        let mut least = growth.shares(row);
         let Some(stakes) = stakes else {
             return self.multiply(row, least, |i| growth.exact(i));
         };

@@ -1,0 +1,144 @@
+//! The sums over traders of a clearing pass: what each can buy, and how demand changes with the prices.
+//!
+//! Traders come in blocks: a row of `stride` numbers for each outcome, a multiple of [`LANES`], the rest filled with zeros.
+//! Sums have 8 interleaved lanes, added pairwise.
+
+use super::vector::Vector;
+use super::{arch, logs};
+use pulp::{Simd, WithSimd};
+
+pub const LANES: usize = 8;
+
+kernel! {
+    /// Adds `sum_i u_i / budget_i * a_ik` to `demand` and gives every trader's `budgets` `= sum_k weights_k a_ik` and
+    /// `spent` `= u_i / budget_i` (0 where the budget is 0).
+    fn budgets(block: &'a [f64], weights: &'a [f64], stakes: &'a [f64], budgets: &'a mut [f64], spent: &'a mut [f64]), s {
+        let stride = stakes.len();
+        let zero = s.splat_f64s(0.0);
+        let stakes = f64::split::<S>(stakes).0;
+        let outs = f64::split_mut::<S>(budgets).0.iter_mut().zip(f64::split_mut::<S>(spent).0);
+        let width = stride / stakes.len().max(1);
+        for (j, (&u, (budget, share))) in stakes.iter().zip(outs).enumerate() {
+            let at = j * width..(j + 1) * width;
+            let mut sum = zero;
+            for (row, &weight) in block.chunks_exact(stride).zip(weights) {
+                let a = f64::split::<S>(&row[at.clone()]).0[0];
+                sum = s.add_f64s(sum, s.mul_f64s(a, s.splat_f64s(weight)));
+            }
+            *budget = sum;
+            let bought = s.greater_than_f64s(sum, zero);
+            *share = s.select_f64s(bought, s.div_f64s(u, sum), zero);
+        }
+    }
+}
+
+kernel! {
+    /// `spread = block * factors`, row by row.
+    fn spread(block: &'a [f64], factors: &'a [f64], spread: &'a mut [f64]), _s {
+        let rows = spread.chunks_exact_mut(factors.len()).zip(block.chunks_exact(factors.len()));
+        for (out, row) in rows {
+            out.iter_mut().zip(row).zip(factors).for_each(|((y, &x), &f)| *y = x * f);
+        }
+    }
+}
+
+/// The lanes of a sum, added pairwise.
+#[inline(always)]
+fn add_lanes<S: Simd>(sum: &[S::f64s]) -> f64 {
+    let mut lanes = [0.0; LANES];
+    let held: &[f64] = bytemuck::cast_slice(sum);
+    lanes.copy_from_slice(&held[..LANES]);
+    for width in [4, 2, 1] {
+        (0..width).for_each(|i| lanes[i] += lanes[i + width]);
+    }
+    lanes[0]
+}
+
+/// `[a.c, a.d, b.c, b.d]`
+#[inline(always)]
+fn four_dots<S: Simd>(s: S, a: &[f64], b: &[f64], c: &[f64], d: &[f64]) -> [f64; 4] {
+    let zero = s.splat_f64s(0.0);
+    let per = LANES * size_of::<f64>() / size_of::<S::f64s>();
+    let mut sums = [[zero; LANES]; 4];
+    let (a, b) = (
+        f64::split::<S>(a).0.chunks_exact(per),
+        f64::split::<S>(b).0.chunks_exact(per),
+    );
+    let (c, d) = (
+        f64::split::<S>(c).0.chunks_exact(per),
+        f64::split::<S>(d).0.chunks_exact(per),
+    );
+    for ((a, b), (c, d)) in a.zip(b).zip(c.zip(d)) {
+        for i in 0..per {
+            sums[0][i] = s.add_f64s(sums[0][i], s.mul_f64s(a[i], c[i]));
+            sums[1][i] = s.add_f64s(sums[1][i], s.mul_f64s(a[i], d[i]));
+            sums[2][i] = s.add_f64s(sums[2][i], s.mul_f64s(b[i], c[i]));
+            sums[3][i] = s.add_f64s(sums[3][i], s.mul_f64s(b[i], d[i]));
+        }
+    }
+    sums.map(|sum| add_lanes::<S>(&sum))
+}
+
+kernel! {
+    /// Adds the lower triangle of `left right^T`, a symmetric matrix, to `sums` (row-major), each product times
+    /// `weights_k weights_l`.
+    fn add_products(left: &'a [f64], right: &'a [f64], stride: usize, weights: &'a [f64], sums: &'a mut [f64]), s {
+        let n = weights.len();
+        let row = |of: &'a [f64], k: usize| &of[k * stride..(k + 1) * stride];
+        for k in (0..n).step_by(2) {
+            let after = (k + 1).min(n - 1);
+            for l in (0..=k).step_by(2) {
+                let next = (l + 1).min(n - 1);
+                let dots = four_dots(s, row(left, k), row(left, after), row(right, l), row(right, next));
+                let mut add = |k: usize, l: usize, dot: f64| sums[k * n + l] += weights[k] * weights[l] * dot;
+                add(k, l, dots[0]);
+                if next > l && next <= k {
+                    add(k, next, dots[1]);
+                }
+                if after > k {
+                    add(after, l, dots[2]);
+                    if next > l {
+                        add(after, next, dots[3]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+kernel! {
+    /// `factors = spent / budgets`; 0 where the budget is 0.
+    fn curvatures(spent: &'a [f64], budgets: &'a [f64], factors: &'a mut [f64]), _s {
+        for ((f, &v), &budget) in factors.iter_mut().zip(spent).zip(budgets) {
+            *f = if budget > 0.0 { v / budget } else { 0.0 };
+        }
+    }
+}
+
+kernel! {
+    /// `ratios = row * factor`; `tops` are raised to them.
+    fn ratios(row: &'a [f64], factor: f64, ratios: &'a mut [f64], tops: &'a mut [f64]), _s {
+        for ((y, top), &x) in ratios.iter_mut().zip(tops).zip(row) {
+            *y = x * factor;
+            *top = if *y > *top { *y } else { *top };
+        }
+    }
+}
+
+kernel! {
+    /// `log2( (row / price * scales)^powers / budgets ) - excess`: what a unit staked grows by in an isoelastic market.
+    fn log2_growth(
+        row: &'a [f64],
+        price: f64,
+        scales: &'a [f64],
+        budgets: &'a [f64],
+        powers: &'a [f64],
+        excess: f64,
+        out: &'a mut [f64]
+    ), _s {
+        let traders = row.iter().zip(scales).zip(budgets.iter().zip(powers));
+        for (y, ((&x, &scale), (&budget, &p))) in out.iter_mut().zip(traders) {
+            *y = logs::log2(x / price * scale) * p - logs::log2(budget) - excess;
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Logarithms, exponentials and powers of f64, to about one unit in the last place.
+//!
+//! The system's own differ from processor to processor, where they use fused multiply-add. These have no branch and no table,
+//! so the compiler makes vectors of them, and the same bits everywhere. The series are fdlibm's (Sun Microsystems 1993).
+
+use super::arch;
+use pulp::{Simd, WithSimd};
+use std::f64::consts::{LN_2, LOG2_E};
+
+const LN2_HIGH: f64 = 6.931_471_803_691_238_164_90e-1;
+const LN2_LOW: f64 = 1.908_214_929_270_587_700_02e-10;
+const ONE: u64 = 1023 << 52;
+const MANTISSA: u64 = (1 << 52) - 1;
+/// 1.5 * 2^52: what is added to it is rounded to a whole number, which stands in the last bits.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+/// Below this e^x is given as 0; the true value is less than the least normal number times 1.4.
+const LEAST: f64 = -708.0;
+
+/// ln x for a normal x > 0.
+#[inline(always)]
+fn ln_normal(x: f64) -> f64 {
+    // x = m 2^k with m from sqrt(1/2) to sqrt(2); ln m = 2 artanh s, s = (m - 1) / (m + 1)
+    const HALF_ROOT: u64 = 0x3fe6_a09e_667f_3bcd;
+    const WHOLE: u64 = (1023 + 52) << 52; // the bits of 2^52
+    let bits = x.to_bits().wrapping_add(ONE - HALF_ROOT);
+    let k = f64::from_bits((bits >> 52) | WHOLE) - (4_503_599_627_370_496.0 + 1023.0);
+    let m = f64::from_bits((bits & MANTISSA) + HALF_ROOT);
+    let s = (m - 1.0) / (m + 1.0);
+    let z = s * s;
+    let w = z * z;
+    let even = w * (3.999_999_999_940_941_9e-1 + w * (2.222_219_843_214_978_4e-1 + w * 1.531_383_769_920_937_3e-1));
+    let odd = 6.666_666_666_666_735e-1
+        + w * (2.857_142_874_366_239e-1 + w * (1.818_357_216_161_805e-1 + w * 1.479_819_860_511_658_6e-1));
+    k * LN_2 + s * (2.0 + (even + z * odd))
+}
+
+/// ln x for x >= 0; -inf of 0.
+#[inline(always)]
+pub fn ln(x: f64) -> f64 {
+    const UP: f64 = 18_014_398_509_481_984.0; // 2^54
+    let subnormal = x < f64::MIN_POSITIVE;
+    let raised = if subnormal { x * UP } else { x };
+    let shift = if subnormal { 54.0 * LN_2 } else { 0.0 };
+    let out = ln_normal(raised) - shift;
+    if x == 0.0 { f64::NEG_INFINITY } else { out }
+}
+
+/// e^x for x <= 709; 0 below -708.
+#[inline(always)]
+pub fn exp(x: f64) -> f64 {
+    let held = if x > LEAST { x } else { LEAST };
+    let held = if held < 709.0 { held } else { 709.0 };
+    let shifted = held * LOG2_E + ROUND;
+    let k = shifted - ROUND;
+    let (high, low) = (held - k * LN2_HIGH, k * LN2_LOW);
+    let r = high - low;
+    let t = r * r;
+    let c = r - t
+        * (1.666_666_666_666_660_190_37e-1
+            + t * (-2.777_777_777_701_559_338_42e-3
+                + t * (6.613_756_321_437_934_361_17e-5
+                    + t * (-1.653_390_220_546_525_153_90e-6 + t * 4.138_136_797_057_238_460_39e-8))));
+    let y = 1.0 - ((low - (r * c) / (2.0 - c)) - high);
+    let power = f64::from_bits((shifted.to_bits() << 52).wrapping_add(ONE));
+    if x < LEAST { 0.0 } else { y * power }
+}
+
+/// log2 x for x >= 0.
+#[inline(always)]
+pub fn log2(x: f64) -> f64 {
+    ln(x) * LOG2_E
+}
+
+/// x^p for x >= 0, p > 0.
+#[inline(always)]
+pub fn pow(x: f64, p: f64) -> f64 {
+    exp(ln(x) * p)
+}
+
+kernel! {
+    /// `out = row^p`
+    fn raise(row: &'a [f64], p: f64, out: &'a mut [f64]), _s {
+        // p is a common one: halves and powers of 2 need no logarithm
+        let pairs = out.iter_mut().zip(row);
+        if p == 0.5 {
+            pairs.for_each(|(y, &x)| *y = x.sqrt());
+        } else if p == 2.0 {
+            pairs.for_each(|(y, &x)| *y = x * x);
+        } else if p == 4.0 {
+            pairs.for_each(|(y, &x)| *y = (x * x) * (x * x));
+        } else {
+            pairs.for_each(|(y, &x)| *y = pow(x, p));
+        }
+    }
+}
+
+kernel! {
+    /// `row = (row * scales)^powers`, entry by entry.
+    fn raise_scaled(row: &'a mut [f64], scales: &'a [f64], powers: &'a [f64]), _s {
+        row.iter_mut().zip(scales).zip(powers).for_each(|((x, &scale), &p)| *x = pow(*x * scale, p));
+    }
+}
+
+kernel! {
+    /// `sums += factor * ln(row held within [low, high])`; low is a normal number.
+    fn add_lns(sums: &'a mut [f64], row: &'a [f64], low: f64, high: f64, factor: f64), _s {
+        for (sum, &x) in sums.iter_mut().zip(row) {
+            let x = if x > low { x } else { low };
+            *sum += factor * ln_normal(if x < high { x } else { high });
+        }
+    }
+}
+
+kernel! {
+    /// `out = e^(x - top)`
+    fn exps(xs: &'a [f64], top: f64, out: &'a mut [f64]), _s {
+        out.iter_mut().zip(xs).for_each(|(y, &x)| *y = exp(x - top));
+    }
+}
+
+kernel! {
+    /// `out = log2(row / over)`
+    fn log2_ratios(row: &'a [f64], over: f64, out: &'a mut [f64]), _s {
+        out.iter_mut().zip(row).for_each(|(y, &x)| *y = log2(x / over));
+    }
+}
+
+kernel! {
+    /// `out = 1` where there is no stake, else `2^log2 * stake + (1 - stake)`: what wealth is multiplied by, where a share of it
+    /// was staked and grew by 2^log2. 0 where that is below 2^-1021.
+    fn factors(log2: &'a [f64], stakes: &'a [f64], out: &'a mut [f64]), _s {
+        for ((y, &g), &b) in out.iter_mut().zip(log2).zip(stakes) {
+            *y = exp(g * LN_2) * b + (1.0 - b);
+        }
+    }
+}
