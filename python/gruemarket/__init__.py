@@ -11,7 +11,7 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gruemarket import analysis, corpora, reference, rewards, rundir, schedules
+from gruemarket import analysis, corpora, forecasts, reference, rewards, rundir, schedules
 from gruemarket._core import build_info, set_threads, threads
 from gruemarket.clearing import LMSR, Demand, Isoelastic, Kelly, LogPool
 from gruemarket.contract import check_family
@@ -80,6 +80,7 @@ __all__ = [
     "build_info",
     "check_family",
     "corpora",
+    "forecasts",
     "reference",
     "report",
     "rewards",

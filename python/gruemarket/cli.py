@@ -28,7 +28,7 @@ EXPERIMENTS = "experiments"  # their folder in a run's
 MOST_ROWS = 12  # of a table of results; the report and the Parquet files have them all
 
 app = typer.Typer(
-    help="Markets of text traders: pretraining, fine-tuning and reinforcement as transfers of cash.",
+    help="Markets of traders: of text, trained by transfers of cash; and of real forecasters.",
     epilog="Exit codes: 0 done, 1 the run failed, 2 the command or the configuration is wrong, 130 stopped by Ctrl-C.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
@@ -138,6 +138,64 @@ def generate(
         rate = f", {sample.bits / count:.2f} bits/byte" if count else ""
         _show(f"# {number}: {count} bytes{rate}, {share:.0%} {name}", to=sys.stderr)
         typer.echo((start + sample.data).decode(errors="replace"))
+
+
+@app.command()
+def score(
+    forecasts: Annotated[
+        Path,
+        typer.Argument(metavar="FORECASTS", help="Parquet or CSV: question, forecaster, time, outcome, probability."),
+    ],
+    resolutions: Annotated[
+        Path,
+        typer.Option(
+            "--resolutions",
+            "-r",
+            metavar="FILE",
+            help="Parquet or CSV: question, outcome (empty if open); closes, resolves.",
+        ),
+    ],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for tables and report.")] = Path("scores"),
+    outcomes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="All outcomes, if not all are named: question, outcome.")
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(help="How far from 1 a forecast may sum, before it is divided by it.")
+    ] = 1e-6,
+    clearing: Annotated[str, typer.Option(help="kelly, isoelastic or logpool.")] = "kelly",
+    fraction: Annotated[float | None, typer.Option(help="Of kelly: how much of it is bet.")] = None,
+    aversion: Annotated[float | None, typer.Option(help="Of isoelastic: of risk; 1 is kelly.")] = None,
+    step: Annotated[float | None, typer.Option(help="Of logpool: how fast money moves.")] = None,
+    grue: Annotated[
+        str | None, typer.Option(help="Grue tax: inverse, elias-gamma, elias-delta, elias-omega or a constant rate.")
+    ] = None,
+    lock: Annotated[
+        float | None,
+        typer.Option(help="Share of wealth locked in a question; by default as much as is seldom missing."),
+    ] = None,
+    order: Annotated[str, typer.Option(help="close: no look-ahead. resolve: the sequential game.")] = "close",
+    at: Annotated[str | None, typer.Option(help="Price then: a time, or 7d (w, d, h, m, s) before close.")] = None,
+    which: Annotated[str, typer.Option(help="Of a forecaster's forecasts of a question: last or every.")] = "last",
+    floor: Annotated[float, typer.Option(help="Least probability of a forecast.")] = 2**-20,
+    seed: Annotated[int, typer.Option(min=0, help="Of the intervals.")] = 0,
+    streamed: Annotated[
+        bool, typer.Option("--stream", help="For files larger than memory; --lock 0.1 unless given.")
+    ] = False,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress.")] = False,
+) -> None:
+    """Combines real forecasters: scores markets on resolved questions, prices open ones."""
+    from gruemarket.forecasts import command  # noqa: PLC0415 # what draws takes long to import
+
+    with failing(WRONG):
+        rule = command.clearing_of(clearing, fraction=fraction, aversion=aversion, step=step)
+        settings = {"clearing": rule, "grue": command.tax_of(grue), "order": order, "at": at, "which": which}
+        if lock is not None or not streamed:
+            settings["lock"] = lock
+        more = {"outcomes": outcomes, "tolerance": tolerance, "floor": floor, "seed": seed, "progress": not no_progress}
+        scores = command.run(forecasts, resolutions, out, streamed=streamed, **settings, **more)
+    _show(*command.tables(scores))
+    typer.echo(f"results: {out}\nreport:  {out / 'report.html'}")
 
 
 # --- What it reads and writes

@@ -84,11 +84,13 @@ def _values(frame: pl.DataFrame) -> alt.InlineData:
     return alt.InlineData(values=kept.write_csv(), format=alt.CsvDataFormat(type="csv", parse=kinds))
 
 
-def _chart(frame: pl.DataFrame, **more: Any) -> Chart:
+def chart_of(frame: pl.DataFrame, **more: Any) -> Chart:
+    """A chart of a frame's rows, before anything is said of its look."""
     return alt.Chart(_values(frame), **more)
 
 
-def _tips(frame: pl.DataFrame) -> list[alt.Tooltip]:
+def tips(frame: pl.DataFrame) -> list[alt.Tooltip]:
+    """What a row shows under the pointer: all of it."""
     formats = {name: ".5~g" if dtype.is_numeric() else "" for name, dtype in frame.schema.items()}
     return [alt.Tooltip(f"{n}:Q", format=form) if form else alt.Tooltip(f"{n}:N") for n, form in formats.items()]
 
@@ -122,7 +124,9 @@ LEFT = alt.Axis(minExtent=44, tickCount=6)  # so that plots one below the other 
 
 
 def _stage_bands(bands: pl.DataFrame) -> list[Chart]:
-    base = _chart(bands.with_columns(shade=pl.col("place") % 2, end=pl.col("place") + 1, middle=pl.col("place") + 0.5))
+    base = chart_of(
+        bands.with_columns(shade=pl.col("place") % 2, end=pl.col("place") + 1, middle=pl.col("place") + 0.5)
+    )
     shade = alt.Opacity("shade:O", scale=alt.Scale(domain=[0, 1], range=[0.05, 0.14]), legend=None)
     rects = base.mark_rect(color="#7d8896").encode(x="place:Q", x2="end:Q", opacity=shade)
     room = (WIDTH - 130) // len(bands) - 6
@@ -144,10 +148,10 @@ def _episodes(bands: pl.DataFrame) -> alt.X:
 def _lines(frame: pl.DataFrame, bands: pl.DataFrame, colours: Colours, field: str, y: alt.Y) -> Chart:
     """Lines with their intervals, one for each `line`; a click in the legend leaves one."""
     names, chosen = colours.among(frame, field), alt.selection_point(fields=[field], bind="legend")
-    base = _chart(frame).encode(x=_episodes(bands), color=colours.hue(field, names), detail="line:N")
+    base = chart_of(frame).encode(x=_episodes(bands), color=colours.hue(field, names), detail="line:N")
     ink = alt.condition(chosen, alt.value(1), alt.value(0.1))
     lines = base.mark_line(strokeWidth=1.8).encode(y=y, strokeDash=colours.dash(field, names), opacity=ink)
-    layers = [*_stage_bands(bands), lines.encode(tooltip=_tips(frame.drop("line", "place"))).add_params(chosen)]
+    layers = [*_stage_bands(bands), lines.encode(tooltip=tips(frame.drop("line", "place"))).add_params(chosen)]
     if frame["low"].is_not_null().any():
         shade = alt.condition(chosen, alt.value(0.2), alt.value(0.02))
         low = alt.Y("low:Q", title=y["title"])
@@ -207,7 +211,7 @@ def _signed(frame: pl.DataFrame, field: str, title: str, colours: Colours) -> Ch
     x = alt.X("mean:Q", title=title, axis=SIGNED)
     base = alt.Chart()
     bars = base.mark_bar(height={"band": 0.75}).encode(x, y, color=colours.hue(field, names, legend=None))
-    layers = [bars.encode(tooltip=_tips(frame)), base.mark_rule(color=GREY).encode(x=alt.datum(0))]
+    layers = [bars.encode(tooltip=tips(frame)), base.mark_rule(color=GREY).encode(x=alt.datum(0))]
     if frame["low"].is_not_null().any():
         layers.append(base.mark_rule(strokeWidth=1.5, color=GREY).encode(alt.X("low:Q", title=title), y, x2="high:Q"))
     return alt.layer(*layers).properties(height=max(50, 18 * len(names)))
@@ -234,7 +238,7 @@ def paid_to(frame: pl.DataFrame, order: Sequence[str]) -> Chart:
     )
     squares = alt.Chart().mark_square(opacity=0.9, color=PALETTE[0])
     y = alt.Y("from:N", sort=names, title="from", scale=scale, axis=look)
-    made = squares.encode(x, y, size=size, tooltip=_tips(frame)).properties(
+    made = squares.encode(x, y, size=size, tooltip=tips(frame)).properties(
         width=side * len(names), height=side * len(names)
     )
     return made.facet(column=alt.Column("stage:N", sort=stages, title=None), data=_values(frame))
@@ -253,8 +257,8 @@ def provenance(frame: pl.DataFrame, stages: Sequence[str]) -> Chart:
             "account:N", sort=accounts, title=None, axis=alt.Axis(labelLimit=LABEL, ticks=False, labels=not panels)
         )
         x = alt.X(f"{field}:Q", title=title, stack="zero", axis=alt.Axis(format=form, tickCount=5))
-        bars = _chart(rows.filter(pl.col(field).is_not_null())).mark_bar(height={"band": 0.75})
-        made = bars.encode(x, y, color=colour, order="order:Q", tooltip=_tips(frame))
+        bars = chart_of(rows.filter(pl.col(field).is_not_null())).mark_bar(height={"band": 0.75})
+        made = bars.encode(x, y, color=colour, order="order:Q", tooltip=tips(frame))
         panels.append(
             made.properties(width=(WIDTH - 30 - _room(frame, "account")) // 2, height=max(60, 24 * len(accounts)))
         )
@@ -270,9 +274,9 @@ def before_and_after(frame: pl.DataFrame, phases: Sequence[str], colours: Colour
     names = colours.among(rows, "voice")
     x = alt.X("stage:N", sort=list(phases), title=None, axis=alt.Axis(labelAngle=0, grid=False))
     y = alt.Y("mean:Q", title="bits per byte, held out", scale=alt.Scale(zero=False), axis=LEFT)
-    base = _chart(rows).encode(x=x, color=colours.hue("voice", names))
+    base = chart_of(rows).encode(x=x, color=colours.hue("voice", names))
     lines = base.mark_line(strokeWidth=2.2).encode(y=y, strokeDash=colours.dash("voice", names))
-    points = base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=_tips(rows))
+    points = base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tips(rows))
     layers = [lines, points]
     if rows["low"].is_not_null().any():
         layers.append(base.mark_rule(strokeWidth=2).encode(y=alt.Y("low:Q", title=y["title"]), y2="high:Q"))
@@ -294,7 +298,7 @@ def heat(frame: pl.DataFrame, phases: Sequence[str], order: Sequence[str]) -> Ch
     marks = [round(ends[0] * (ends[1] / ends[0]) ** (i / 4), 1) for i in range(5)]
     legend = alt.Legend(title="bits per byte", values=marks, format=".1f", gradientLength=160)
     base = alt.Chart().encode(x=x, y=y)
-    cells = base.mark_rect().encode(color=alt.Color("mean:Q", scale=scale, legend=legend), tooltip=_tips(frame))
+    cells = base.mark_rect().encode(color=alt.Color("mean:Q", scale=scale, legend=legend), tooltip=tips(frame))
     # numbers are dark on the scale's bright end
     ink = alt.condition(alt.datum.mean < (ends[0] * ends[1]) ** 0.5, alt.value("#111111"), alt.value("#fafafa"))
     text = base.mark_text(fontSize=11).encode(text=alt.Text("mean:Q", format=".2f"), color=ink)
@@ -308,12 +312,12 @@ def rewards(frame: pl.DataFrame) -> Chart:
     x = alt.X("step:Q", title="step", scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, tickMinStep=1))
     scale = alt.Scale(domain=stages, range=[*islice(cycle(PALETTE), len(stages))])
     legend = alt.Legend() if len(stages) > 1 else None
-    base = _chart(frame).encode(x=x, color=alt.Color("stage:N", sort=stages, title=None, scale=scale, legend=legend))
+    base = chart_of(frame).encode(x=x, color=alt.Color("stage:N", sort=stages, title=None, scale=scale, legend=legend))
     band = base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title="mean reward"), y2="high:Q")
     line = base.mark_line(strokeWidth=2.2, point={"size": 22, "filled": True})
-    mean = line.encode(y=alt.Y("reward:Q", title="mean reward"), tooltip=_tips(frame))
+    mean = line.encode(y=alt.Y("reward:Q", title="mean reward"), tooltip=tips(frame))
     taken = alt.Y("scale:Q", title="scale", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(tickCount=3))
-    below = base.mark_line(strokeWidth=2, interpolate="step").encode(y=taken, tooltip=_tips(frame))
+    below = base.mark_line(strokeWidth=2, interpolate="step").encode(y=taken, tooltip=tips(frame))
     width = WIDTH - 70 if legend is None else WIDTH - 170
     above = alt.layer(band, mean).properties(width=width, height=190)
     return alt.vconcat(above, below.properties(width=width, height=60), spacing=14)

@@ -1,0 +1,91 @@
+"""The markets that are scored: clearing rules with and without a tax, by name."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gruemarket import schedules
+from gruemarket.clearing import Isoelastic, Kelly, LogPool
+from gruemarket.errors import InputError
+from gruemarket.grue import GrueTax
+
+RULES = (Kelly, Isoelastic, LogPool)
+GRID = (
+    Kelly(),
+    Kelly(fraction=0.3),
+    Kelly(fraction=0.1),
+    Isoelastic(0.5),
+    Isoelastic(2),
+    Isoelastic(4),
+    Isoelastic(16),
+    LogPool(step=0.3),
+    LogPool(step=1),
+)
+TAX = GrueTax(schedules.inverse())
+MARKET_OF_MARKETS = "market of markets"
+WEIGHED = "grid, weighed by its past"
+HINDSIGHT = "best in hindsight: "
+
+
+@dataclass(frozen=True)
+class Method:
+    """A market among those that are scored.
+
+    Args:
+        name: what tables call it.
+        clearing: its rule.
+        grue: its tax.
+        grid: whether the market of markets chooses among it and others.
+    """
+
+    name: str
+    clearing: Any
+    grue: GrueTax | None
+    grid: bool = True
+
+
+def named(clearing: Any, grue: GrueTax | None = None) -> str:
+    """What a market is called in tables.
+
+    >>> named(Kelly(fraction=0.3)), named(LogPool(), TAX)
+    ('Kelly, fraction 0.3', 'log pool, step 0.3, taxed')
+    """
+    if isinstance(clearing, Kelly):
+        name = "Kelly" if clearing.fraction == 1 else f"Kelly, fraction {clearing.fraction:g}"
+    elif isinstance(clearing, LogPool):
+        name = f"log pool, step {clearing.step:g}"
+    else:
+        name = f"isoelastic, aversion {clearing.aversion:g}"
+    return name if grue is None else f"{name}, taxed"
+
+
+def checked(clearing: Any) -> Any:
+    """A rule that can be scored.
+
+    Raises:
+        InputError: it is another one.
+    """
+    if not isinstance(clearing, RULES):
+        names = ", ".join(rule.__name__ for rule in RULES)
+        raise InputError(f"clearing {clearing!r} cannot be scored on forecasts; give {names}")
+    if isinstance(clearing, Isoelastic) and np.ndim(clearing.aversion):
+        raise InputError("forecasters have no order in which aversions could be given; give one number for all")
+    return clearing
+
+
+def markets(clearing: Any, grue: GrueTax | None, grid: Any = None) -> list[Method]:
+    """The market that is asked for first, then the grid of rules, each without and with a tax.
+
+    Args:
+        clearing: the rule that is asked for.
+        grue: its tax; the grid's too, else that is inverse.
+        grid: rules to compare it with, and to choose among; None for those of `GRID`.
+    """
+    asked = Method(named(checked(clearing), grue), clearing, grue, grid=False)
+    found = {asked.name: asked}
+    for rule in GRID if grid is None else grid:
+        for tax in (None, TAX if grue is None else grue):
+            one = Method(named(checked(rule), tax), rule, tax)
+            found[one.name] = one
+    return list(found.values())

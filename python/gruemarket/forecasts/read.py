@@ -1,0 +1,108 @@
+"""Reading tables of forecasts: every row is checked, and what is wrong is named by its row."""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from gruemarket.errors import InputError
+from gruemarket.forecasts import tables
+from gruemarket.forecasts.clock import Clock
+from gruemarket.forecasts.index import TOLERANCE, Index, make_index
+from gruemarket.forecasts.questions import Questions
+from gruemarket.forecasts.tables import ROW
+
+
+def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None, tolerance: float = TOLERANCE) -> Questions:
+    """Forecasts by many forecasters of many questions, checked and indexed.
+
+    Args:
+        forecasts: a row for each question, forecaster, time, outcome and its probability. A forecast is the rows of one
+            question, forecaster and time; its probabilities sum to 1. One outcome may be left out: it gets the rest.
+        resolutions: a row a question: question, outcome (empty: it is still open) and, as far as known, opens, closes
+            and resolves. A question that only the forecasts have is open. `closes` is by default `resolves`, else
+            the question's last forecast; `resolves` is by default `closes`.
+        outcomes: a row for each question and outcome, where forecasts and resolutions do not name them all. A question
+            of which they name one alone has two: "no" beside "yes", "not X" beside X.
+        tolerance: how far from 1 a forecast's sum may be; it is then divided by it. Raise it for rounded forecasts.
+
+    Each is a path (Parquet or CSV), a Polars or Arrow table, or a dict of columns. Times are numbers, dates (which
+    stand for their first instant) or datetimes.
+
+    Raises:
+        InputError: what is wrong, and in which row.
+        FileNotFoundError: a path leads nowhere.
+
+    >>> import gruemarket as gm
+    >>> said = {"question": ["rain", "rain"], "forecaster": ["Ann", "Bob"], "time": [1, 2]}
+    >>> gm.forecasts.read(said | {"outcome": ["yes", "yes"], "probability": [0.9, 0.6]},
+    ...                   {"question": ["rain"], "outcome": ["no"]})
+    Questions(1 questions, 0 of them open, 2 forecasters, 2 forecasts)
+    """
+    rows = tables.table(forecasts, "forecasts", tables.FORECASTS)
+    if rows.is_empty():
+        raise InputError("the forecasts have no rows; give some")
+    rows = tables.parsed(rows, ("time",))
+    clock = Clock.of(rows["time"])
+    rows = checked(rows, clock)
+    index = summary(rows, clock, resolutions, outcomes, tolerance)
+    return index.questions(index.coded(rows))
+
+
+def checked(rows: pl.DataFrame, clock: Clock, first: int = 0) -> pl.DataFrame:
+    """Rows of forecasts with names and numbers of the right types: times as numbers of the clock, outcomes as text.
+
+    Args:
+        rows: with the columns of forecasts.
+        clock: of their times.
+        first: the number of the first row.
+
+    Raises:
+        InputError: a cell that cannot be used.
+    """
+    rows = tables.identifiers(rows, "forecasts", ("question", "forecaster", "outcome"), first)
+    times = clock.read(rows["time"], "forecasts")
+    column = rows["probability"]
+    if not column.dtype.is_numeric():
+        raise InputError(f"the forecasts' probability is of type {column.dtype}; give numbers from 0 to 1")
+    good = column.is_between(0, 1).fill_null(value=False)
+    if not good.all():
+        row = int((~good).arg_true()[0])
+        raise InputError(
+            f"row {first + row} of the forecasts has probability {column[row]} {ROW}; give a number from 0 to 1"
+        )
+    if np.isnan(times).any():
+        row = first + int(np.argmax(np.isnan(times)))
+        raise InputError(f"row {row} of the forecasts has no time {ROW}; fill it in or leave the row out")
+    return rows.with_columns(
+        pl.Series("time", times), pl.col("outcome").cast(pl.String), pl.int_range(first, first + pl.len()).alias("row")
+    )
+
+
+def summary(
+    rows: pl.DataFrame | pl.LazyFrame, clock: Clock, resolutions: Any, outcomes: Any, tolerance: float
+) -> Index:
+    """The index of forecasts whose names and numbers are of the right types, and of the other tables."""
+    if not 0 <= tolerance < 1:
+        raise InputError(f"tolerance {tolerance}; give how far from 1 a forecast's sum may be, such as {TOLERANCE:g}")
+    lazy = rows.lazy()
+    asked = lazy.group_by("question").agg(
+        pl.col("time").min().alias("first"), pl.col("time").max().alias("last"), pl.len().alias("rows")
+    )
+    found = asked.collect(engine="streaming")
+    if found.is_empty():
+        raise InputError("the forecasts have no rows; give some")
+    pairs = lazy.select("question", "outcome").unique().collect(engine="streaming")
+    people = lazy.select("forecaster").unique().collect(engine="streaming")["forecaster"].sort()
+    resolved = tables.table(resolutions, "resolutions", tables.RESOLUTIONS, tables.CLOCKED)
+    resolved = tables.identifiers(resolved, "resolutions", ("question",))
+    resolved = resolved.with_columns(pl.col("outcome").cast(pl.String))
+    if outcomes is not None:
+        named = tables.identifiers(tables.table(outcomes, "outcomes", tables.OUTCOMES), "outcomes", tables.OUTCOMES)
+        named = named.select(
+            pl.col("question").cast(found["question"].dtype, strict=False), pl.col("outcome").cast(pl.String)
+        )
+        pairs = pl.concat([pairs, named.drop_nulls()]).unique()
+    found, resolved = tables.alike(found, resolved, "question")
+    pairs = pairs.with_columns(pl.col("question").cast(found["question"].dtype))
+    return make_index(found, pairs, people, resolved, clock, tolerance=tolerance)

@@ -1,0 +1,158 @@
+"""Scoring: what markets and other ways to combine forecasts would have said of each question, without look-ahead."""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from gruemarket.clearing import Kelly
+from gruemarket.errors import ImpossibleOutcomeError, InputError
+from gruemarket.forecasts.combined import all_prices
+from gruemarket.forecasts.events import Events, default_lock, events
+from gruemarket.forecasts.frames import Measured, forecasters, wealth
+from gruemarket.forecasts.index import TOLERANCE
+from gruemarket.forecasts.measures import bits
+from gruemarket.forecasts.methods import Method, markets
+from gruemarket.forecasts.play import Source, Whole, play
+from gruemarket.forecasts.questions import Floats, Panel, Pricing, Questions
+from gruemarket.forecasts.read import read
+from gruemarket.forecasts.scores import Scores
+from gruemarket.grue import GrueTax
+from gruemarket.progress import Shown
+
+FLOOR = 2.0**-20
+
+
+def score(
+    forecasts: Any,
+    resolutions: Any = None,
+    *,
+    outcomes: Any = None,
+    tolerance: float = TOLERANCE,
+    clearing: Any = None,
+    grue: GrueTax | None = None,
+    lock: float | None = None,
+    order: Literal["close", "resolve"] = "close",
+    at: Any = None,
+    which: Literal["last", "every"] = "last",
+    floor: float = FLOOR,
+    grid: Any = None,
+    seed: int = 0,
+    resamples: int = 1000,
+    progress: bool = False,
+) -> Scores:
+    """Scores markets of forecasters, and what they are compared with, on the same questions.
+
+    A question is priced at its close with the money that has been settled by then. What its forecasters stake on it is
+    locked until it resolves; then it pays out these stakes and nothing else. Questions that are still open are priced
+    last, each with all the money that there is then.
+
+    Args:
+        forecasts: see `read`; or what `read` has returned, without `resolutions`.
+        resolutions: see `read`.
+        outcomes: see `read`.
+        tolerance: see `read`.
+        clearing: the rule of the market that is asked for: `Kelly` (the default), `Isoelastic` or `LogPool`.
+        grue: its tax, by question; the markets of the grid are taxed alike, or else inversely.
+        lock: the share of its wealth that a forecaster locks in each question, in (0, 1], as far as it is free. None
+            takes 1 / the number of questions that nine in ten forecasts find open for their forecaster, at most. It
+            depends on when questions open and resolve, not on what comes of them.
+        order: "close"; or "resolve", the sequential game: every question is priced when it resolves (with the forecasts
+            up to its pricing time), the one before it has then been settled. Simpler, but nobody could have played so.
+        at: when questions are priced, if not at their close: a time, or how long before the close ("7d").
+        which: of a forecaster's several forecasts of a question the "last", or "every" one with an even part of its
+            stake.
+        floor: forecasts are mixed with as much of every outcome, so that no score is infinite; 0 takes them as given.
+        grid: the rules to compare, and to choose among online; None for Kelly, fractions, isoelastic and log pools.
+        seed: of the resampled intervals.
+        resamples: of questions, for intervals of 95 %.
+        progress: whether to show it.
+
+    Raises:
+        InputError: tables, rules or settings that cannot be used; the message says what is wrong, and in which row.
+        ImpossibleOutcomeError: with `floor=0`, an outcome happened that everybody had ruled out.
+        FileNotFoundError: a path leads nowhere.
+
+    >>> import gruemarket as gm
+    >>> said = {"question": [1, 1, 2, 2], "forecaster": ["Ann", "Bob"] * 2, "time": [1, 1, 3, 3]}
+    >>> said |= {"outcome": ["yes"] * 4, "probability": [0.9, 0.4, 0.9, 0.4]}
+    >>> scores = gm.forecasts.score(said, {"question": [1, 2], "outcome": ["yes", None]}, lock=1)
+    >>> scores.open().filter(method="Kelly", outcome="yes")["probability"].round(3).item()
+    0.746
+    """
+    pricing = Pricing(at, which, order, floor)
+    questions = (
+        forecasts
+        if isinstance(forecasts, Questions)
+        else read(forecasts, resolutions, outcomes=outcomes, tolerance=tolerance)
+    )
+    panel = pricing.panel(questions)
+    when = events(panel, order)
+    if not len(when.resolved):
+        raise InputError("no question with forecasts in time has resolved; there is nothing to score")
+    most = 1.0 if order == "resolve" else None
+    share = lock_of(lock) if lock is not None else most or default_lock(panel, when)
+    asked = markets(Kelly() if clearing is None else clearing, grue, grid)
+    source = Whole(panel, len(questions.forecasters))
+    settings = {"lock": share, **pricing.told()}
+    return scored(questions, source, asked, when, settings, seed=seed, resamples=resamples, progress=progress)
+
+
+def lock_of(asked: float) -> float:
+    """A share of wealth.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not 0 < asked <= 1:
+        raise InputError(f"lock {asked}; give a share of wealth above 0 and at most 1")
+    return float(asked)
+
+
+def scored(
+    known: Questions,
+    source: Source,
+    methods: list[Method],
+    when: Events,
+    settings: dict[str, Any],
+    *,
+    seed: int,
+    resamples: int,
+    progress: bool,
+) -> Scores:
+    """Plays the methods over a source, and measures them."""
+    with Shown(wanted=progress) as bar:
+        bar.stage("markets", source.steps)
+        played = play(
+            source,
+            methods,
+            settings["lock"],
+            when,
+            check=lambda part, mean: _refuse_impossible(known, part, mean),
+            step=lambda done: bar.step(done, ""),
+        )
+    prices = all_prices(played, source.questions, when, settings["order"])
+    made = Measured(known, source.questions, prices, seed, resamples)
+    asked = methods[0].name
+    unfunded = {market.method.name: int(np.sum(market.staked == 0)) for market in played.markets}
+    return Scores(
+        questions=made.questions(),
+        prices=made.prices(),
+        methods=made.methods(unfunded),
+        calibration=made.calibration(),
+        forecasters=forecasters(known, played),
+        wealth=wealth(known, played),
+        asked=asked,
+        settings={"clearing": asked, **settings, "seed": seed, "resamples": resamples},
+    )
+
+
+def _refuse_impossible(known: Questions, part: Panel, mean: Floats) -> None:
+    """Nobody may have ruled out what happened, or all would lose all that they staked."""
+    loss = bits(mean, part.price_starts, part.happened)
+    if np.isinf(loss).any():
+        q = int(part.question[np.argmax(np.isinf(loss))])
+        told = known.table.row(q, named=True)
+        raise ImpossibleOutcomeError(
+            f"question {told['question']!r} resolved as {told['outcome']!r}, to which every forecast in time gave 0; "
+            "give a floor above 0"
+        )

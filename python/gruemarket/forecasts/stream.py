@@ -1,0 +1,96 @@
+"""Forecasts that do not fit into memory: read from Parquet in pieces, sorted on disk into the order of their prices."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from gruemarket.clearing import Kelly
+from gruemarket.errors import InputError
+from gruemarket.forecasts import tables
+from gruemarket.forecasts.clock import Clock
+from gruemarket.forecasts.events import events
+from gruemarket.forecasts.index import TOLERANCE
+from gruemarket.forecasts.methods import markets
+from gruemarket.forecasts.questions import Pricing
+from gruemarket.forecasts.read import summary
+from gruemarket.forecasts.score import FLOOR, lock_of, scored
+from gruemarket.forecasts.scores import Scores
+from gruemarket.forecasts.spill import Spilled
+from gruemarket.grue import GrueTax
+from gruemarket.progress import Shown
+
+ROWS = 2**21  # in memory at a time
+LOCK = 0.1
+
+
+def stream(
+    forecasts: str | os.PathLike[str] | pl.LazyFrame,
+    resolutions: Any,
+    *,
+    outcomes: Any = None,
+    tolerance: float = TOLERANCE,
+    clearing: Any = None,
+    grue: GrueTax | None = None,
+    lock: float | None = LOCK,
+    order: Literal["close", "resolve"] = "close",
+    at: Any = None,
+    which: Literal["last", "every"] = "last",
+    floor: float = FLOOR,
+    grid: Any = (),
+    seed: int = 0,
+    resamples: int = 1000,
+    progress: bool = False,
+    rows: int = ROWS,
+    folder: str | os.PathLike[str] | None = None,
+) -> Scores:
+    """Scores as `score` does, with the forecasts on disk: memory grows with questions and forecasters only.
+
+    The file is read a few times, a piece at a time, and its rows may come in any order. What the prices need is kept in
+    a temporary folder meanwhile, about 20 bytes a row.
+
+    Args:
+        forecasts: a Parquet file, or a lazy frame of Polars.
+        resolutions: see `read`.
+        outcomes: see `read`.
+        tolerance: see `read`.
+        clearing: see `score`.
+        grue: see `score`.
+        lock: see `score`; a tenth unless given, for None needs all forecasts at once.
+        order: see `score`.
+        at: see `score`.
+        which: see `score`.
+        floor: see `score`.
+        grid: see `score`; none unless given, for every rule keeps a book of all forecasters, twice.
+        seed: see `score`.
+        resamples: see `score`.
+        progress: see `score`.
+        rows: how many to hold in memory at a time; a question is never cut.
+        folder: where the temporary folder goes; the system's own place if None.
+
+    Raises:
+        InputError: as in `score`; rows that come too late to be priced are not looked at as closely.
+    """
+    if lock is None:
+        raise InputError("lock=None needs all forecasts at once; give a share of wealth such as 0.1")
+    if rows < 1:
+        raise InputError(f"rows={rows}; give how many to hold in memory, 1 or more")
+    pricing = Pricing(at, which, order, floor)
+    asked = markets(Kelly() if clearing is None else clearing, grue, grid)
+    lazy = tables.scan(forecasts, "forecasts")
+    tables.columns(lazy, "forecasts", tables.FORECASTS)
+    lazy = lazy.select(tables.FORECASTS)
+    clock = Clock.of(lazy.head(1).collect()["time"])
+    index = summary(lazy.select(*tables.typed(lazy), clock.expression()), clock, resolutions, outcomes, tolerance)
+    known = index.questions()
+    with tempfile.TemporaryDirectory(prefix="gruemarket-", dir=folder) as place:
+        source = Spilled(index, known, Path(place), pricing, rows)
+        with Shown(wanted=progress) as bar:
+            source.spill(lazy, bar)
+        when = events(source.questions, order)
+        if not len(when.resolved):
+            raise InputError("no question with forecasts in time has resolved; there is nothing to score")
+        settings = {"lock": lock_of(lock), **pricing.told()}
+        return scored(known, source, asked, when, settings, seed=seed, resamples=resamples, progress=progress)

@@ -1,0 +1,143 @@
+"""The tables as they are given: paths or frames of any kind, with the columns and types that they must have."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from gruemarket.errors import InputError
+
+FORECASTS = ("question", "forecaster", "time", "outcome", "probability")
+RESOLUTIONS = ("question", "outcome")
+CLOCKED = ("opens", "closes", "resolves")  # what resolutions may say besides
+OUTCOMES = ("question", "outcome")
+CSV = (".csv", ".tsv", ".txt")
+PARQUET = (".parquet", ".pq")
+ROW = "(rows count from 0)"
+
+
+def table(given: Any, what: str, needed: Sequence[str], allowed: Sequence[str] = ()) -> pl.DataFrame:
+    """A table with the columns that are needed, and those of the allowed that it has; others are left out.
+
+    Args:
+        given: a path of Parquet or CSV (compressed or not), a Polars frame, anything with Arrow's stream (pyarrow,
+            pandas, DuckDB), or a dict of columns.
+        what: how errors call it.
+        needed: names of columns.
+        allowed: names of more.
+
+    Raises:
+        InputError: no table, or a column is missing.
+        FileNotFoundError: there is no such file.
+    """
+    lazy = scan(given, what)
+    present = columns(lazy, what, needed)
+    try:
+        return lazy.select(*needed, *(name for name in allowed if name in present)).collect()
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"the {what} cannot be read: {error}") from error
+
+
+def columns(lazy: pl.LazyFrame, what: str, needed: Sequence[str]) -> list[str]:
+    """The columns that a table has.
+
+    Raises:
+        InputError: one that is needed is missing.
+    """
+    present = lazy.collect_schema().names()
+    if missing := [name for name in needed if name not in present]:
+        raise InputError(
+            f"the {what} have no column {', '.join(missing)}; they need {', '.join(needed)} and have "
+            f"{', '.join(present) or 'none'}"
+        )
+    return present
+
+
+def typed(lazy: pl.LazyFrame) -> list[pl.Expr]:
+    """The names in forecasts as `identifiers` makes them, in a lazy frame; outcomes as text."""
+    schema = lazy.collect_schema()
+    kinds = {name: pl.Int64 if schema[name].is_integer() else pl.String for name in ("question", "forecaster")}
+    return [pl.col(name).cast(kind) for name, kind in (kinds | {"outcome": pl.String}).items()]
+
+
+def scan(given: Any, what: str) -> pl.LazyFrame:
+    """A table of any kind, not yet read."""
+    if isinstance(given, str | os.PathLike):
+        return _file(Path(given), what)
+    if isinstance(given, pl.LazyFrame):
+        return given
+    if isinstance(given, pl.DataFrame):
+        return given.lazy()
+    if isinstance(given, Mapping) or hasattr(given, "__arrow_c_stream__") or hasattr(given, "__arrow_c_array__"):
+        try:
+            return pl.DataFrame(given).lazy()
+        except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+            raise InputError(f"the {what} are no table: {error}") from error
+    raise InputError(f"the {what} are a {type(given).__name__}; give a Parquet or CSV file, or a Polars or Arrow table")
+
+
+def _file(path: Path, what: str) -> pl.LazyFrame:
+    if not path.exists():
+        raise FileNotFoundError(2, f"there is no such file of {what}", str(path))
+    kind = Path(path.name.removesuffix(".gz").removesuffix(".zst")).suffix.lower()
+    try:
+        if kind in PARQUET:
+            frame = pl.scan_parquet(path)
+        elif kind in CSV:
+            separator = "\t" if kind == ".tsv" else ","
+            # types from all rows: an outcome or a name may be a number in the first thousand and a word after
+            read = pl.read_csv(path, separator=separator, try_parse_dates=True, infer_schema_length=None)
+            frame = read.lazy()
+        else:
+            raise InputError(f"{path}: the {what} are of an unknown kind {path.suffix!r}; give .parquet or .csv")
+        frame.collect_schema()
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: no whole table of {what} ({error})") from error
+    return frame
+
+
+def identifiers(frame: pl.DataFrame, what: str, names: Sequence[str], first: int = 0) -> pl.DataFrame:
+    """The columns that name something: whole numbers as int64, all else as text; none is empty.
+
+    Raises:
+        InputError: a cell is empty; the message names the row.
+    """
+    for name in names:
+        if frame[name].null_count():
+            row = first + int(frame[name].is_null().arg_true()[0])
+            raise InputError(f"row {row} of the {what} has no {name} {ROW}; fill it in or leave the row out")
+    return frame.with_columns(_named(frame[name]) for name in names)
+
+
+def _named(column: pl.Series) -> pl.Series:
+    try:
+        return column.cast(pl.Int64 if column.dtype.is_integer() else pl.String)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"{column.name} is of type {column.dtype}; give text or whole numbers") from error
+
+
+def alike(left: pl.DataFrame, right: pl.DataFrame, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Two tables whose identifiers of that name are of one type: text where one of the two is."""
+    if left[name].dtype == right[name].dtype:
+        return left, right
+    return left.with_columns(pl.col(name).cast(pl.String)), right.with_columns(pl.col(name).cast(pl.String))
+
+
+def parsed(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Columns of text that hold ISO dates or datetimes as such; others as they are."""
+    return frame.with_columns(_parsed(frame[name]) for name in names)
+
+
+def _parsed(column: pl.Series) -> pl.Series:
+    if column.dtype != pl.String or column.null_count() == len(column):
+        return column
+    for parse in (column.str.to_datetime, column.str.to_date):
+        try:
+            found = parse(strict=False)
+        except pl.exceptions.ComputeError:  # not even the first looks like one
+            continue
+        if found.null_count() == column.null_count():
+            return found
+    return column

@@ -1,0 +1,255 @@
+"""Reading forecasts: what tables may look like, and that what is wrong is named by its row."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import gruemarket as gm
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+from gruemarket.forecasts.clock import Clock
+
+DAY = 86_400e6
+COLUMNS = ["question", "forecaster", "time", "outcome", "probability"]
+
+
+def said(*rows):
+    return pl.DataFrame(rows, COLUMNS, orient="row")
+
+
+TWO = said(("a", "Ann", 1, "yes", 0.9), ("a", "Bob", 2, "yes", 0.6), ("b", "Ann", 3, "no", 0.5))
+ANSWERS = pl.DataFrame({"question": ["a", "b"], "outcome": ["yes", None]})
+
+
+def test_what_is_read():
+    found = gm.forecasts.read(TWO, ANSWERS)
+    assert found.table["question"].to_list() == ["a", "b"]
+    assert found.table["outcomes"].to_list() == [["no", "yes"], ["no", "yes"]]
+    assert found.happened.tolist() == [1, -1]
+    assert found.closes.tolist() == [2, 3]
+    assert found.resolves.tolist() == [2, np.inf]
+    assert found.forecasters.to_list() == ["Ann", "Bob"]
+    np.testing.assert_allclose(found.values, [0.1, 0.9, 0.4, 0.6, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("kind", ("csv", "tsv", "parquet", "arrow", "dict", "lazy", "csv.gz"))
+def test_tables_of_any_kind_are_the_same(kind, tmp_path):
+    path = tmp_path / f"forecasts.{kind}"
+    made = {
+        "csv": lambda: TWO.write_csv(path) or path,
+        "csv.gz": lambda: path.write_bytes(__import__("gzip").compress(TWO.write_csv().encode())) and path,
+        "tsv": lambda: TWO.write_csv(path, separator="\t") or path,
+        "parquet": lambda: TWO.write_parquet(path) or str(path),
+        "arrow": lambda: pa.table(TWO.to_dict(as_series=False)),
+        "dict": lambda: TWO.to_dict(as_series=False),
+        "lazy": TWO.lazy,
+    }[kind]()
+    np.testing.assert_array_equal(gm.forecasts.read(made, ANSWERS).values, gm.forecasts.read(TWO, ANSWERS).values)
+
+
+def test_the_order_of_rows_means_nothing():
+    draw = np.random.default_rng(0)
+    rows = [(q, f, float(t), k, 1 / 3) for q in range(5) for f in range(4) for t in range(2) for k in "xyz"]
+    frame, answers = said(*rows), {"question": range(5), "outcome": ["x"] * 5}
+    mixed = frame[draw.permutation(len(frame))]
+    for name, value in vars(gm.forecasts.read(frame, answers).panel()).items():
+        np.testing.assert_array_equal(getattr(gm.forecasts.read(mixed, answers).panel(), name), value)
+
+
+def test_an_outcome_that_is_left_out_gets_the_rest():
+    rows = [("q", "Ann", 0, "x", 0.5), ("q", "Ann", 0, "y", 0.2), ("q", "Bob", 0, "x", 0.2), ("q", "Bob", 0, "z", 0.8)]
+    found = gm.forecasts.read(said(*rows), {"question": ["q"], "outcome": ["z"]})
+    np.testing.assert_allclose(found.values, [0.5, 0.2, 0.3, 0.2, 0.0, 0.8], atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), (("yes", "no"), ("No", "Yes"), ("true", "false"), ("1", "0"), ("Ada", "not Ada"))
+)
+def test_one_outcome_alone_has_an_opposite(name, other):
+    found = gm.forecasts.read(said(("q", "Ann", 0, name, 0.7)), {"question": ["q"], "outcome": [None]})
+    names = found.table["outcomes"][0].to_list()
+    assert names == sorted([name, other])
+    assert found.values[names.index(name)] == 0.7
+
+
+def test_a_table_of_outcomes():
+    outcomes = {"question": ["q"] * 3, "outcome": ["x", "y", "z"]}
+    rows = said(("q", "Ann", 0, "x", 0.5), ("q", "Ann", 0, "y", 0.5))
+    found = gm.forecasts.read(rows, {"question": ["q"], "outcome": ["x"]}, outcomes=outcomes)
+    np.testing.assert_array_equal(found.values, [0.5, 0.5, 0.0])
+
+
+def test_numbers_and_text_name_the_same_question():
+    answers = {"question": ["7"], "outcome": ["yes"]}
+    assert gm.forecasts.read(said((7, 1, 0, "yes", 0.7)), answers).happened.tolist() == [1]
+
+
+# --- Times
+
+
+@pytest.mark.parametrize("zone", (None, "UTC", "Europe/Zurich"))
+def test_datetimes(zone):
+    times = [datetime(2026, 1, 1, 12), datetime(2026, 1, 2, 12)]  # noqa: DTZ001
+    rows = said(("q", "Ann", times[0], "yes", 0.7), ("q", "Ann", times[1], "yes", 0.8))
+    rows = rows.with_columns(pl.col("time").dt.replace_time_zone(zone))
+    found = gm.forecasts.read(rows, {"question": ["q"], "outcome": ["yes"], "closes": [date(2026, 1, 2)]})
+    assert np.ptp(found.times) == DAY
+    assert found.panel().values.tolist() == pytest.approx([0.3, 0.7])  # a date is its first instant
+    assert found.table["closes"].dtype == pl.Datetime("us", None if zone is None else "UTC")
+
+
+def test_text_that_is_a_time(tmp_path):
+    path = tmp_path / "forecasts.csv"
+    path.write_text("question,forecaster,time,outcome,probability\nq,Ann,2026-01-01T10:00:00,yes,0.5\n")
+    assert gm.forecasts.read(path, {"question": ["q"], "outcome": ["yes"]}).clock == Clock("datetime")
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    (
+        ("7d", (7 * DAY, True)),
+        ("1.5h", (5400e6, True)),
+        (timedelta(hours=2), (7200e6, True)),
+        ("2026-01-02", (20455 * DAY, False)),
+        (date(2026, 1, 2), (20455 * DAY, False)),
+        (datetime(2026, 1, 2, tzinfo=UTC), (20455 * DAY, False)),
+    ),
+)
+def test_times_that_are_asked(at, expected):
+    assert Clock("datetime").at(at) == expected
+
+
+@pytest.mark.parametrize(("clock", "at"), (("datetime", "soon"), ("datetime", 7), ("number", "7d"), ("number", None)))
+def test_times_that_are_none(clock, at):
+    with pytest.raises(gm.InputError, match="at="):
+        Clock(clock).at(at)
+
+
+ROWS = said(*((q, f, t, "yes", 0.1 * t) for q in "ab" for f in ("Ann", "Bob") for t in (1, 2, 3)))
+WHEN = pl.DataFrame({"question": ["a", "b"], "outcome": ["yes"] * 2, "closes": [3, 2], "resolves": [9, 8]})
+
+
+@pytest.mark.parametrize(
+    ("given", "last"),
+    (({}, [0.2, 0.3]), ({"at": 1}, [0.1, 0.1]), ({"at": "-1"}, [0.1, 0.2]), ({"at": 100}, [0.2, 0.3])),
+)
+def test_the_last_forecast_before_a_question_is_priced(given, last):
+    panel = gm.forecasts.read(ROWS, WHEN).panel(**given)
+    found = [panel.values[a + 1] for a in panel.value_starts[:-1]]
+    order = panel.question.tolist()
+    assert [found[order.index(q)] for q in (1, 0)] == pytest.approx(last)
+
+
+def test_every_forecast_shares_the_stake():
+    panel = gm.forecasts.read(ROWS, WHEN).panel(which="every")
+    assert panel.sizes.tolist() == [4, 6]
+    assert panel.forecasters.tolist() == [0, 0, 1, 1, 0, 0, 0, 1, 1, 1]
+    np.testing.assert_allclose(panel.weights(), [1 / 2] * 4 + [1 / 3] * 6)
+
+
+def test_nothing_is_priced_after_it_resolved():
+    early = WHEN.with_columns(resolves=pl.lit(1))
+    assert gm.forecasts.read(ROWS, early).panel().priced.tolist() == [1, 1]
+
+
+def test_questions_without_forecasts_in_time_are_left_out():
+    late = WHEN.with_columns(closes=pl.Series([3.0, 0.5]))
+    assert gm.forecasts.read(ROWS, late).panel().question.tolist() == [0]
+    with pytest.raises(gm.InputError, match="no question has a forecast before it is priced"):
+        gm.forecasts.read(ROWS, WHEN).panel(at=0.5)
+
+
+# --- What is wrong
+
+GOOD = {
+    "question": ["a", "a"],
+    "forecaster": ["A", "B"],
+    "time": [1, 1],
+    "outcome": ["x", "x"],
+    "probability": [0.5, 0.5],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    (
+        ({"probability": [0.5, 1.5]}, "row 1 of the forecasts has probability 1.5"),
+        ({"probability": [float("nan"), 0.5]}, "row 0 of the forecasts has probability nan"),
+        ({"probability": [0.5, None]}, "row 1 of the forecasts has probability None"),
+        ({"probability": ["much", "little"]}, "give numbers from 0 to 1"),
+        ({"time": [1, None]}, "row 1 of the forecasts has no time"),
+        ({"time": ["now", "then"]}, "time is of type String; give numbers, dates or datetimes"),
+        ({"time": [1, 2**60]}, "row 1 of the forecasts: time 1152921504606846976 is too large"),
+        ({"question": [None, "a"]}, "row 0 of the forecasts has no question"),
+        ({"forecaster": ["A", None]}, "row 1 of the forecasts has no forecaster"),
+        ({"outcome": ["x", None]}, "row 1 of the forecasts has no outcome"),
+        (
+            {"forecaster": ["A", "A"]},
+            r"row 1 of the forecasts \(question 'a', forecaster 'A'\) says an outcome a second",
+        ),
+        ({"outcome": ["x", "y"], "forecaster": ["A", "A"]}, "row 0 of the forecasts .* sum to 1.5"),
+        ({"question": ["b", "b"]}, r"no question of the forecasts \('b', ...\) is in the resolutions \('a', ...\)"),
+        ({"outcome": [["x"], ["y"]]}, "outcome"),
+    ),
+)
+def test_rows_that_are_wrong(change, message):
+    given = GOOD | change
+    if "sum to 1.5" in message:
+        given["probability"] = [0.75, 0.75]
+    with pytest.raises(gm.InputError, match=message):
+        gm.forecasts.read(given, {"question": ["a"], "outcome": ["x"]})
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    (
+        ({"question": ["a", "a"], "outcome": ["x", "x"]}, "row 1 of the resolutions has question 'a' a second time"),
+        ({"question": [None], "outcome": ["x"]}, "row 0 of the resolutions has no question"),
+        ({"question": ["a"]}, "the resolutions have no column outcome; they need question, outcome and have question"),
+        ({"question": ["a"], "outcome": ["x"], "opens": [2], "closes": [1]}, "row 0 .* closes before it opens"),
+        ({"question": ["a"], "outcome": ["x"], "closes": [date(2026, 1, 1)]}, "give all tables times of one kind"),
+        (7, "the resolutions are a int"),
+    ),
+)
+def test_resolutions_that_are_wrong(answers, message):
+    with pytest.raises(gm.InputError, match=message):
+        gm.forecasts.read(GOOD, answers)
+
+
+def test_no_rows():
+    with pytest.raises(gm.InputError, match="the forecasts have no rows"):
+        gm.forecasts.read(TWO.clear(), ANSWERS)
+    with pytest.raises(gm.InputError, match="the forecasts have no rows"):
+        gm.forecasts.stream(TWO.clear().lazy(), ANSWERS)
+
+
+def test_a_misspelt_resolution():
+    rows = said(("q", "A", 1, "no", 0.4), ("q", "A", 1, "yes", 0.6))
+    with pytest.raises(
+        gm.InputError, match=r"row 1 .* 'q' resolved as 'Yes', which all its forecasts rule out; they name"
+    ):
+        gm.forecasts.read(rows, {"question": ["p", "q"], "outcome": ["x", "Yes"]})
+
+
+def test_too_many_outcomes_left_out():
+    rows = said(("q", "A", 1, "x", 0.4), ("q", "B", 1, "y", 0.6))
+    with pytest.raises(gm.InputError, match=r"row 0 .* names 1 of the question's 3 outcomes"):
+        gm.forecasts.read(rows, {"question": ["q"], "outcome": ["z"]})
+
+
+def test_rounded_forecasts():
+    rows, answers = said(*(("q", "A", 1, k, 0.33) for k in "xyz")), {"question": ["q"], "outcome": ["x"]}
+    with pytest.raises(gm.InputError, match=r"sum to 0.99; they must sum to 1 within 1e-06. If they are rounded"):
+        gm.forecasts.read(rows, answers)
+    np.testing.assert_allclose(gm.forecasts.read(rows, answers, tolerance=0.02).values, 1 / 3)
+
+
+def test_files_that_are_none(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        gm.forecasts.read(tmp_path / "no.csv", ANSWERS)
+    (tmp_path / "half.parquet").write_bytes(b"PAR1")
+    with pytest.raises(gm.InputError, match=r"half.parquet: no whole table of forecasts"):
+        gm.forecasts.read(tmp_path / "half.parquet", ANSWERS)
+    (tmp_path / "table.xlsx").touch()
+    with pytest.raises(gm.InputError, match=r"unknown kind '.xlsx'; give .parquet or .csv"):
+        gm.forecasts.read(tmp_path / "table.xlsx", ANSWERS)

@@ -1,0 +1,186 @@
+"""The folder of scores, its report, the command and the example."""
+
+import json
+import re
+import runpy
+from pathlib import Path
+
+import gruemarket as gm
+import polars as pl
+import pytest
+from forecasters import tables
+from gruemarket.cli import app
+from gruemarket.forecasts.report import report
+from polars.testing import assert_frame_equal
+from typer.testing import CliRunner
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "forecasters.py"
+SMALL = (gm.Kelly(), gm.LogPool(step=0.3))
+SECTIONS = (
+    "Methods (no look-ahead)",
+    "Open questions",
+    "Calibration",
+    "Forecasters",
+    "The richest over time",
+    "Regret",
+)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    forecasts, answers = tables()
+    forecasts.write_parquet(folder / "forecasts.parquet")
+    answers.write_csv(folder / "resolutions.csv")
+    return folder / "forecasts.parquet", folder / "resolutions.csv"
+
+
+@pytest.fixture(scope="module")
+def scores(files):
+    return gm.forecasts.score(*files, grid=SMALL, resamples=100, clearing=gm.Isoelastic(4))
+
+
+def specs(html):
+    return [
+        json.loads(text) for text in re.findall(r'<script type="application/json" id="spec-[^"]*">(.*?)</script>', html)
+    ]
+
+
+def test_a_folder_holds_all_of_it(scores, tmp_path):
+    place = scores.save(tmp_path / "not there" / "yet")
+    for name, frame in scores.frames().items():
+        assert_frame_equal(pl.read_parquet(place / f"{name}.parquet"), frame)
+    manifest = json.loads((place / "manifest.json").read_text())
+    assert manifest["config"]["clearing"] == "isoelastic, aversion 4"
+    assert manifest["gruemarket"]["version"] == gm.__version__
+    scores.save(place)
+    assert sorted(path.name for path in place.parent.iterdir()) == ["yet"]
+
+
+def test_a_folder_of_something_else_stays(scores, tmp_path):
+    (tmp_path / "thesis.txt").write_text("dear")
+    with pytest.raises(gm.InputError, match="holds something else than scores"):
+        scores.save(tmp_path)
+    with pytest.raises(gm.InputError, match="holds something else than scores"):
+        scores.save(tmp_path / "thesis.txt")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_save_that_fails_leaves_the_old_folder(scores, tmp_path, monkeypatch):
+    place = scores.save(tmp_path / "scores")
+    before = {path.name: path.read_bytes() for path in place.iterdir()}
+    monkeypatch.setattr("gruemarket.forecasts.folder.report", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        scores.save(place)
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["scores"]
+
+
+def test_the_report_shows_everything(scores, tmp_path):
+    html = report(scores, tmp_path / "report.html").read_text(encoding="utf-8")
+    for title in SECTIONS:
+        assert f"<h2>{title}</h2>" in html
+    assert len(specs(html)) == 5
+    assert all(name in html for name in scores.methods["method"])
+    assert not re.search(r'(src|href)="https?:', html)
+
+
+def test_a_report_without_open_questions_and_in_the_simple_order(files, tmp_path):
+    closed = pl.read_csv(files[1]).drop_nulls()
+    forecasts = pl.read_parquet(files[0]).join(closed, on="question", how="semi")
+    scores = gm.forecasts.score(forecasts, closed, order="resolve", grid=(), resamples=100, floor=0.01)
+    html = scores.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<h2>Methods (sequential)</h2>" in html
+    assert "sequential game" in html
+    assert "<h2>Open questions</h2>" not in html
+
+
+def test_names_cannot_break_the_page(tmp_path):
+    evil = "</script><script>alert(1)</script>"
+    said = {"question": [evil, evil + "2"], "forecaster": [evil] * 2, "time": [1, 1], "outcome": [evil] * 2}
+    answers = {"question": [evil, evil + "2"], "outcome": [evil, None]}
+    scores = gm.forecasts.score(said | {"probability": [0.5, 0.5]}, answers, grid=())
+    html = scores.report(tmp_path / "report.html", title=evil).read_text(encoding="utf-8")
+    assert "<script>alert" not in html
+
+
+def test_dates_are_drawn_as_dates(tmp_path):
+    day = pl.date(2026, 1, 1).alias("time")
+    said = pl.select(day, question=1, forecaster=pl.lit("Ann"), outcome=pl.lit("yes"), probability=0.7)
+    scores = gm.forecasts.score(said, {"question": [1], "outcome": ["yes"]}, grid=())
+    assert scores.wealth["time"].dtype == pl.Datetime("us")
+    html = scores.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert any('"type":"utc"' in json.dumps(spec, separators=(",", ":")) for spec in specs(html))
+
+
+# --- The command
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(app, ["score", *map(str, arguments)])
+
+
+def test_the_command(files, tmp_path):
+    out = tmp_path / "scores"
+    done = invoke(
+        files[0], "-r", files[1], "--clearing", "isoelastic", "--aversion", "4", "--out", out, "--grue", "inverse"
+    )
+    assert done.exit_code == 0, done.output
+    assert "isoelastic, aversion 4, taxed" in done.stdout
+    assert "market of markets" in done.stdout
+    assert "Open questions" in done.stdout
+    assert f"report:  {out / 'report.html'}" in done.stdout
+    expected = gm.forecasts.score(*files, clearing=gm.Isoelastic(4), grue=gm.GrueTax(gm.schedules.inverse()))
+    assert_frame_equal(pl.read_parquet(out / "methods.parquet"), expected.methods)
+
+
+def test_the_command_streams(files, tmp_path):
+    out = tmp_path / "scores"
+    done = invoke(files[0], "-r", files[1], "--stream", "--out", out, "--order", "resolve", "--no-progress")
+    assert done.exit_code == 0, done.output
+    assert "sequential" in done.stdout
+    expected = gm.forecasts.stream(*files, order="resolve")
+    assert_frame_equal(pl.read_parquet(out / "prices.parquet"), expected.prices)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    (
+        (("--clearing", "lmsr"), "--clearing lmsr; give kelly, isoelastic, logpool"),
+        (("--clearing", "isoelastic"), "--clearing isoelastic needs --aversion"),
+        (("--aversion", "4"), "--aversion belongs to --clearing isoelastic, not to kelly"),
+        (("--grue", "sometimes"), "--grue sometimes; give inverse, elias-gamma"),
+        (("--grue", "7"), "7"),
+        (("--lock", "2"), "lock 2.0"),
+        (("--at", "soon"), "at='soon'; the tables' times are numbers"),
+        (("--which", "first"), "which='first'"),
+        (("--outcomes", "no.csv"), "there is no such file of outcomes: no.csv"),
+    ),
+)
+def test_the_command_refuses(files, tmp_path, options, message):
+    done = invoke(files[0], "-r", files[1], "--out", tmp_path / "scores", *options)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"error: {message}" in done.stderr or message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "scores").exists()
+
+
+def test_the_command_refuses_a_foreign_folder_before_it_reads(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    done = invoke("no.parquet", "-r", "no.csv", "--out", tmp_path)
+    assert done.exit_code == 2
+    assert "holds something else than scores" in done.stderr
+
+
+# --- The example
+
+
+def test_the_example(tmp_path, capsys):
+    runpy.run_path(str(EXAMPLE))["main"](["--quick", "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert (tmp_path / "scores" / "report.html").exists()
+    found = pl.read_parquet(tmp_path / "scores" / "methods.parquet")
+    assert found.filter(method="isoelastic, aversion 4, taxed")["kind"].item() == "market"
+    assert len(printed.splitlines()) == len(found) + 1
+    done = invoke(tmp_path / "forecasts.csv", "-r", tmp_path / "resolutions.csv", "--out", tmp_path / "again")
+    assert done.exit_code == 0, done.output

@@ -1,0 +1,379 @@
+"""Scoring: against loops that hide nothing, and that no method looks ahead."""
+
+import gruemarket as gm
+import numpy as np
+import polars as pl
+import pytest
+from forecasters import kelly, last_forecasts, tables
+from gruemarket.forecasts.baselines import BASELINES, FACTORS
+from gruemarket.forecasts.events import concurrency, default_lock, events
+from gruemarket.forecasts.measures import bootstrap, calibration
+from gruemarket.forecasts.methods import HINDSIGHT, MARKET_OF_MARKETS, WEIGHED
+from gruemarket.intervals import wilson
+from polars.testing import assert_frame_equal
+
+FORECASTS, ANSWERS = tables()
+SMALL = (gm.Kelly(), gm.LogPool(step=0.3))
+TAX = gm.GrueTax(gm.schedules.inverse())
+
+
+def score(forecasts=FORECASTS, answers=ANSWERS, **given):
+    return gm.forecasts.score(forecasts, answers, **({"grid": SMALL, "resamples": 100, "floor": 0} | given))
+
+
+def prices_of(scores, method, *, still=False):
+    rows = scores.prices.filter(pl.col("method") == method, pl.col("open") == still)
+    return {(q, k): p for q, k, p in rows.select("question", "outcome", "probability").iter_rows()}
+
+
+@pytest.fixture(scope="module")
+def scores():
+    return score(lock=0.2)
+
+
+# --- The market
+
+
+@pytest.mark.parametrize("lock", (0.05, 0.2))
+def test_kelly_is_the_market_of_a_plain_loop(lock):
+    found = score(lock=lock, grid=())
+    prices, money = kelly(FORECASTS, ANSWERS, lock)
+    expected = {(q, k): p for q, of_q in prices.items() for k, p in of_q.items()}
+    assert prices_of(found, "Kelly") == pytest.approx(expected, abs=1e-12)
+    wealth = dict(found.forecasters.select("forecaster", "wealth").iter_rows())
+    assert wealth == pytest.approx(money, abs=1e-12)
+
+
+def test_one_question_after_the_other_is_bayes():
+    forecasts, answers = tables(questions=25, still=0, outcomes=(3,))
+    found = score(forecasts, answers, order="resolve", lock=1, grid=())
+    order = answers.with_columns(pl.min_horizontal("closes", "resolves").alias("by")).sort("resolves", "question")
+    said, names = last_forecasts(forecasts, answers), sorted(forecasts["forecaster"].unique())
+    market = gm.reference.Market(np.full(len(names), np.log2(len(names))), outcomes=3)
+    bits = {}
+    for row in order.iter_rows(named=True):
+        if here := said.get(row["question"]):
+            q = np.array([[here.get(n, {}).get(f"o{k}", 1 / 3) for n in names] for k in range(3)])
+            awake = np.array([float(n in here) for n in names])
+            bits[row["question"]] = market.run(q[None], [int(row["outcome"][1])], stakes=awake[None]).total_loss_bits
+    assert dict(found.questions.filter(method="Kelly").select("question", "bits").iter_rows()) == pytest.approx(bits)
+    assert found.order == "sequential"
+
+
+@pytest.mark.parametrize("clearing", (gm.Kelly(), gm.Kelly(fraction=0.3), gm.Isoelastic(4), gm.LogPool()))
+@pytest.mark.parametrize("grue", (None, TAX))
+def test_money_is_conserved(clearing, grue):
+    found = score(clearing=clearing, grue=grue, grid=())
+    assert found.forecasters["wealth"].sum() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("grue", (None, TAX))
+def test_the_regret_of_kelly_keeps_its_bound(grue):
+    for seed in range(5):
+        people = score(*tables(seed), clearing=gm.Kelly(), grue=grue, grid=(), lock=0.3).forecasters
+        assert (people["regret_bits"] <= people["bound_bits"]).all()
+        assert people["regret_bits"].max() > 0
+
+
+def test_every_forecast_is_the_mean_of_them_to_kelly():
+    found, lone = score(which="every", lock=0.1, grid=()), FORECASTS.sort("time")
+    closes = ANSWERS.select("question", pl.min_horizontal("closes", "resolves").alias("by"))
+    kept = lone.join(closes, on="question").filter(pl.col("time") <= pl.col("by"))
+    mean = kept.group_by("question", "forecaster", "outcome").agg(pl.col("probability").mean(), pl.col("time").min())
+    alone = score(mean, lock=0.1, grid=())
+    for method in ("Kelly", "uniform mean"):
+        assert prices_of(found, method) == pytest.approx(prices_of(alone, method))
+
+
+def test_a_rare_forecaster_of_a_full_market_is_unfunded():
+    rows = [(q, "Ann", 1, "yes", 0.8) for q in (1, 2)] + [(2, "Ann", 2, "yes", 0.9)]
+    forecasts = pl.DataFrame(rows, ["question", "forecaster", "time", "outcome", "probability"], orient="row")
+    answers = {"question": [1, 2], "outcome": ["yes", "yes"], "closes": [3, 4], "resolves": [9, 9]}
+    found = score(forecasts, answers, lock=1)
+    assert found.methods.filter(method="Kelly")["unfunded"].item() == 1
+    assert prices_of(found, "Kelly")[2, "yes"] == pytest.approx(0.9)  # the uniform mean stands for it
+    assert score(forecasts, answers).settings["lock"] == 0.5
+    assert not score(forecasts, answers).methods["unfunded"].sum()
+
+
+# --- Open questions
+
+
+def test_an_open_question_is_priced_with_all_the_money(scores):
+    said = last_forecasts(FORECASTS, ANSWERS.with_columns(resolves=pl.lit(1e9)))
+    wealth = dict(scores.forecasters.select("forecaster", "wealth").iter_rows())
+    found = prices_of(scores, "Kelly", still=True)
+    for (question, outcome), price in found.items():
+        of = said[question]
+        assert price == pytest.approx(
+            sum(wealth[n] * q[outcome] for n, q in of.items()) / sum(wealth[n] for n in of), abs=1e-12
+        )
+    assert len({q for q, _ in found}) == 3
+
+
+def test_open_questions_do_not_touch_each_other(scores):
+    fewer = score(FORECASTS.filter(pl.col("question") != "q38"), ANSWERS.filter(pl.col("question") != "q38"), lock=0.2)
+    for method in ("Kelly", MARKET_OF_MARKETS, "extremised log odds"):
+        every = prices_of(scores, method, still=True)
+        alone = {key: price for key, price in every.items() if key[0] != "q38"}
+        assert prices_of(fewer, method, still=True) == pytest.approx(alone, abs=1e-14)
+
+
+# --- No look-ahead
+
+
+@pytest.mark.parametrize("clearing", (gm.Kelly(), gm.Isoelastic(4)))
+def test_no_method_knows_what_comes_later(clearing):
+    asked = {"clearing": clearing, "grue": TAX, "lock": 0.1}
+    late = ANSWERS.filter(pl.col("outcome").is_not_null()).sort("resolves")["question"][-12:].to_list()
+    moment = ANSWERS.filter(pl.col("question").is_in(late))["resolves"].min()
+    turned = ANSWERS.with_columns(
+        pl.when(pl.col("question").is_in(late)).then(pl.lit("o1")).otherwise("outcome").alias("outcome")
+    )
+    before = pl.col("question").is_in(
+        ANSWERS.filter(pl.min_horizontal("closes", "resolves") <= moment)["question"].to_list()
+    )
+    columns = ("question", "method", "outcome", "probability")
+    one, other = (
+        score(answers=answers, **asked)
+        .prices.filter(before, ~pl.col("open"), ~pl.col("method").str.starts_with(HINDSIGHT))
+        .select(columns)
+        for answers in (ANSWERS, turned)
+    )
+    assert ANSWERS["outcome"].ne_missing(turned["outcome"]).sum() > 3
+    assert one["question"].n_unique() > 10
+    assert_frame_equal(one, other, check_exact=True)
+
+
+def test_forecasts_after_the_close_count_for_nothing(scores):
+    late = FORECASTS.with_columns(pl.lit(1e6).alias("time")).unique(["question", "forecaster", "outcome"])
+    late = late.with_columns(1 / pl.len().over("question", "forecaster").alias("probability"))
+    late = late.select(FORECASTS.columns).filter(pl.col("question").str.ends_with("2"))
+    more = score(pl.concat([FORECASTS, late]), lock=0.2)
+    assert_frame_equal(more.questions, scores.questions, check_exact=True)
+
+
+def test_the_order_of_rows_and_the_cut_into_pieces_change_nothing(scores):
+    mixed = FORECASTS.sample(fraction=1, shuffle=True, seed=1)
+    answers = ANSWERS.sample(fraction=1, shuffle=True, seed=2)
+    for rows in (60, 10**6):
+        found = gm.forecasts.stream(
+            mixed.lazy(), answers, lock=0.2, grid=SMALL, resamples=100, floor=0, rows=rows
+        ).frames()
+        for name, frame in scores.frames().items():
+            if name != "wealth":  # which is noted once a piece
+                assert_frame_equal(found[name], frame, check_exact=True)
+
+
+@pytest.mark.parametrize("given", ({"at": 20}, {"at": "-1", "which": "every"}, {"order": "resolve"}, {"grue": TAX}))
+def test_a_stream_has_every_setting(given):
+    asked = given | {"lock": 0.1, "resamples": 100, "grid": ()}
+    whole = gm.forecasts.score(FORECASTS, ANSWERS, **asked)
+    parts = gm.forecasts.stream(FORECASTS.lazy(), ANSWERS, rows=50, **asked)
+    assert_frame_equal(parts.prices, whole.prices, check_exact=True)
+    assert_frame_equal(parts.forecasters, whole.forecasters, check_exact=True)
+
+
+def test_the_same_seed_gives_the_same_bits(scores):
+    assert_frame_equal(score(lock=0.2).methods, scores.methods, check_exact=True)
+    assert not score(lock=0.2, seed=1).methods["bits_low"].equals(scores.methods["bits_low"])
+
+
+# --- What markets are compared with
+
+
+def test_baselines_are_those_of_a_plain_loop(scores):
+    said = last_forecasts(FORECASTS, ANSWERS)
+    found = {name: prices_of(scores, name) for name in BASELINES}
+    for question in ANSWERS.filter(pl.col("outcome").is_not_null())["question"]:
+        if question in said:
+            q = np.array([[one[k] for k in sorted(one)] for one in said[question].values()])
+            names = sorted(next(iter(said[question].values())))
+            median, pool = np.median(q, axis=0), np.exp(np.log(q).mean(axis=0))
+            for name, expected in zip(BASELINES[:3], (q.mean(axis=0), median, pool), strict=True):
+                price = [found[name][question, k] for k in names]
+                np.testing.assert_allclose(price, expected / expected.sum(), rtol=1e-12)
+
+
+def test_the_factor_is_what_resolved_questions_speak_for(scores):
+    pool, extreme = (prices_of(scores, name) for name in ("log pool, equal weights", "extremised log odds"))
+    rows = ANSWERS.filter(pl.col("outcome").is_not_null()).with_columns(
+        pl.min_horizontal("closes", "resolves").alias("by")
+    )
+    rows = rows.filter(pl.col("question").is_in([q for q, _ in pool])).to_dicts()
+
+    def powered(question, factor):
+        p = {k: one**factor for (q, k), one in pool.items() if q == question}
+        return {k: one / sum(p.values()) for k, one in p.items()}
+
+    for row in rows:
+        known = [other for other in rows if other["resolves"] < row["by"]]
+        losses = [-sum(np.log2(powered(o["question"], a)[o["outcome"]]) for o in known) for a in FACTORS]
+        weights = np.exp2(min(losses) - np.array(losses))
+        factor = np.exp2(weights @ np.log2(FACTORS) / weights.sum())
+        for k, price in powered(row["question"], factor).items():
+            assert extreme[row["question"], k] == pytest.approx(price)
+    assert FACTORS[len(FACTORS) // 2] == 1
+
+
+def test_the_market_of_markets_bets_on_the_grid(scores):
+    grid = scores.methods.filter(kind="market")["method"].to_list()
+    rows = scores.prices.filter(pl.col("method").is_in(grid)).rename({"method": "forecaster"})
+    rows = rows.join(ANSWERS.select("question", pl.min_horizontal("closes", "resolves").alias("time")), on="question")
+    answers = ANSWERS.with_columns(pl.min_horizontal("closes", "resolves").alias("closes"))
+    alone = score(rows.select("question", "forecaster", "time", "outcome", "probability"), answers, grid=())
+    assert len(grid) == 4
+    for still in (False, True):
+        expected = prices_of(alone, "Kelly", still=still)
+        assert prices_of(scores, MARKET_OF_MARKETS, still=still) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_best_in_hindsight_is_one_of_the_grid(scores):
+    best = scores.methods.filter(kind="hindsight")
+    grid = scores.methods.filter(kind="market")
+    assert best["bits"].item() == grid["bits"].min()
+    assert best["method"].item().removeprefix(HINDSIGHT) == grid["method"][0]
+    assert set(scores.methods.filter(kind="chosen online")["method"]) == {MARKET_OF_MARKETS, WEIGHED}
+
+
+def test_a_market_finds_who_knows():
+    draw = np.random.default_rng(0)
+    truth = draw.random(300) < 0.5
+    rows = [
+        (q, f, q, "yes", 0.9 if (y if f < 2 else draw.random() < 0.5) else 0.1)
+        for q, y in enumerate(truth)
+        for f in range(12)
+    ]
+    forecasts = pl.DataFrame(rows, ["question", "forecaster", "time", "outcome", "probability"], orient="row")
+    answers = {"question": range(300), "outcome": np.where(truth, "yes", "no"), "closes": range(300)}
+    found = score(forecasts, answers, clearing=gm.Isoelastic(2))
+    assert set(found.forecasters["forecaster"][:2]) == {0, 1}
+    difference = found.methods.filter(method="isoelastic, aversion 2")
+    assert difference["difference_high"].item() < -0.3
+
+
+# --- Measures
+
+
+def test_scores_are_what_they_say(scores):
+    happened = dict(ANSWERS.select("question", "outcome").iter_rows())
+    for name in ("Kelly", "median"):
+        prices = prices_of(scores, name)
+        for row in scores.questions.filter(method=name).iter_rows(named=True):
+            of = {k: p for (q, k), p in prices.items() if q == row["question"]}
+            x = happened[row["question"]]
+            assert row["bits"] == pytest.approx(-np.log2(of[x]))
+            assert row["nats"] == pytest.approx(-np.log(of[x]))
+            assert row["brier"] == pytest.approx(sum((p - (k == x)) ** 2 for k, p in of.items()))
+
+
+def test_the_forecasters_own_record(scores):
+    said, happened = last_forecasts(FORECASTS, ANSWERS), dict(ANSWERS.select("question", "outcome").iter_rows())
+    prices = prices_of(scores, "Kelly")
+    for row in scores.forecasters.iter_rows(named=True):
+        mine = {q: of[row["forecaster"]] for q, of in said.items() if row["forecaster"] in of and happened[q]}
+        assert row["questions"] == len(mine)
+        assert row["bits"] == pytest.approx(np.mean([-np.log2(p[happened[q]]) for q, p in mine.items()]))
+        assert row["market_bits"] == pytest.approx(np.mean([-np.log2(prices[q, happened[q]]) for q in mine]))
+        brier = [sum((p - (k == happened[q])) ** 2 for k, p in one.items()) for q, one in mine.items()]
+        assert row["brier"] == pytest.approx(np.mean(brier))
+
+
+def test_calibration_counts():
+    draw = np.random.default_rng(3)
+    counts = draw.integers(2, 5, 200)
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    prices = np.concatenate([draw.dirichlet(np.ones(K)) for K in counts])
+    happened = np.array([-1 if i % 7 == 0 else draw.integers(K) for i, K in enumerate(counts)])
+    pairs = [
+        (prices[s + k], k == x) for s, K, x in zip(starts, counts, happened, strict=False) if x >= 0 for k in range(K)
+    ]
+    for row in calibration(prices, starts, happened).iter_rows(named=True):
+        here = [hit for p, hit in pairs if row["bin"] <= p < row["bin"] + 0.1]
+        assert row["outcomes"] == len(here)
+        assert row["happened"] == pytest.approx(np.mean(here))
+        assert (row["low"], row["high"]) == wilson(sum(here), len(here))
+
+
+def test_the_bootstrap_covers_the_mean():
+    draw = np.random.default_rng(0)
+    hits = 0
+    for seed in range(200):
+        low, high = bootstrap(draw.exponential(size=(80, 1)), seed, 200)
+        hits += bool(low[0] <= 1 <= high[0])
+    assert 0.88 <= hits / 200 <= 0.98
+
+
+def test_the_bootstrap_is_paired():
+    """A method that is always 0.01 better is surely better, however the questions differ."""
+    values = np.random.default_rng(0).exponential(size=(50, 1))
+    low, high = bootstrap(np.hstack([values, values + 0.01 - values]), 0, 100)
+    assert high[0] - low[0] > 0.1
+    assert high[1] - low[1] < 1e-12
+
+
+def test_infinite_losses_have_infinite_intervals():
+    low, high = bootstrap(np.array([[1.0, np.inf], [2.0, 1.0]]), 0, 100)
+    assert (low[1], high[1]) == (-np.inf, np.inf)
+    assert np.isfinite([low[0], high[0]]).all()
+    with pytest.raises(gm.InputError, match="39 resamples of 2 questions; give 40 or more"):
+        bootstrap(np.ones((2, 1)), 0, 39)
+
+
+def test_the_default_lock_counts_open_questions():
+    panel = gm.forecasts.read(FORECASTS, ANSWERS).panel()
+    when = events(panel, "close")
+    found, entry = concurrency(panel, when), 0
+    for q in range(len(panel)):
+        for f in panel.forecasters[panel.starts[q] : panel.starts[q + 1]]:
+            mine = [p for p in range(q + 1) if f in panel.forecasters[panel.starts[p] : panel.starts[p + 1]]]
+            assert found[entry] == sum(panel.resolves[p] >= panel.priced[q] for p in mine)
+            entry += 1
+    assert default_lock(panel, when) == 1 / np.sort(found)[int(np.ceil(0.9 * len(found))) - 1]
+
+
+# --- What is wrong
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    (
+        ({"lock": 0}, "lock 0; give a share of wealth above 0 and at most 1"),
+        ({"floor": 0.6}, "floor 0.6"),
+        ({"floor": 0.4}, "floor 0.4 times 3 outcomes is 1 or more"),
+        ({"which": "first"}, "which='first'; give 'last' or 'every'"),
+        ({"order": "random"}, "order='random'; give 'close'"),
+        ({"clearing": "kelly"}, "clearing 'kelly' cannot be scored on forecasts; give Kelly, Isoelastic, LogPool"),
+        ({"clearing": gm.Isoelastic(np.array([1.0, 2.0]))}, "give one number for all"),
+        ({"resamples": 3}, "3 resamples"),
+        ({"tolerance": -1}, "tolerance -1"),
+    ),
+)
+def test_settings_that_are_wrong(given, message):
+    with pytest.raises(gm.InputError, match=message):
+        score(**given)
+
+
+def test_nothing_to_score():
+    with pytest.raises(gm.InputError, match="no question with forecasts in time has resolved"):
+        score(answers=ANSWERS.with_columns(outcome=pl.lit(None, pl.String)))
+    with pytest.raises(gm.InputError, match="lock=None needs all forecasts at once"):
+        gm.forecasts.stream(FORECASTS.lazy(), ANSWERS, lock=None)
+
+
+def test_what_everybody_ruled_out():
+    said = {
+        "question": [1] * 2,
+        "forecaster": ["A"] * 2,
+        "time": [1] * 2,
+        "outcome": ["x", "y"],
+        "probability": [1.0, 0.0],
+    }
+    answers = {"question": [1], "outcome": ["y"]}
+    with pytest.raises(
+        gm.ImpossibleOutcomeError,
+        match="question 1 resolved as 'y', to which every forecast in time gave 0; give a floor",
+    ):
+        score(said, answers)
+    floored = score(said, answers, floor=2**-20)
+    assert floored.methods["bits"].max() == pytest.approx(20)
