@@ -1,0 +1,288 @@
+"""A market as a classifier: the trees of a forest, or their leaves, bet on the class. For users of scikit-learn.
+
+Needs the extra `sklearn`. This module is `gruemarket.sklearn`; what it imports is scikit-learn itself.
+"""
+
+import math
+import tempfile
+from numbers import Real
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from gruemarket.clearing import Kelly
+from gruemarket.ensembles import Bools, Ensemble, Floats, Integers, Seen, in_bag
+from gruemarket.errors import InputError, MissingExtraError
+from gruemarket.grue import GrueTax
+from gruemarket.market import Market
+from gruemarket.sparse import SparseRounds
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.frozen import FrozenEstimator
+    from sklearn.utils import check_random_state, get_tags
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise MissingExtraError(
+        f"gruemarket.sklearn needs scikit-learn 1.6 or newer ({error}); get it with  pip install 'gruemarket[sklearn]'"
+    ) from error
+
+AT_ONCE = 2**22  # forecasts in memory at one time
+LOOK_ONLY = 2.0**-100  # a stake that clears as any other, too small to move money: 1 - 2^-100 rounds to 1
+LEAST_WEALTH_BITS = 2.0**20  # who has nothing at all counts as this poor
+
+
+class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # it is untyped
+    """A classifier whose probabilities are the prices of a market among the trees of a forest, or among their leaves.
+
+    A leaf is a specialist: it is awake for the samples that fall into it and forecasts the classes that it has seen,
+    `(n_k + a) / (n + a K)`. All begin with the same money, so the first price is the forest's vote; then every sample
+    is a round, in which the awake bet. With Kelly's rule this is the constant market of Barbu and Lay (2012, "An
+    introduction to artificial prediction markets for classification", JMLR 13), whose money, when little is staked over
+    many epochs, tends to the weights of greatest likelihood. Few epochs and small stakes stay near the vote.
+
+    A tree is overconfident about what it was fitted on, so nobody bets on that: in the round of a sample only those
+    trees are awake that did not draw it (out-of-bag), or the rounds are of samples held out from the forest.
+
+    Weights for samples are not taken: a round happens or does not, and a stake twice as high is not two rounds.
+
+    Args:
+        estimator: an ensemble of classifiers, such as RandomForestClassifier, ExtraTreesClassifier, BaggingClassifier
+            or VotingClassifier; it is cloned and fitted. None is RandomForestClassifier(). A fitted one goes in as
+            `sklearn.frozen.FrozenEstimator(forest)`, and `fit` only plays the market.
+        traders: "leaves" or "trees". What are not trees can be traders as "trees" too.
+        clearing: how the market clears; None is `Kelly(0.1)`.
+        grue: a `GrueTax`, or None for no tax. It is levied between rounds, not on what is predicted later.
+        epochs: how many times all rounds are played, each time in another order; 0 leaves everybody the same money.
+        smoothing: a, the count that every class has beforehand, > 0.
+        oob: whether rounds are of samples out-of-bag; "auto" where the estimator has `bootstrap=True`, which a fitted
+            one never counts as: its rounds are all samples that `fit` is given, which it should not have seen. With
+            oob=True it is given the very samples it was fitted on.
+        holdout: otherwise the share of each class that is held out from the estimator for the rounds, in (0, 1).
+        random_state: of the rounds' order, of what is held out, and of the estimator unless it has its own.
+
+    Attributes:
+        estimator_: the fitted ensemble.
+        market_: the `gruemarket.Market` after all rounds; its traders stand as in `traders_frame_`, grouped by tree.
+        loss_bits_: (epochs,) what a round cost the market on average. In the first epoch every sample is priced before
+            anybody has won from it, so this is an honest estimate.
+        classes_, n_features_in_, feature_names_in_: as everywhere in scikit-learn.
+
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> import gruemarket as gm
+    >>> X, y = load_wine(return_X_y=True)
+    >>> forest = RandomForestClassifier(20, random_state=0)
+    >>> market = gm.sklearn.MarketClassifier(forest, random_state=0).fit(X[::2], y[::2])
+    >>> float(market.score(X[1::2], y[1::2])) > 0.95
+    True
+    >>> market.traders_frame_.columns
+    ['tree', 'leaf', 'n', 'rounds', 'wealth']
+    """
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        traders: Literal["leaves", "trees"] = "leaves",
+        clearing: Any = None,
+        grue: GrueTax | None = None,
+        epochs: int = 3,
+        smoothing: float = 0.03,
+        oob: bool | Literal["auto"] = "auto",
+        holdout: float = 0.25,
+        random_state: Any = None,
+    ) -> None:
+        self.estimator = estimator
+        self.traders = traders
+        self.clearing = clearing
+        self.grue = grue
+        self.epochs = epochs
+        self.smoothing = smoothing
+        self.oob = oob
+        self.holdout = holdout
+        self.random_state = random_state
+
+    # --- scikit-learn's face
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fits the ensemble and plays the market.
+
+        Args:
+            X: (samples, features).
+            y: (samples,) classes, two or more.
+
+        Raises:
+            InputError: settings out of range, one class only, an ensemble without classifiers, no round to be played.
+        """
+        self._check()
+        X, y = self._validated(X, y=y)
+        check_classification_targets(y)
+        codes = self._codes(y)
+        random = check_random_state(self.random_state)
+        fitted_on, played_on = self._parts(codes, random)
+        self.estimator_ = self._given(random).fit(X[fitted_on], y[fitted_on])
+        self._ensemble = Ensemble.of(self.estimator_, samples=len(fitted_on), smoothing=float(self.smoothing))
+        self._traders = self._ensemble.traders(by_leaf=self._by_leaf)
+        awake = np.ones((len(played_on), len(self._ensemble.members)), dtype=bool)
+        if self._plays_out_of_bag:
+            awake = ~in_bag(self.estimator_, len(y))
+        self._play(self._ensemble.see(X[played_on], by_leaf=self._by_leaf), awake, codes[played_on], random)
+        return self
+
+    def predict_proba(self, X: Any) -> Floats:
+        """(samples, K) the prices at which the market clears, with the wealth that it has. Nothing moves.
+
+        Raises:
+            NotFittedError: before `fit`.
+        """
+        check_is_fitted(self, "market_")
+        X = self._validated(X, reset=False)
+        # a market of its own: prices are asked for without a tax, and from several threads
+        quotes = self._market(bits=np.minimum(-self.market_.log2_wealth, LEAST_WEALTH_BITS))
+        rows = self._rows_at_once
+        seen = (self._ensemble.see(X[t : t + rows], by_leaf=self._by_leaf) for t in range(0, X.shape[0], rows))
+        blocks = ((_rounds(s, np.ones(s.places.shape, bool), stake=LOOK_ONLY), np.zeros(len(s.places))) for s in seen)
+        return quotes.run_blocks(blocks, regret=False).prices
+
+    def predict_log_proba(self, X: Any) -> Floats:
+        """(samples, K) natural logarithms of the prices."""
+        return np.log(self.predict_proba(X))
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """(samples,) the classes with the highest prices."""
+        prices = self.predict_proba(X)
+        return np.asarray(self.classes_[prices.argmax(axis=1)])
+
+    @property
+    def traders_frame_(self) -> pl.DataFrame:
+        """One row a trader: tree, leaf (its node; null for whole trees), n, rounds, wealth.
+
+        n is how many different samples the trader's forecasts rest on, rounds how many it was awake for in each epoch,
+        wealth its share of all money.
+        """
+        check_is_fitted(self, "market_")
+        return self._traders.with_columns(wealth=self.market_.wealth)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inside = get_tags(RandomForestClassifier() if self.estimator is None else self.estimator).input_tags
+        tags.input_tags.sparse, tags.input_tags.allow_nan = inside.sparse, inside.allow_nan
+        return tags
+
+    # --- Inside
+
+    def _check(self) -> None:
+        if self.traders not in ("leaves", "trees"):
+            raise InputError(f"traders={self.traders!r}; 'leaves' or 'trees'")
+        if self.oob not in (True, False, "auto"):
+            raise InputError(f"oob={self.oob!r}; True, False or 'auto'")
+        if isinstance(self.epochs, bool) or not isinstance(self.epochs, int | np.integer) or self.epochs < 0:
+            raise InputError(f"epochs={self.epochs!r}; give a whole number, 0 or more")
+        if not isinstance(self.smoothing, Real) or not 0 < self.smoothing < math.inf:
+            raise InputError(f"smoothing={self.smoothing!r}; give a number above 0, or one error would ruin a leaf")
+        if not isinstance(self.holdout, Real) or not 0 < self.holdout < 1:
+            raise InputError(f"holdout={self.holdout!r}; give a share in (0, 1)")
+
+    @property
+    def _by_leaf(self) -> bool:
+        return self.traders == "leaves"
+
+    @property
+    def _is_fitted_already(self) -> bool:
+        return isinstance(self.estimator, FrozenEstimator)
+
+    @property
+    def _plays_out_of_bag(self) -> bool:
+        if self.oob != "auto":
+            return bool(self.oob)
+        settings = {"bootstrap": True} if self.estimator is None else self.estimator.get_params(deep=False)
+        return settings.get("bootstrap") is True
+
+    @property
+    def _rows_at_once(self) -> int:
+        return max(1, AT_ONCE // (len(self._ensemble.members) * len(self.classes_)))
+
+    def _validated(self, X: Any, **more: Any) -> Any:
+        tags = self.__sklearn_tags__().input_tags
+        finite = "allow-nan" if tags.allow_nan else True
+        return validate_data(self, X, accept_sparse="csr" if tags.sparse else False, ensure_all_finite=finite, **more)
+
+    def _given(self, random: Any) -> Any:
+        """The estimator to be fitted, with a seed unless it has one."""
+        given = RandomForestClassifier() if self.estimator is None else clone(self.estimator)
+        if given.get_params(deep=False).get("random_state", 0) is None:
+            given.set_params(random_state=random.randint(2**31 - 1))
+        return given
+
+    def _codes(self, y: npt.NDArray[Any]) -> Integers:
+        """Which of the classes each sample has."""
+        if self._is_fitted_already:
+            check_is_fitted(self.estimator)
+        self.classes_ = self.estimator.classes_ if self._is_fitted_already else np.unique(y)
+        if len(self.classes_) < 2:
+            raise InputError(f"one class only, {self.classes_[0]!r}; a market needs 2 or more")
+        if strange := set(np.unique(y).tolist()) - set(self.classes_.tolist()):
+            raise InputError(f"y has classes that the estimator was not fitted on: {', '.join(map(repr, strange))}")
+        return np.searchsorted(self.classes_, y)
+
+    def _parts(self, codes: Integers, random: Any) -> tuple[Integers, Integers]:
+        """The samples that the estimator is fitted on, and those that are rounds."""
+        everything = np.arange(len(codes))
+        if self._plays_out_of_bag or self._is_fitted_already:
+            return everything, everything
+        order = random.permutation(everything)
+        held_out = np.zeros(len(codes), dtype=bool)
+        for code in range(codes.max() + 1):  # of a rare class at least one is left to learn from
+            of_class = order[codes[order] == code]
+            held_out[of_class[: int(self.holdout * len(of_class))]] = True
+        return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+    def _market(self, **prior: Any) -> Market:
+        """The traders before any round."""
+        clearing = Kelly(0.1) if self.clearing is None else self.clearing
+        return Market(outcomes=len(self.classes_), clearing=clearing, **prior)
+
+    def _play(self, seen: Seen, awake: Bools, codes: Integers, random: Any) -> None:
+        rounds = np.flatnonzero(awake.any(axis=1))
+        if not len(rounds):
+            raise InputError("no sample is out-of-bag for any tree, or none held out: give more samples, or more trees")
+        N = len(self._traders)
+        self.market_ = self._market(
+            prior=np.full(N, 1 / N), normalize=True, grue=self.grue, groups=self._traders["tree"]
+        )
+        self._traders = self._traders.with_columns(rounds=np.bincount(seen.traders[awake], minlength=N))
+        losses = []
+        for _ in range(self.epochs):
+            order = random.permutation(rounds)
+            parts = (order[t : t + self._rows_at_once] for t in range(0, len(order), self._rows_at_once))
+            blocks = ((_rounds(Seen(seen.traders[p], seen.places[p], seen.answers), awake[p]), codes[p]) for p in parts)
+            losses.append(self.market_.run_blocks(blocks, regret=False).loss_bits.mean())
+        self.loss_bits_ = np.array(losses)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        if "market_" not in state:
+            return state
+        with tempfile.TemporaryDirectory() as folder:
+            self.market_.save(Path(folder) / "market")
+            return state | {"market_": (Path(folder) / "market").read_bytes()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "market_" in state:
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / "market").write_bytes(state["market_"])
+                state = state | {"market_": Market.load(Path(folder) / "market")}
+        super().__setstate__(state)
+
+
+def _rounds(seen: Seen, awake: Bools, stake: float = 1.0) -> SparseRounds:
+    """The samples as rounds, in which some of the members are awake."""
+    indptr = np.concatenate([[0], np.cumsum(awake.sum(axis=1))])
+    stakes = None if stake == 1 else np.full(indptr[-1], stake)
+    return SparseRounds(indptr, seen.traders[awake], seen.answers[seen.places[awake]], stakes=stakes)
