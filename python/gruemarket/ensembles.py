@@ -20,10 +20,10 @@ Integers = npt.NDArray[np.int64]
 
 
 class Seen(NamedTuple):
-    """What T samples look like to B members: for sample t member b is trader `traders[t, b]` and says `answers[...]`."""
+    """What T samples look like to B members: member b is trader `traders[t, b]` for sample t."""
 
     traders: Integers  # (T, B)
-    places: Integers  # (T, B) where in the answers each forecast stands
+    places: Integers  # (T, B) in which of the answers each forecast stands
     answers: Floats  # (A, K)
 
 
@@ -49,6 +49,7 @@ class Ensemble:
         outcomes: how many classes K the ensemble has.
         samples: how many samples it was fitted on.
         smoothing: what is added to the count of every class.
+        by_leaf: whether each leaf is a trader, or each member.
     """
 
     members: Sequence[Any]
@@ -57,27 +58,31 @@ class Ensemble:
     outcomes: int
     samples: int
     smoothing: float
+    by_leaf: bool
 
     @classmethod
-    def of(cls, fitted: Any, *, samples: int, smoothing: float) -> Self:
+    def of(cls, fitted: Any, *, by_leaf: bool, samples: int, smoothing: float) -> Self:
         """Reads RandomForest, ExtraTrees, Bagging, Voting, AdaBoost or what else has `estimators_` and `classes_`.
 
         Raises:
-            InputError: it has no members, or they do not forecast classes.
+            InputError: it has no members, they do not forecast classes, or have no leaves to be traders.
         """
         kind = type(fitted).__name__
-        members = list(np.ravel(np.array(getattr(fitted, "estimators_", []), dtype=object)))
+        given = getattr(fitted, "estimators_", [])
+        members = list(given.flat) if isinstance(given, np.ndarray) else list(given)
         if not members or not hasattr(fitted, "classes_"):
             raise InputError(f"{kind} has no members that are classifiers; give one such as RandomForestClassifier")
-        if getattr(fitted, "n_outputs_", 1) != 1:
-            raise InputError(f"{kind} was fitted on {fitted.n_outputs_} outputs; a market asks one question")
         for member in members:
             if not (hasattr(member, "predict_proba") and hasattr(member, "classes_")):
                 raise InputError(
                     f"{kind} is made of {type(member).__name__}s, which forecast no classes (predict_proba)"
                 )
         columns = getattr(fitted, "estimators_features_", [None] * len(members))
-        return cls(members, columns, _positions(fitted, members), len(fitted.classes_), samples, smoothing)
+        classes = _positions(fitted, members)
+        ensemble = cls(members, columns, classes, len(fitted.classes_), samples, smoothing, by_leaf)
+        if by_leaf and ensemble.leaves is None:
+            raise InputError(f"{kind} is not made of trees, so it has no leaves; give traders='trees'")
+        return ensemble
 
     @cached_property
     def leaves(self) -> Leaves | None:
@@ -98,26 +103,22 @@ class Ensemble:
             samples.append(counts)
             forecasts.append(self._smoothed(tree.value[node, 0, :], classes, counts))
             numbers.append(number)
-        return Leaves(*(np.concatenate(part) for part in (trees, nodes, samples, forecasts)), numbers)
+        tree_of, node_of, samples_of, says = map(np.concatenate, (trees, nodes, samples, forecasts))
+        return Leaves(tree_of, node_of, samples_of, says, numbers)
 
-    def traders(self, *, by_leaf: bool) -> pl.DataFrame:
-        """One row a trader: tree, leaf (null for whole trees), n (the samples behind its forecasts).
-
-        Raises:
-            InputError: leaves are asked for, and some member is no tree.
-        """
-        if not by_leaf:
-            roots = [m.tree_.n_node_samples[0] if hasattr(m, "tree_") else self.samples for m in self.members]
-            columns: tuple[Any, ...] = (range(len(roots)), [None] * len(roots), roots)
-        elif self.leaves is None:
-            no_tree = next(type(m).__name__ for m in self.members if not hasattr(m, "tree_"))
-            raise InputError(f"{no_tree} has no leaves; give traders='trees', or an ensemble of trees")
+    @property
+    def traders(self) -> pl.DataFrame:
+        """One row a trader: tree, leaf (null for whole trees), n (the samples behind its forecasts)."""
+        members = self.members
+        if self.by_leaf and self.leaves is not None:
+            columns: tuple[Any, ...] = (self.leaves.tree, self.leaves.node, self.leaves.samples)
         else:
-            columns = (self.leaves.tree, self.leaves.node, self.leaves.samples)
+            known = [m.tree_.n_node_samples[0] if hasattr(m, "tree_") else self.samples for m in members]
+            columns = (range(len(members)), [None] * len(members), known)
         names = ("tree", "leaf", "n")
         return pl.DataFrame([pl.Series(name, c, dtype=pl.Int64) for name, c in zip(names, columns, strict=True)])
 
-    def see(self, X: Any, *, by_leaf: bool) -> Seen:
+    def see(self, X: Any) -> Seen:
         """What all members forecast for each row of X, (T, features) and validated."""
         rows = [X if columns is None else X[:, columns] for columns in self.columns]
         asked = list(zip(self.members, rows, strict=True))
@@ -133,7 +134,7 @@ class Ensemble:
             found = [number[m.apply(row)] for (m, row), number in zip(asked, self.leaves.numbers, strict=True)]
             places = np.stack(found, axis=1)
         trees = np.broadcast_to(np.arange(len(asked)), places.shape)
-        return Seen(places if by_leaf else trees, places, answers)
+        return Seen(places if self.by_leaf else trees, places, answers)
 
     def _smoothed(self, shares: Floats, classes: Integers, counts: Integers) -> Floats:
         """(n_k + a) / (n + a K): so that no error makes a trader bankrupt."""
@@ -152,8 +153,7 @@ def in_bag(fitted: Any, rows: int) -> Bools:
     drawn = getattr(fitted, "estimators_samples_", None)
     if drawn is None:
         raise InputError(
-            f"{type(fitted).__name__} does not know its members' bags (estimators_samples_); give oob=False to hold out "
-            "samples"
+            f"{type(fitted).__name__} has no bags (estimators_samples_); give oob=False to hold samples out"
         )
     bags = np.zeros((rows, len(drawn)), dtype=bool)
     for b, samples in enumerate(drawn):

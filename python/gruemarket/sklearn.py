@@ -5,7 +5,7 @@ Needs the extra `sklearn`. This module is `gruemarket.sklearn`; what it imports 
 
 import math
 import tempfile
-from numbers import Real
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -69,8 +69,8 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
     Attributes:
         estimator_: the fitted ensemble.
         market_: the `gruemarket.Market` after all rounds; its traders stand as in `traders_frame_`, grouped by tree.
-        loss_bits_: (epochs,) what a round cost the market on average. In the first epoch every sample is priced before
-            anybody has won from it, so this is an honest estimate.
+        loss_bits_: (epochs,) what a round cost the market on average, in bits. In the first epoch every sample is
+            priced before anybody has won from it, so that this estimates the loss on new samples; later ones flatter.
         classes_, n_features_in_, feature_names_in_: as everywhere in scikit-learn.
 
     >>> from sklearn.datasets import load_wine
@@ -120,19 +120,24 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
         Raises:
             InputError: settings out of range, one class only, an ensemble without classifiers, no round to be played.
         """
-        self._check()
+        _check(self)
         X, y = self._validated(X, y=y)
         check_classification_targets(y)
         codes = self._codes(y)
         random = check_random_state(self.random_state)
         fitted_on, played_on = self._parts(codes, random)
         self.estimator_ = self._given(random).fit(X[fitted_on], y[fitted_on])
-        self._ensemble = Ensemble.of(self.estimator_, samples=len(fitted_on), smoothing=float(self.smoothing))
-        self._traders = self._ensemble.traders(by_leaf=self._by_leaf)
+        by_leaf = self.traders == "leaves"
+        self._ensemble = Ensemble.of(
+            self.estimator_, by_leaf=by_leaf, samples=len(fitted_on), smoothing=float(self.smoothing)
+        )
+        self._clearing = Kelly(0.1) if self.clearing is None else self.clearing
         awake = np.ones((len(played_on), len(self._ensemble.members)), dtype=bool)
         if self._plays_out_of_bag:
             awake = ~in_bag(self.estimator_, len(y))
-        self._play(self._ensemble.see(X[played_on], by_leaf=self._by_leaf), awake, codes[played_on], random)
+        if not awake.any():
+            raise InputError("no sample is out-of-bag, or held out: see oob and holdout, or give more samples")
+        self._play(self._ensemble.see(X[played_on]), awake, codes[played_on], random)
         return self
 
     def predict_proba(self, X: Any) -> Floats:
@@ -146,7 +151,7 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
         # a market of its own: prices are asked for without a tax, and from several threads
         quotes = self._market(bits=np.minimum(-self.market_.log2_wealth, LEAST_WEALTH_BITS))
         rows = self._rows_at_once
-        seen = (self._ensemble.see(X[t : t + rows], by_leaf=self._by_leaf) for t in range(0, X.shape[0], rows))
+        seen = (self._ensemble.see(X[t : t + rows]) for t in range(0, X.shape[0], rows))
         blocks = ((_rounds(s, np.ones(s.places.shape, bool), stake=LOOK_ONLY), np.zeros(len(s.places))) for s in seen)
         return quotes.run_blocks(blocks, regret=False).prices
 
@@ -177,22 +182,6 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
 
     # --- Inside
 
-    def _check(self) -> None:
-        if self.traders not in ("leaves", "trees"):
-            raise InputError(f"traders={self.traders!r}; 'leaves' or 'trees'")
-        if self.oob not in (True, False, "auto"):
-            raise InputError(f"oob={self.oob!r}; True, False or 'auto'")
-        if isinstance(self.epochs, bool) or not isinstance(self.epochs, int | np.integer) or self.epochs < 0:
-            raise InputError(f"epochs={self.epochs!r}; give a whole number, 0 or more")
-        if not isinstance(self.smoothing, Real) or not 0 < self.smoothing < math.inf:
-            raise InputError(f"smoothing={self.smoothing!r}; give a number above 0, or one error would ruin a leaf")
-        if not isinstance(self.holdout, Real) or not 0 < self.holdout < 1:
-            raise InputError(f"holdout={self.holdout!r}; give a share in (0, 1)")
-
-    @property
-    def _by_leaf(self) -> bool:
-        return self.traders == "leaves"
-
     @property
     def _is_fitted_already(self) -> bool:
         return isinstance(self.estimator, FrozenEstimator)
@@ -206,7 +195,7 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
 
     @property
     def _rows_at_once(self) -> int:
-        return max(1, AT_ONCE // (len(self._ensemble.members) * len(self.classes_)))
+        return max(1, AT_ONCE // (len(self._ensemble.members) * self._ensemble.outcomes))
 
     def _validated(self, X: Any, **more: Any) -> Any:
         tags = self.__sklearn_tags__().input_tags
@@ -224,11 +213,16 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
         """Which of the classes each sample has."""
         if self._is_fitted_already:
             check_is_fitted(self.estimator)
-        self.classes_ = self.estimator.classes_ if self._is_fitted_already else np.unique(y)
+        classes = getattr(self.estimator, "classes_", None) if self._is_fitted_already else np.unique(y)
+        if not isinstance(classes, np.ndarray):
+            raise InputError(f"{self.estimator} does not forecast the classes of one output; give a classifier")
+        self.classes_ = classes
         if len(self.classes_) < 2:
             raise InputError(f"one class only, {self.classes_[0]!r}; a market needs 2 or more")
         if strange := set(np.unique(y).tolist()) - set(self.classes_.tolist()):
-            raise InputError(f"y has classes that the estimator was not fitted on: {', '.join(map(repr, strange))}")
+            raise InputError(
+                f"y has classes that the estimator was not fitted on: {', '.join(sorted(map(repr, strange)))}"
+            )
         return np.searchsorted(self.classes_, y)
 
     def _parts(self, codes: Integers, random: Any) -> tuple[Integers, Integers]:
@@ -244,19 +238,18 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
         return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
     def _market(self, **prior: Any) -> Market:
-        """The traders before any round."""
-        clearing = Kelly(0.1) if self.clearing is None else self.clearing
-        return Market(outcomes=len(self.classes_), clearing=clearing, **prior)
+        return Market(outcomes=self._ensemble.outcomes, clearing=self._clearing, **prior)
 
     def _play(self, seen: Seen, awake: Bools, codes: Integers, random: Any) -> None:
         rounds = np.flatnonzero(awake.any(axis=1))
         if not len(rounds):
-            raise InputError("no sample is out-of-bag for any tree, or none held out: give more samples, or more trees")
-        N = len(self._traders)
-        self.market_ = self._market(
-            prior=np.full(N, 1 / N), normalize=True, grue=self.grue, groups=self._traders["tree"]
-        )
-        self._traders = self._traders.with_columns(rounds=np.bincount(seen.traders[awake], minlength=N))
+            raise InputError(
+                "no round: no sample is out-of-bag, or held out; see oob and holdout, or give more samples"
+            )
+        traders = self._ensemble.traders
+        N = len(traders)
+        self.market_ = self._market(prior=np.full(N, 1 / N), normalize=True, grue=self.grue, groups=traders["tree"])
+        self._traders = traders.with_columns(rounds=np.bincount(seen.traders[awake], minlength=N))
         losses = []
         for _ in range(self.epochs):
             order = random.permutation(rounds)
@@ -279,6 +272,20 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
                 (Path(folder) / "market").write_bytes(state["market_"])
                 state = state | {"market_": Market.load(Path(folder) / "market")}
         super().__setstate__(state)
+
+
+def _check(given: Any) -> None:
+    """Raises InputError for settings that are out of range."""
+    if given.traders not in ("leaves", "trees"):
+        raise InputError(f"traders={given.traders!r}; 'leaves' or 'trees'")
+    if given.oob not in (True, False, "auto"):
+        raise InputError(f"oob={given.oob!r}; True, False or 'auto'")
+    if isinstance(given.epochs, bool) or not isinstance(given.epochs, Integral) or given.epochs < 0:
+        raise InputError(f"epochs={given.epochs!r}; give a whole number, 0 or more")
+    if not isinstance(given.smoothing, int | float) or not 0 < given.smoothing < math.inf:
+        raise InputError(f"smoothing={given.smoothing!r}; give a number above 0, or one error would ruin a leaf")
+    if not isinstance(given.holdout, int | float) or not 0 < given.holdout < 1:
+        raise InputError(f"holdout={given.holdout!r}; give a share in (0, 1)")
 
 
 def _rounds(seen: Seen, awake: Bools, stake: float = 1.0) -> SparseRounds:
