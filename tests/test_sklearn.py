@@ -75,57 +75,91 @@ def leaf_forecast(tree, node, K, smoothing=A):
     return np.array([(n * share + smoothing) / (n + smoothing * K) for share in tree.tree_.value[node, 0]])
 
 
-def by_hand(model, X, y, *, by_leaf, fraction, orders):
-    """Wealth of every (tree, leaf) or tree, as a dict, after fractional Kelly over out-of-bag samples."""
-    trees, K = model.estimator_.estimators_, len(model.classes_)
-    bags = [set(drawn.tolist()) for drawn in model.estimator_.estimators_samples_]
-    apply = model.estimator_.apply(X)
-    everybody = [(b, node) for b, t in enumerate(trees) for node in range(t.tree_.node_count)] if by_leaf else None
-    if by_leaf:
-        everybody = [(b, node) for b, node in everybody if trees[b].tree_.children_left[node] == -1]
-    else:
-        everybody = list(range(len(trees)))
-    wealth = dict.fromkeys(everybody, 1 / len(everybody))
-    losses = []
-    for order in orders:
-        for t in order:
-            awake = [b for b in range(len(trees)) if t not in bags[b]]
-            who = {b: (b, apply[t, b]) if by_leaf else b for b in awake}
-            says = {b: leaf_forecast(trees[b], apply[t, b], K) for b in awake}
-            total = sum(wealth[who[b]] for b in awake)
-            price = sum(wealth[who[b]] * says[b][y[t]] for b in awake) / total
-            losses.append(-np.log2(price))
-            for b in awake:
-                wealth[who[b]] *= fraction * says[b][y[t]] / price + 1 - fraction
-    return wealth, losses
+class ByHand:
+    """A market among the trees of a model's forest, or their leaves, on out-of-bag samples."""
+
+    def __init__(self, model, X, y, fraction):
+        self.trees, self.K, self.y, self.fraction = model.estimator_.estimators_, len(model.classes_), y, fraction
+        self.bags = [set(drawn.tolist()) for drawn in model.estimator_.estimators_samples_]
+        self.nodes, self.by_leaf = model.estimator_.apply(X), model.traders == "leaves"
+        who = list(range(len(self.trees)))
+        if self.by_leaf:
+            who = [
+                (b, i) for b, t in enumerate(self.trees) for i in np.flatnonzero(t.tree_.children_left == -1).tolist()
+            ]
+        self.wealth = dict.fromkeys(who, 1 / len(who))
+
+    def price(self, nodes, awake):
+        """The price, and by trader what it says."""
+        says = {(b, nodes[b]) if self.by_leaf else b: leaf_forecast(self.trees[b], nodes[b], self.K) for b in awake}
+        return np.average(list(says.values()), axis=0, weights=[self.wealth[who] for who in says]), says
+
+    def round(self, t, *, settle):
+        """What happened costs, in bits."""
+        price, says = self.price(self.nodes[t], [b for b in range(len(self.trees)) if t not in self.bags[b]])
+        for who, q in says.items() if settle else ():
+            self.wealth[who] *= self.fraction * q[self.y[t]] / price[self.y[t]] + 1 - self.fraction
+        return -np.log2(price[self.y[t]])
+
+
+class Watched(np.random.RandomState):
+    """Keeps the orders that it gives."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.orders = []
+
+    def permutation(self, x):
+        self.orders.append(super().permutation(x))
+        return self.orders[-1]
 
 
 @pytest.mark.parametrize("traders", ("leaves", "trees"))
 @pytest.mark.parametrize("fraction", (0.1, 1.0))
 def test_wealth_and_prices_are_those_of_loops(wine, traders, fraction):
     X, y, X_test, _ = wine
-    orders = []
-
-    class Watched(np.random.RandomState):
-        def permutation(self, x):
-            orders.append(super().permutation(x))
-            return orders[-1]
-
-    settings = {"traders": traders, "clearing": gm.Kelly(fraction), "epochs": 2}
-    model = MarketClassifier(forest(), random_state=Watched(3), **settings).fit(X, y)
-    by_leaf = traders == "leaves"
-    wealth, losses = by_hand(model, X, y, by_leaf=by_leaf, fraction=fraction, orders=orders)
+    settings = {"traders": traders, "clearing": gm.Kelly(fraction), "epochs": 2, "early_stopping": False}
+    random = Watched(3)
+    model = MarketClassifier(forest(), random_state=random, **settings).fit(X, y)
+    hand = ByHand(model, X, y, fraction)
+    losses = [np.mean([hand.round(t, settle=True) for t in order]) for order in random.orders]
     frame = model.traders_frame_
-    keys = list(zip(frame["tree"], frame["leaf"], strict=True)) if by_leaf else frame["tree"].to_list()
-    assert keys == list(wealth)
-    np.testing.assert_allclose(frame["wealth"], list(wealth.values()), rtol=1e-11)
-    np.testing.assert_allclose(model.loss_bits_, np.reshape(losses, (2, -1)).mean(axis=1), rtol=1e-11)
-    expected = []
-    for nodes in model.estimator_.apply(X_test):
-        money = [wealth[b, node] if by_leaf else wealth[b] for b, node in enumerate(nodes)]
-        says = [leaf_forecast(model.estimator_.estimators_[b], node, 3) for b, node in enumerate(nodes)]
-        expected.append(np.average(says, axis=0, weights=money))
+    keys = list(zip(frame["tree"], frame["leaf"], strict=True)) if hand.by_leaf else frame["tree"].to_list()
+    assert keys == list(hand.wealth)
+    np.testing.assert_allclose(frame["wealth"], list(hand.wealth.values()), rtol=1e-11)
+    np.testing.assert_allclose(model.loss_bits_, losses, rtol=1e-11)
+    expected = [hand.price(nodes, range(12))[0] for nodes in model.estimator_.apply(X_test)]
     np.testing.assert_allclose(model.predict_proba(X_test), expected, rtol=1e-11)
+
+
+def test_epochs_are_chosen_by_what_halves_say_of_each_other(wine):
+    X, y, *_ = wine
+    random = Watched(3)
+    model = MarketClassifier(forest(), clearing=gm.Kelly(0.5), epochs=3, random_state=random).fit(X, y)
+    (rows, *orders), bits = random.orders, np.zeros(4)
+    for half in (0, 1):
+        hand = ByHand(model, X, y, 0.5)
+        for epoch in range(4):
+            for t in orders[3 * half + epoch - 1] if epoch else ():
+                hand.round(t, settle=True)
+            tried = rows[1 - half :: 2]
+            assert not epoch or set(orders[3 * half + epoch - 1]).isdisjoint(tried)
+            bits[epoch] += sum(hand.round(t, settle=False) for t in tried)
+    np.testing.assert_allclose(model.validation_bits_, bits / len(rows), rtol=1e-11)
+    assert model.epochs_ == len(model.loss_bits_) == np.argmin(bits)
+    hand = ByHand(model, X, y, 0.5)
+    for order in orders[6:]:
+        for t in order:
+            hand.round(t, settle=True)
+    np.testing.assert_allclose(model.market_.wealth, list(hand.wealth.values()), rtol=1e-11)
+
+
+def test_noisy_labels_stop_early_and_clear_ones_do_not(wine):
+    random = np.random.default_rng(0)
+    X, y, *_ = wine
+    noisy = np.where(random.random(len(y)) < 0.4, random.integers(3, size=len(y)), y)
+    assert MarketClassifier(forest(50), random_state=0).fit(X, y).epochs_ == 5
+    assert MarketClassifier(forest(50), random_state=0).fit(X, noisy).epochs_ < 3
 
 
 def spread(model, X, awake):
@@ -139,6 +173,7 @@ def spread(model, X, awake):
     return forecasts, stakes
 
 
+ONE_EPOCH = {"epochs": 1, "early_stopping": False}
 RULES = (gm.Kelly(0.1), gm.Kelly(1.0))
 
 
@@ -146,7 +181,7 @@ RULES = (gm.Kelly(0.1), gm.Kelly(1.0))
 @pytest.mark.parametrize("traders", ("leaves", "trees"))
 def test_a_probability_is_the_price_of_the_dense_market(wine, traders, clearing):
     X, y, X_test, _ = wine
-    model = MarketClassifier(forest(6), traders=traders, clearing=clearing, epochs=1, random_state=0).fit(X, y)
+    model = MarketClassifier(forest(6), traders=traders, clearing=clearing, random_state=0, **ONE_EPOCH).fit(X, y)
     before = model.market_.log2_wealth
     got = model.predict_proba(X_test)
     forecasts, stakes = spread(model, X_test, np.ones((len(X_test), 6), dtype=bool))
@@ -159,9 +194,9 @@ def test_a_tax_is_that_of_the_reference(wine):
     X, y, X_test, _ = wine
     tax = gm.GrueTax(gm.schedules.constant(0.02))
     model = MarketClassifier(
-        FrozenEstimator(forest(5).fit(X, y)), grue=tax, epochs=1, random_state=np.random.RandomState(7)
+        FrozenEstimator(forest(5).fit(X, y)), grue=tax, **ONE_EPOCH, random_state=np.random.RandomState(7)
     ).fit(X_test, y[: len(X_test)])
-    order = np.random.RandomState(7).permutation(np.arange(len(X_test)))
+    order = np.random.RandomState(7).permutation(len(X_test))
     forecasts, stakes = spread(model, X_test[order], np.ones((len(X_test), 5), dtype=bool))
     N = len(model.traders_frame_)
     twin = gm.reference.Market(prior=np.full(N, 1 / N), outcomes=3, clearing=gm.Kelly(0.1), grue=tax, normalize=True)
@@ -186,7 +221,7 @@ def test_blocks_of_rounds_change_nothing(wine, monkeypatch):
     cut = MarketClassifier(forest(), random_state=0).fit(X, y)
     np.testing.assert_array_equal(cut.market_.log2_wealth, whole.market_.log2_wealth)
     np.testing.assert_array_equal(cut.predict_proba(X_test), whole.predict_proba(X_test))
-    assert cut.market_.episodes == whole.market_.episodes == 5
+    assert cut.market_.episodes == whole.market_.episodes == whole.epochs_ > 0
 
 
 # --- Who plays when
@@ -242,8 +277,8 @@ def test_noise_is_not_worth_betting_on():
     random = np.random.default_rng(0)
     X, y = random.normal(size=(400, 5)), random.integers(2, size=400)
     fitted = forest(30).fit(X, y)
-    honest = MarketClassifier(FrozenEstimator(fitted), oob=True, random_state=0).fit(X, y)
-    fooled = MarketClassifier(FrozenEstimator(fitted), oob=False, random_state=0).fit(X, y)
+    honest = MarketClassifier(FrozenEstimator(fitted), oob=True, random_state=0, **ONE_EPOCH).fit(X, y)
+    fooled = MarketClassifier(FrozenEstimator(fitted), oob=False, random_state=0, **ONE_EPOCH).fit(X, y)
     assert fooled.loss_bits_[0] < 0.5
     assert honest.loss_bits_[0] > 0.95
 
@@ -364,6 +399,7 @@ def test_money_stays_among_the_traders(wine):
         ({"epochs": -1}, "0 or more"),
         ({"epochs": 1.5}, "whole number"),
         ({"epochs": True}, "whole number"),
+        ({"early_stopping": "yes"}, "True or False"),
         ({"smoothing": 0}, "above 0"),
         ({"smoothing": float("nan")}, "above 0"),
         ({"smoothing": "much"}, "above 0"),

@@ -5,9 +5,10 @@ Needs the extra `sklearn`. This module is `gruemarket.sklearn`; what it imports 
 
 import math
 import tempfile
+from collections.abc import Iterator
 from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,32 @@ LOOK_ONLY = 2.0**-100  # a stake that clears as any other, too small to move mon
 LEAST_WEALTH_BITS = 2.0**20  # who has nothing at all counts as this poor
 
 
+class Play(NamedTuple):
+    """T samples as rounds.
+
+    Attributes:
+        seen: what the members forecast.
+        awake: (T, B) which of them bet.
+        codes: (T,) which class each sample has.
+    """
+
+    seen: Seen
+    awake: Bools
+    codes: Integers
+
+    def of(self, rows: Integers) -> "Play":
+        """Some of the rounds, in this order."""
+        traders, places, answers = self.seen
+        return Play(Seen(traders[rows], places[rows], answers), self.awake[rows], self.codes[rows])
+
+    def rounds(self, stake: float) -> SparseRounds:
+        """As a market takes them, with everybody awake staking the same."""
+        traders = self.seen.traders[self.awake]
+        indptr = np.concatenate([[0], np.cumsum(self.awake.sum(axis=1))])
+        forecasts = self.seen.answers[self.seen.places[self.awake]]
+        return SparseRounds(indptr, traders, forecasts, stakes=np.full(len(traders), stake))
+
+
 class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]  # it is untyped
     """A classifier whose probabilities are the prices of a market among the trees of a forest, or among their leaves.
 
@@ -59,6 +86,9 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
         clearing: how the market clears; None is `Kelly(0.1)`.
         grue: a `GrueTax`, or None for no tax. It is levied between rounds, not on what is predicted later.
         epochs: how many times all rounds are played, each time in another order; 0 leaves everybody the same money.
+        early_stopping: whether fewer epochs are played if that is better: half of the rounds are played first and tried
+            on the other half, and the other way round, and the number of epochs with the least loss is taken, be it 0.
+            Where classes are noisy, leaves that were lucky once would otherwise win each time.
         smoothing: a, the count that every class has beforehand, > 0.
         oob: whether rounds are of samples out-of-bag; "auto" where the estimator has `bootstrap=True`, which a fitted
             one never counts as: its rounds are all samples that `fit` is given, which it should not have seen. With
@@ -68,9 +98,12 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
 
     Attributes:
         estimator_: the fitted ensemble.
+        epochs_: how many epochs were played.
+        validation_bits_: (epochs + 1,) with early stopping: what a round cost on average that was not learned from,
+            after so many epochs, in bits.
         market_: the `gruemarket.Market` after all rounds; its traders stand as in `traders_frame_`, grouped by tree.
-        loss_bits_: (epochs,) what a round cost the market on average, in bits. In the first epoch every sample is
-            priced before anybody has won from it, so that this estimates the loss on new samples; later ones flatter.
+        loss_bits_: (epochs_,) what a round cost the market on average, in bits. In the first epoch every sample is
+            priced before anybody has won from it; later ones flatter.
         classes_, n_features_in_, feature_names_in_: as everywhere in scikit-learn.
 
     >>> from sklearn.datasets import load_wine
@@ -93,6 +126,7 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
         clearing: Any = None,
         grue: GrueTax | None = None,
         epochs: int = 5,
+        early_stopping: bool = True,
         smoothing: float = 0.01,
         oob: bool | Literal["auto"] = "auto",
         holdout: float = 0.25,
@@ -103,6 +137,7 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
         self.clearing = clearing
         self.grue = grue
         self.epochs = epochs
+        self.early_stopping = early_stopping
         self.smoothing = smoothing
         self.oob = oob
         self.holdout = holdout
@@ -137,7 +172,7 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
             awake = ~in_bag(self.estimator_, len(y))
         if not awake.any():
             raise InputError("no sample is out-of-bag, or held out: see oob and holdout, or give more samples")
-        self._play(self._ensemble.see(X[played_on]), awake, codes[played_on], random)
+        self._play(Play(self._ensemble.see(X[played_on]), awake, codes[played_on]), random)
         return self
 
     def predict_proba(self, X: Any) -> Floats:
@@ -148,12 +183,10 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
         """
         check_is_fitted(self, "market_")
         X = self._validated(X, reset=False)
-        # a market of its own: prices are asked for without a tax, and from several threads
-        quotes = self._market(bits=np.minimum(-self.market_.log2_wealth, LEAST_WEALTH_BITS))
-        rows = self._rows_at_once
-        seen = (self._ensemble.see(X[t : t + rows]) for t in range(0, X.shape[0], rows))
-        blocks = ((_rounds(s, np.ones(s.places.shape, bool), stake=LOOK_ONLY), np.zeros(len(s.places))) for s in seen)
-        return quotes.run_blocks(blocks, regret=False).prices
+        seen = (self._ensemble.see(X[rows]) for rows in self._blocks(np.arange(X.shape[0])))
+        plays = (Play(s, np.ones(s.places.shape, dtype=bool), np.zeros(len(s.places), dtype=np.int64)) for s in seen)
+        blocks = ((play.rounds(stake=LOOK_ONLY), play.codes) for play in plays)
+        return self._quotes(self.market_).run_blocks(blocks, regret=False).prices
 
     def predict_log_proba(self, X: Any) -> Floats:
         """(samples, K) natural logarithms of the prices."""
@@ -192,10 +225,6 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
             return bool(self.oob)
         settings = {"bootstrap": True} if self.estimator is None else self.estimator.get_params(deep=False)
         return settings.get("bootstrap") is True
-
-    @property
-    def _rows_at_once(self) -> int:
-        return max(1, AT_ONCE // (len(self._ensemble.members) * self._ensemble.outcomes))
 
     def _validated(self, X: Any, **more: Any) -> Any:
         tags = self.__sklearn_tags__().input_tags
@@ -240,23 +269,49 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
     def _market(self, **prior: Any) -> Market:
         return Market(outcomes=self._ensemble.outcomes, clearing=self._clearing, **prior)
 
-    def _play(self, seen: Seen, awake: Bools, codes: Integers, random: Any) -> None:
-        rounds = np.flatnonzero(awake.any(axis=1))
-        if not len(rounds):
-            raise InputError(
-                "no round: no sample is out-of-bag, or held out; see oob and holdout, or give more samples"
-            )
+    def _virgin(self) -> Market:
+        """The traders before any round."""
         traders = self._ensemble.traders
-        N = len(traders)
-        self.market_ = self._market(prior=np.full(N, 1 / N), normalize=True, grue=self.grue, groups=traders["tree"])
-        self._traders = traders.with_columns(rounds=np.bincount(seen.traders[awake], minlength=N))
-        losses = []
-        for _ in range(self.epochs):
-            order = random.permutation(rounds)
-            parts = (order[t : t + self._rows_at_once] for t in range(0, len(order), self._rows_at_once))
-            blocks = ((_rounds(Seen(seen.traders[p], seen.places[p], seen.answers), awake[p]), codes[p]) for p in parts)
-            losses.append(self.market_.run_blocks(blocks, regret=False).loss_bits.mean())
-        self.loss_bits_ = np.array(losses)
+        even = np.full(len(traders), 1 / len(traders))
+        return self._market(prior=even, normalize=True, grue=self.grue, groups=traders["tree"])
+
+    def _quotes(self, market: Market) -> Market:
+        """The same money in a market of its own: one may ask for prices without a tax, and from several threads."""
+        return self._market(bits=np.minimum(-market.log2_wealth, LEAST_WEALTH_BITS))
+
+    def _blocks(self, rows: Integers) -> Iterator[Integers]:
+        """The rows in portions that fit into memory."""
+        size = max(1, AT_ONCE // (len(self._ensemble.members) * self._ensemble.outcomes))
+        return (rows[t : t + size] for t in range(0, len(rows), size))
+
+    def _bits(self, market: Market, play: "Play", rows: Integers, stake: float = 1.0) -> float:
+        """Plays an episode of these rounds and says what they cost together."""
+        parts = (play.of(block) for block in self._blocks(rows))
+        return market.run_blocks(((p.rounds(stake), p.codes) for p in parts), regret=False).total_loss_bits
+
+    def _play(self, play: "Play", random: Any) -> None:
+        rows = np.flatnonzero(play.awake.any(axis=1))
+        self.epochs_ = int(self.epochs)
+        if self.early_stopping and len(rows) > 1:
+            self.validation_bits_ = self._validated_bits(play, random.permutation(rows), random) / len(rows)
+            self.epochs_ = int(self.validation_bits_.argmin())
+        self.market_ = self._virgin()
+        losses = [self._bits(self.market_, play, random.permutation(rows)) for _ in range(self.epochs_)]
+        self.loss_bits_ = np.array(losses) / len(rows)
+        counts = np.bincount(play.seen.traders[play.awake], minlength=len(self.market_))
+        self._traders = self._ensemble.traders.with_columns(rounds=counts)
+
+    def _validated_bits(self, play: "Play", rows: Integers, random: Any) -> Floats:
+        """What each half of the rounds costs a market that has played the other, after 0, 1, 2, ... epochs."""
+        bits = np.zeros(self.epochs + 1)
+        halves = rows[::2], rows[1::2]
+        for learned, tried in (halves, halves[::-1]):
+            market = self._virgin()
+            for epoch in range(self.epochs + 1):
+                if epoch:
+                    self._bits(market, play, random.permutation(learned))
+                bits[epoch] += self._bits(self._quotes(market), play, tried, LOOK_ONLY)
+        return bits
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
@@ -282,14 +337,9 @@ def _check(given: Any) -> None:
         raise InputError(f"oob={given.oob!r}; True, False or 'auto'")
     if isinstance(given.epochs, bool) or not isinstance(given.epochs, Integral) or given.epochs < 0:
         raise InputError(f"epochs={given.epochs!r}; give a whole number, 0 or more")
+    if given.early_stopping not in (True, False):
+        raise InputError(f"early_stopping={given.early_stopping!r}; True or False")
     if not isinstance(given.smoothing, int | float) or not 0 < given.smoothing < math.inf:
         raise InputError(f"smoothing={given.smoothing!r}; give a number above 0, or one error would ruin a leaf")
     if not isinstance(given.holdout, int | float) or not 0 < given.holdout < 1:
         raise InputError(f"holdout={given.holdout!r}; give a share in (0, 1)")
-
-
-def _rounds(seen: Seen, awake: Bools, stake: float = 1.0) -> SparseRounds:
-    """The samples as rounds, in which some of the members are awake."""
-    indptr = np.concatenate([[0], np.cumsum(awake.sum(axis=1))])
-    stakes = None if stake == 1 else np.full(indptr[-1], stake)
-    return SparseRounds(indptr, seen.traders[awake], seen.answers[seen.places[awake]], stakes=stakes)
