@@ -188,10 +188,6 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
         blocks = ((play.rounds(stake=LOOK_ONLY), play.codes) for play in plays)
         return self._quotes(self.market_).run_blocks(blocks, regret=False).prices
 
-    def predict_log_proba(self, X: Any) -> Floats:
-        """(samples, K) natural logarithms of the prices."""
-        return np.log(self.predict_proba(X))
-
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """(samples,) the classes with the highest prices."""
         prices = self.predict_proba(X)
