@@ -50,7 +50,7 @@ def forest(trees=12, **settings):
 @parametrize_with_checks(
     [
         MarketClassifier(forest(8), random_state=0),
-        MarketClassifier(forest(8), traders="trees", clearing=gm.Kelly(1.0), epochs=1, random_state=0),
+        MarketClassifier(ExtraTreesClassifier(8), traders="trees", clearing=gm.Kelly(1.0), random_state=0),
         MarketClassifier(ExtraTreesClassifier(8), grue=gm.GrueTax(gm.schedules.constant(0.01)), random_state=0),
         MarketClassifier(BaggingClassifier(n_estimators=8, max_features=0.7), random_state=0),
         MarketClassifier(VotingClassifier([("logistic", LogisticRegression())]), traders="trees", random_state=0),
@@ -386,6 +386,20 @@ def test_money_stays_among_the_traders(wine):
     model = MarketClassifier(forest(), clearing=gm.Kelly(1.0), random_state=0).fit(X, y)
     assert model.traders_frame_["wealth"].sum() == pytest.approx(1, abs=1e-12)
     assert (model.traders_frame_["wealth"] > 0).all()
+
+
+def test_one_tree_may_win_all_the_money():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(600, 4))
+    y = (X[:, 0] > 0).astype(int)
+    one_sees, others = DecisionTreeClassifier(random_state=0).fit(X, y), LogisticRegression().fit(X, 1 - y)
+    voting = VotingClassifier([("others", others), ("one", one_sees)], voting="soft").fit(X, y)
+    voting.estimators_ = [others, one_sees]
+    settings = {"traders": "trees", "clearing": gm.Kelly(1.0)} | ONE_EPOCH
+    model = MarketClassifier(FrozenEstimator(voting), random_state=0, **settings).fit(X, y)
+    assert model.market_.log2_wealth[0] < -1000
+    assert model.market_.wealth[1] >= 1
+    np.testing.assert_allclose(model.predict_proba(X)[range(600), y], (600 + A) / (600 + 2 * A), rtol=1e-12)
 
 
 # --- Bad input

@@ -273,7 +273,7 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
 
     def _quotes(self, market: Market) -> Market:
         """The same money in a market of its own: one may ask for prices without a tax, and from several threads."""
-        return self._market(bits=np.minimum(-market.log2_wealth, LEAST_WEALTH_BITS))
+        return self._market(bits=np.clip(-market.log2_wealth, 0, LEAST_WEALTH_BITS))
 
     def _blocks(self, rows: Integers) -> Iterator[Integers]:
         """The rows in portions that fit into memory."""
