@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-GRUE_TAX, RECORDED_MODELS = EXAMPLES / "grue_tax.py", EXAMPLES / "recorded_models.py"
+GRUE_TAX, RECORDED_MODELS, FOREST = (EXAMPLES / f"{name}.py" for name in ("grue_tax", "recorded_models", "forest"))
 NO_TAX, IN_FULL, INVERSE = "no tax", "tax, h = 1/(n(n+1))", "tax, h = 1/(n+1)"
 KL = 1.2
 
@@ -145,3 +146,84 @@ def test_a_model_of_words_shares_out_all_of_its_probability():
         model = words(pages, 5, order)
         for before in ([], [1], [2, 1], [4, 1], [0, 4]):
             assert sum(model.probability(before, word) for word in range(5)) == pytest.approx(1)
+
+
+# --- forest.py
+
+SMALL = ("--trees", "10", "--splits", "3", "--epochs", "2")
+METHODS = ["forest's vote", "vote, smoothed", "market of trees", "market of leaves", "leaves, 8 epochs, not stopped"]
+
+
+@pytest.fixture(scope="module")
+def forests(tmp_path_factory):
+    out = tmp_path_factory.mktemp("forests")
+    done = start(*SMALL, "--data", "wine", "iris", "--out", out, script=FOREST)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, pl.read_parquet(out / "forest.parquet"), out
+
+
+def test_every_split_has_a_row_for_each_method(forests):
+    text, runs, out = forests
+    assert runs.columns == ["data", "split", "method", "bits", "error"]
+    assert runs["method"].unique(maintain_order=True).to_list() == METHODS
+    assert runs.select("data", "split").unique(maintain_order=True).rows() == [
+        (data, split) for data in ("wine", "iris") for split in range(3)
+    ]
+    assert ((runs["error"] >= 0) & (runs["error"] < 0.2) & (runs["bits"] > 0) & (runs["bits"] < 1)).all()
+    page = (out / "forest.html").read_text(encoding="utf-8")
+    assert "<script src" not in page
+    assert (out / "forest.png").read_bytes().startswith(b"\x89PNG")
+    assert str(out / "forest.html") in text
+
+
+def test_forests_print_paired_differences_with_corrected_intervals(forests):
+    text, runs, _ = forests
+    wide = runs.filter(data="wine").pivot("method", index="split", values="bits")
+    for other, column in ((METHODS[0], 4), (METHODS[1], 5)):
+        difference = (wide[METHODS[3]] - wide[other]).to_numpy()
+        reach = stats.t.ppf(0.975, 2) * np.std(difference, ddof=1) * np.sqrt(1 / 3 + 0.3 / 0.7)
+        row = next(line for line in text.splitlines() if "wine" in line and f" {METHODS[3]} " in line)
+        star = " *" if abs(difference.mean()) > reach else ""
+        assert re.split(" *[│┆] *", row)[column].strip() == f"{difference.mean():+.3f} ± {reach:.3f}{star}"
+
+
+def test_a_split_does_not_depend_on_the_others(forests, tmp_path):
+    start(*SMALL, "--splits", "2", "--seed", "1", "--data", "wine", "--out", tmp_path, script=FOREST)
+    same = forests[1].filter(pl.col("data") == "wine", pl.col("split") > 0)
+    assert pl.read_parquet(tmp_path / "forest.parquet").equals(same)
+
+
+def test_forests_read_a_file_with_words_and_gaps(tmp_path):
+    random = np.random.default_rng(0)
+    colour = random.choice(["red", "green", "blue"], 80)
+    answer = np.where((colour == "red") ^ (random.random(80) < 0.05), "yes", "no")
+    frame = pl.DataFrame({"answer": answer, "colour": colour, "size": random.normal(size=80)})
+    frame = frame.with_columns(size=pl.when(pl.col("size") < -1).then(None).otherwise("size"))
+    frame.write_csv(tmp_path / "mixed.csv")
+    given = ("--csv", tmp_path / "mixed.csv", "--target", "answer", *SMALL, "--forest", "extra", "--min-leaf", "4")
+    done = start(*given, "--out", tmp_path, script=FOREST)
+    assert done.returncode == 0, done.stderr
+    runs = pl.read_parquet(tmp_path / "forest.parquet")
+    assert runs["data"].unique().to_list() == ["mixed"]
+    assert runs["error"].mean() < 0.25
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "said"),
+    (
+        (None, "a", "No such file"),
+        ("a,b\n1,x\n2,y\n3,x\n4,y\n", "c", "known: a, b"),
+        ("a,b\n1,x\n2,x\n", "b", "needs 2 classes or more"),
+        ("a,b\n1,x\n2,x\n3,y\n", "b", "each of 2 samples or more"),
+        ("a,b\n1,x\n2,y\n3", "b", "needs 2 classes"),
+        ("b\nx\nx\ny\ny\n", "b", "no other column"),
+    ),
+)
+def test_files_that_are_no_data_are_refused(tmp_path, text, target, said):
+    if text is not None:
+        (tmp_path / "data.csv").write_text(text)
+    done = start("--csv", tmp_path / "data.csv", "--target", target, "--out", tmp_path / "out", script=FOREST)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -41,6 +41,7 @@ from gruemarket.text import Text
 
 if TYPE_CHECKING:
     from gruemarket import report
+    from gruemarket import sklearn as sklearn  # not in __all__: it needs an extra
 
 __version__: str = build_info()["version"]
 __all__ = [
@@ -95,6 +96,6 @@ if build_info()["profile"] != "release":
 
 
 def __getattr__(name: str) -> Any:
-    if name == "report":  # what draws it takes as long to import as all the rest, so only who draws waits
-        return import_module("gruemarket.report")
+    if name in ("report", "sklearn"):  # what these need takes as long to import as all the rest, or is not there
+        return import_module(f"gruemarket.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
