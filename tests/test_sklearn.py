@@ -174,7 +174,7 @@ def spread(model, X, awake):
 
 
 ONE_EPOCH = {"epochs": 1, "early_stopping": False}
-RULES = (gm.Kelly(0.1), gm.Kelly(1.0))
+RULES = (gm.Kelly(0.1), gm.Kelly(1.0), gm.LogPool(0.1), gm.Isoelastic(4.0), gm.LMSR(0.05))
 
 
 @pytest.mark.parametrize("clearing", RULES, ids=repr)
