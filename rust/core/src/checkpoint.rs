@@ -5,6 +5,7 @@
 
 use crate::accounts::book::{Book, TILE, Tile};
 use crate::accounts::groups::Groups;
+use crate::accounts::narrow::Narrow;
 use crate::error::{MarketError, Result};
 use crate::grue::Tax;
 use crate::grue::definitions::{Histories, Node};
@@ -102,7 +103,8 @@ impl<'a> Tensors<'a> {
             Dtype::I64,
             book.tiles.iter().map(|t| t.drained.len() as i64),
         );
-        let blocks = book.tiles.iter().flat_map(|t| t.drained.iter().copied());
+        let depths = book.tiles.iter().flat_map(|t| t.drained.iter());
+        let blocks = depths.map(|depth| -depth.cast_signed());
         self.put_all(&format!("{name}.blocks"), Dtype::I32, blocks);
     }
 
@@ -171,7 +173,7 @@ impl<F: Real> Market<F> {
             traders.entrants.iter().map(|e| e.0 as i64),
         );
         tensors.put_all("entrants.traders", Dtype::U32, traders.entrants.iter().map(|e| e.1));
-        tensors.put("groups", Dtype::U32, &traders.groups.ids);
+        tensors.put_all("groups", Dtype::U32, traders.groups.ids.iter());
         tensors.put_book("wealth", &state.accounts.wealth);
         if !traders.entrants.is_empty() {
             tensors.put_book("entered", &state.roster.rho);
@@ -388,10 +390,7 @@ impl Checkpoint {
             over: reader.over()?,
             reserve: header.reserve_at_start,
             entrants: entrants.zip(reader.all("entrants.traders")?).collect(),
-            groups: Groups {
-                ids: reader.all("groups")?,
-                count: header.group_count,
-            },
+            groups: Groups::new(reader.all("groups")?.into_iter(), header.group_count),
             outcomes: header.outcomes,
             fraction: header.fraction,
             tax: reader.tax(n)?,
@@ -461,6 +460,12 @@ impl Checkpoint {
     }
 }
 
+/// Depths of the drained from a file, where they are exponents: numbers up to 0.
+fn depths(blocks: &[i32]) -> Narrow {
+    let depths = || blocks.iter().map(|block| block.unsigned_abs());
+    Narrow::of(depths(), depths().max().unwrap_or(0))
+}
+
 #[derive(Deserialize)]
 struct Version {
     format: u32,
@@ -498,7 +503,7 @@ impl Reader<'_> {
                 exponent,
                 floor: floors[t],
                 ceiling: ceilings[t],
-                drained: own.to_vec(),
+                drained: depths(own),
             });
         }
         Ok(Book { mantissas, tiles })

@@ -299,7 +299,7 @@ impl Market {
         definitions: bool,
     ) -> PyResult<Self> {
         let values = prior.as_slice()?;
-        let ids = groups.as_ref().map_or(Ok(&[][..]), |g| g.as_slice())?.to_vec();
+        let ids = groups.as_ref().map_or(Ok(&[][..]), |g| g.as_slice())?;
         let config = Config {
             prior: if is_bits {
                 Given::Bits(values)
@@ -310,14 +310,7 @@ impl Market {
             outcomes,
             fraction,
             tax: tax.map(|spec| spec.parse(values.len())).transpose()?,
-            groups: if group_count == 1 {
-                Groups::single()
-            } else {
-                Groups {
-                    ids,
-                    count: group_count,
-                }
-            },
+            groups: Groups::new(ids.iter().copied(), group_count),
             enters_at: enters_at.as_ref().map_or(Ok(&[][..]), |e| e.as_slice())?,
             provenance,
             definitions,
@@ -481,7 +474,7 @@ impl Market {
 
     /// Each trader's group; empty where there is one group.
     fn groups<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<u32>>> {
-        Ok(on!(&*self.book()?, m => m.groups().ids.clone()).into_pyarray(py))
+        Ok(on!(&*self.book()?, m => m.groups().ids.iter().collect::<Vec<_>>()).into_pyarray(py))
     }
 
     #[getter]

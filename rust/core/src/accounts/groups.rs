@@ -1,6 +1,7 @@
 //! Groups: a label a trader, for the ledger and for taxes that stay within a group.
 
 use crate::accounts::book::{Book, TILE, TileRef};
+use crate::accounts::narrow::{Narrow, narrow};
 use crate::lanes;
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
@@ -10,7 +11,7 @@ use crate::threads;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Groups {
     /// Empty where there is a single group.
-    pub ids: Vec<u32>,
+    pub ids: Narrow,
     pub count: usize,
 }
 
@@ -34,20 +35,32 @@ impl Groups {
     #[must_use]
     pub fn single() -> Self {
         Self {
-            ids: Vec::new(),
+            ids: Narrow::EMPTY,
             count: 1,
         }
     }
 
     #[must_use]
     pub fn of(&self, trader: usize) -> usize {
-        self.ids.get(trader).map_or(0, |&g| g as usize)
+        self.ids.at(trader) as usize
     }
 
-    /// The groups of tile t's traders.
+    /// The traders of tile t.
     #[must_use]
-    pub fn tile(&self, t: usize) -> &[u32] {
-        &self.ids[t * TILE..((t + 1) * TILE).min(self.ids.len())]
+    pub fn range(&self, t: usize) -> std::ops::Range<usize> {
+        t * TILE..((t + 1) * TILE).min(self.ids.len())
+    }
+
+    /// The groups that `ids` name, one a trader.
+    pub fn new(ids: impl Iterator<Item = u32>, count: usize) -> Self {
+        if count == 1 {
+            return Self::single();
+        }
+        let most = u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX);
+        Self {
+            ids: Narrow::of(ids, most),
+            count,
+        }
     }
 
     /// Whether sums by group are few enough to be taken tile by tile.
@@ -79,7 +92,7 @@ impl Groups {
     ) {
         let scale = pow2(wealth.tile.exponent - unit);
         let units = [scale, scale * pow2(rho.tile.exponent)];
-        lanes::groups::add_groups(sums, wealth.m, rho.m, self.tile(t), units);
+        narrow!(&self.ids, ids => lanes::groups::add_groups(sums, wealth.m, rho.m, &ids[self.range(t)], units));
     }
 
     /// The money of every group. `unit` is the exponent of the book's total.
@@ -110,8 +123,8 @@ impl Groups {
             let (w, r) = (wealth.tile(t), rho.tile(t));
             let scale = pow2(w.tile.exponent - unit);
             let own_scale = scale * pow2(r.tile.exponent);
-            for ((x, r), &g) in w.m.iter().zip(r.m).zip(self.tile(t)) {
-                let (x, sum) = (x.to_f64(), &mut sums[g as usize]);
+            for ((x, r), i) in w.m.iter().zip(r.m).zip(self.range(t)) {
+                let (x, sum) = (x.to_f64(), &mut sums[self.of(i)]);
                 sum[0] += x * scale;
                 sum[1] += (x * own_scale) * r.to_f64();
             }

@@ -2,4 +2,5 @@
 
 pub mod book;
 pub mod groups;
+pub mod narrow;
 pub mod prior;

@@ -180,7 +180,7 @@ impl<F: Real> Market<F> {
         }
         bytes += unredefined.as_ref().map_or(0, book);
         bytes += histories.as_ref().map_or(0, |h| h.scores.bytes() + h.last.len() * 12);
-        bytes += self.traders.groups.ids.len() * 4 + self.traders.entrants.len() * 16;
+        bytes += self.traders.groups.ids.bytes() + self.traders.entrants.len() * 16;
         bytes += self.state.lazy.as_ref().map_or(0, |lazy| lazy.touched.len() * 4);
         let kept = &self.state.provenance;
         let columns = kept.columns().iter().chain(kept.spans());

@@ -74,14 +74,8 @@ impl<'a> Division<'a> {
     }
 
     fn groups(&self, groups: &Groups, count: usize) -> Groups {
-        if count == 1 {
-            return Groups::single();
-        }
         let old = (0..self.old).map(|j| groups.of(j) as u32);
-        Groups {
-            ids: old.chain(self.new.iter().map(|r| r.group)).collect(),
-            count,
-        }
+        Groups::new(old.chain(self.new.iter().map(|r| r.group)), count)
     }
 
     /// Shares of the money that stood when the stage began, of which the new traders have none: any will do.
