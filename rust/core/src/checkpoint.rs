@@ -4,6 +4,7 @@
 //! A BLAKE3 hash of the header and of every tensor tells a damaged file.
 
 use crate::accounts::book::{Book, TILE, Tile};
+use crate::accounts::calendar::Calendar;
 use crate::accounts::groups::Groups;
 use crate::accounts::narrow::Narrow;
 use crate::error::{MarketError, Result};
@@ -156,27 +157,28 @@ fn hash<'a>(header: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) ->
 impl<F: Real> Market<F> {
     /// Saves the market to `path`; `note` is kept with it.
     pub fn save(&self, path: &Path, note: &str) -> Result<()> {
-        let (header, tensors) = self.freeze(note);
+        let late = !self.traders().calendar.is_empty();
+        let entered = late.then(|| self.state().roster.rho.book());
+        let (header, tensors) = self.freeze(note, entered.as_deref());
         tensors.save(path, HEADER, &header)
     }
 
-    fn freeze<'a>(&'a self, note: &'a str) -> (Header, Tensors<'a>) {
+    /// The header and the tensors; `entered` is the prior of those who have entered, where some are late.
+    fn freeze<'a>(&'a self, note: &'a str, entered: Option<&'a Book<F>>) -> (Header, Tensors<'a>) {
         let (traders, state) = (self.traders(), self.state());
         let mut tensors = Tensors::default();
         tensors.put("note", Dtype::U8, note.as_bytes());
         tensors.put_book("rho", &traders.rho);
         tensors.put_all("over.mantissas", Dtype::F64, traders.over.iter().map(|x| x.mantissa));
         tensors.put_all("over.exponents", Dtype::I64, traders.over.iter().map(|x| x.exponent));
-        tensors.put_all(
-            "entrants.episodes",
-            Dtype::I64,
-            traders.entrants.iter().map(|e| e.0 as i64),
-        );
-        tensors.put_all("entrants.traders", Dtype::U32, traders.entrants.iter().map(|e| e.1));
+        let late = traders.calendar.late();
+        tensors.put_all("entrants.episodes", Dtype::I64, late.iter().map(|e| e.0 as i64));
+        tensors.put_all("entrants.traders", Dtype::U32, late.iter().map(|e| e.1));
         tensors.put_all("groups", Dtype::U32, traders.groups.ids.iter());
         tensors.put_book("wealth", &state.accounts.wealth);
-        if !traders.entrants.is_empty() {
-            tensors.put_book("entered", &state.roster.rho);
+        if let Some(book) = entered {
+            // this version works it out; an older one that loads the file reads it
+            tensors.put_book("entered", book);
         }
         if let Some(book) = &state.accounts.unredefined {
             tensors.put_book("unredefined", book);
@@ -210,7 +212,7 @@ impl<F: Real> Market<F> {
             tensors.put(&format!("span.{i}"), Dtype::F64, &span.shares);
         }
         if let Some(lazy) = &state.lazy {
-            tensors.put("touched", Dtype::U32, &lazy.touched);
+            tensors.put_all("touched", Dtype::U32, lazy.touched.iter());
             tensors.put_all("lazy.money", Dtype::F64, lazy.money.iter().flatten().copied());
             tensors.put("lazy.squares", Dtype::F64, &lazy.squares);
         }
@@ -238,7 +240,7 @@ impl<F: Real> Market<F> {
             definitions: traders.definitions,
             total: state.accounts.total,
             bankruptcies: state.accounts.bankruptcies,
-            entered: state.roster.entered,
+            entered: late.len() - state.roster.rho.absent().len(),
             reserve: state.roster.reserve,
             idle: state.roster.idle,
             money: state.roster.money,
@@ -384,12 +386,11 @@ impl Checkpoint {
         };
         let header = &self.header;
         let n = header.traders;
-        let entrants = reader.all::<i64>("entrants.episodes")?.into_iter().map(|e| e as u64);
         let traders = Traders::<F> {
             rho: Arc::new(reader.book("rho", n)?),
             over: reader.over()?,
             reserve: header.reserve_at_start,
-            entrants: entrants.zip(reader.all("entrants.traders")?).collect(),
+            calendar: Arc::new(reader.calendar(n)?),
             groups: Groups::new(reader.all("groups")?.into_iter(), header.group_count),
             outcomes: header.outcomes,
             fraction: header.fraction,
@@ -397,11 +398,9 @@ impl Checkpoint {
             provenance: header.provenance,
             definitions: header.definitions,
         };
-        let rho = if reader.has("entered.mantissas") {
-            Arc::new(reader.book("entered", n)?)
-        } else {
-            Arc::clone(&traders.rho)
-        };
+        let late = traders.calendar.late();
+        let next = late.get(header.entered).map(|&(episode, _)| traders.calendar.by(episode));
+        let rho = traders.entered(next);
         let histories = if traders.definitions {
             let scores = reader.book("scores", n)?;
             Some(Arc::new(Histories {
@@ -422,7 +421,7 @@ impl Checkpoint {
         let lazy = match &header.levied {
             Some(levied) => Some(Arc::new(Lazy {
                 stays: Stays::of(levied),
-                touched: reader.all("touched")?,
+                touched: reader.touched()?,
                 money: reader
                     .all::<f64>("lazy.money")?
                     .chunks_exact(2)
@@ -443,7 +442,6 @@ impl Checkpoint {
             roster: Roster {
                 weights: Arc::new(traders.weights(&rho)),
                 rho,
-                entered: header.entered,
                 reserve: header.reserve,
                 idle: header.idle,
                 money: header.money,
@@ -515,6 +513,22 @@ impl Reader<'_> {
             Ok(Column { stage, shares })
         };
         stages.iter().enumerate().map(read).collect()
+    }
+
+    fn calendar(&self, traders: usize) -> Result<Calendar> {
+        let (episodes, late) = (self.all::<i64>("entrants.episodes")?, self.all::<u32>("entrants.traders")?);
+        let mut enters_at = vec![0; traders];
+        for (j, episode) in late.into_iter().zip(episodes) {
+            let place = enters_at.get_mut(j as usize);
+            *place.ok_or_else(|| self.file.fault(&format!("trader {j} enters, but there is none")))? = episode as u64;
+        }
+        Ok(Calendar::new(&enters_at))
+    }
+
+    fn touched(&self) -> Result<Narrow> {
+        let touched: Vec<u32> = self.all("touched")?;
+        let most = touched.iter().copied().max().unwrap_or(0);
+        Ok(Narrow::of(touched.into_iter(), most.max(u16::MAX.into())))
     }
 
     fn over(&self) -> Result<Vec<Scaled>> {

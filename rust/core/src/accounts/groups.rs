@@ -1,6 +1,7 @@
 //! Groups: a label a trader, for the ledger and for taxes that stay within a group.
 
 use crate::accounts::book::{Book, TILE, TileRef};
+use crate::accounts::entered::{Copied, Entered};
 use crate::accounts::narrow::{Narrow, narrow};
 use crate::lanes;
 use crate::real::{Real, pow2};
@@ -96,10 +97,11 @@ impl Groups {
     }
 
     /// The money of every group. `unit` is the exponent of the book's total.
-    pub fn money<F: Real>(&self, wealth: &Book<F>, rho: &Book<F>, unit: i64) -> Vec<GroupMoney> {
+    pub fn money<F: Real>(&self, wealth: &Book<F>, rho: &Entered<F>, unit: i64) -> Vec<GroupMoney> {
+        let mut copied = Copied::default();
         if self.count == 1 {
             let parts: Vec<_> = (0..wealth.tiles.len())
-                .map(|t| wealth.tile(t).product(rho.tile(t)))
+                .map(|t| wealth.tile(t).product(rho.tile(t, &mut copied)))
                 .collect();
             let own = Scaled::sum(parts.iter().copied());
             return vec![GroupMoney {
@@ -109,18 +111,18 @@ impl Groups {
         }
         if self.by_tile() {
             let tiles = (0..wealth.tiles.len()).collect();
-            let add = |(): &mut (), run: Vec<usize>| {
+            let add = |copied: &mut Copied<F>, run: Vec<usize>| {
                 let mut sums = self.sums();
                 run.into_iter()
-                    .for_each(|t| self.add_tile(&mut sums, t, wealth.tile(t), rho.tile(t), unit));
+                    .for_each(|t| self.add_tile(&mut sums, t, wealth.tile(t), rho.tile(t, copied), unit));
                 sums
             };
-            let sums = threads::map_runs(tiles, self.tiles_a_sum(), || (), add);
+            let sums = threads::map_runs(tiles, self.tiles_a_sum(), Copied::default, add);
             return self.gather(&sums, unit, wealth, rho, unit);
         }
         let mut sums = vec![[0.0; 2]; self.count];
         for t in 0..wealth.tiles.len() {
-            let (w, r) = (wealth.tile(t), rho.tile(t));
+            let (w, r) = (wealth.tile(t), rho.tile(t, &mut copied));
             let scale = pow2(w.tile.exponent - unit);
             let own_scale = scale * pow2(r.tile.exponent);
             for ((x, r), i) in w.m.iter().zip(r.m).zip(self.range(t)) {
@@ -138,7 +140,7 @@ impl Groups {
         parts: &[Vec<[f64; 2]>],
         given: i64,
         wealth: &Book<F>,
-        rho: &Book<F>,
+        rho: &Entered<F>,
         unit: i64,
     ) -> Vec<GroupMoney> {
         let mut sums = vec![[0.0; 2]; self.count];
@@ -152,13 +154,13 @@ impl Groups {
     }
 
     /// Sums in units of `2^unit`; those that may hold little but raw mantissas of the drained are taken again.
-    fn checked<F: Real>(&self, sums: &[[f64; 2]], wealth: &Book<F>, rho: &Book<F>, unit: i64) -> Vec<GroupMoney> {
+    fn checked<F: Real>(&self, sums: &[[f64; 2]], wealth: &Book<F>, rho: &Entered<F>, unit: i64) -> Vec<GroupMoney> {
         let plain = |[wealth, own]: [f64; 2]| GroupMoney {
             wealth: Scaled::new(wealth, unit),
             own: Scaled::new(own, unit),
         };
         let mut money: Vec<_> = sums.iter().map(|&s| plain(s)).collect();
-        let drained = wealth.tiles.iter().chain(&rho.tiles).any(|t| !t.drained.is_empty());
+        let drained = rho.has_drained() || wealth.tiles.iter().any(|t| !t.drained.is_empty());
         let poor = wealth
             .tiles
             .iter()

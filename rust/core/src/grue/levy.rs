@@ -1,6 +1,7 @@
 //! One levy of the tax on a book: only money that changes hands is taxed (design 2.4).
 
 use crate::accounts::book::{Book, TILE, TileMut, TileRef};
+use crate::accounts::entered::Entered;
 use crate::accounts::groups::{GroupMoney, Groups};
 use crate::accounts::narrow::narrow;
 use crate::grue::kernel::Rows;
@@ -8,7 +9,6 @@ use crate::lanes;
 use crate::lanes::groups::{self as by_group, ByGroup};
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
-use std::collections::HashSet;
 
 /// Who has entered, as the tax sees it.
 #[derive(Clone, Debug)]
@@ -159,15 +159,15 @@ pub struct Flows {
     pub inflow: Vec<Scaled>,
 }
 
-/// The flows of a levy by rows; whoever is `absent` receives nothing.
-pub fn flows<F: Real>(rows: &Rows, hazard: f64, wealth: &Book<F>, absent: &HashSet<u32>) -> Flows {
+/// The flows of a levy by rows; whoever is absent from `rho` receives nothing.
+pub fn flows<F: Real>(rows: &Rows, hazard: f64, wealth: &Book<F>, rho: &Entered<F>) -> Flows {
     let mut flows = Flows {
         stay: vec![1.0; wealth.len()],
         inflow: vec![Scaled::ZERO; wealth.len()],
     };
     for i in 0..wealth.len() {
         let paid = wealth.value(i) * hazard;
-        for (k, share) in rows.row(i).filter(|&(k, _)| k != i && !absent.contains(&(k as u32))) {
+        for (k, share) in rows.row(i).filter(|&(k, _)| k != i && !rho.is_absent(k)) {
             flows.stay[i] -= hazard * share;
             flows.inflow[k] = flows.inflow[k] + paid * share;
         }

@@ -175,13 +175,10 @@ impl<F: Real> Market<F> {
         } = &self.state.accounts;
         let Roster { rho, .. } = &self.state.roster;
         let mut bytes = book(wealth) + book(&self.traders.rho);
-        if !Arc::ptr_eq(rho, &self.traders.rho) {
-            bytes += book(rho);
-        }
         bytes += unredefined.as_ref().map_or(0, book);
         bytes += histories.as_ref().map_or(0, |h| h.scores.bytes() + h.last.len() * 12);
-        bytes += self.traders.groups.ids.bytes() + self.traders.entrants.len() * 16;
-        bytes += self.state.lazy.as_ref().map_or(0, |lazy| lazy.touched.len() * 4);
+        bytes += self.traders.groups.ids.bytes() + self.traders.calendar.bytes() + rho.bytes();
+        bytes += self.state.lazy.as_ref().map_or(0, |lazy| lazy.touched.bytes());
         let kept = &self.state.provenance;
         let columns = kept.columns().iter().chain(kept.spans());
         bytes + columns.map(|c| c.shares.len() * 8).sum::<usize>()

@@ -113,12 +113,12 @@ impl<F: Real> Market<F> {
     }
 
     fn check_redefinitions(&self, new: &[Redefinition], groups: usize) -> Result<()> {
-        let absent = self.traders.absent(&self.state.roster);
+        let rho = &self.state.roster.rho;
         let mut seen = HashSet::new();
         for &Redefinition { source, bits, group } in new {
             let fault = if source as usize >= self.len() {
                 format!("is not one of 0 to {}", self.len() - 1)
-            } else if absent.contains(&source) {
+            } else if rho.is_absent(source as usize) {
                 "has not entered yet".to_owned()
             } else if !seen.insert(source) {
                 "is redefined twice in one call".to_owned()
@@ -161,17 +161,11 @@ impl<F: Real> Market<F> {
             over,
             groups,
             tax: old.tax.as_ref().map(|tax| tax.grown(division.len())),
-            entrants: old.entrants.clone(),
+            calendar: Arc::new(old.calendar.grown(division.len())),
             ..*old
         };
         let state = &mut self.state;
-        let mut rho = Arc::clone(&traders.rho);
-        let absent = traders.absent(&state.roster);
-        if !absent.is_empty() {
-            let book = Arc::make_mut(&mut rho);
-            absent.iter().for_each(|&j| book.set(j as usize, Scaled::ZERO));
-            book.tiles_mut().for_each(|mut tile| tile.normalise());
-        }
+        let rho = traders.entered(state.roster.rho.next());
         state.roster = Roster {
             weights: Arc::new(traders.weights(&rho)),
             rho,
