@@ -450,6 +450,7 @@ impl Checkpoint {
             provenance: Provenance::from_parts(header.stages.clone(), columns, spans),
             open: reader.open()?.map(Arc::new),
             lazy,
+            summed: None,
         };
         let nodes = reader.nodes()?;
         let entries = reader.entries()?;

@@ -8,7 +8,7 @@ use crate::accounts::calendar::Calendar;
 use crate::accounts::narrow::narrow;
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// The prior shares of those who have entered, 0 for the others.
 #[derive(Clone, Debug)]
@@ -20,6 +20,10 @@ pub struct Entered<F> {
     /// How each tile is read; empty where all have entered.
     views: Arc<[View]>,
 }
+
+/// What tells one [`Entered`] from another: the traders' book, which it keeps from being put elsewhere, and who enters next.
+#[derive(Clone, Debug)]
+pub struct Mark<F>(Weak<Book<F>>, Option<u32>);
 
 /// How a tile is read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,6 +95,17 @@ impl<F: Real> Entered<F> {
         } else {
             View::Anew { drained }
         }
+    }
+
+    #[must_use]
+    pub fn mark(&self) -> Mark<F> {
+        Mark(Arc::downgrade(&self.book), self.next)
+    }
+
+    /// Whether the mark is of these shares.
+    #[must_use]
+    pub fn has(&self, mark: &Mark<F>) -> bool {
+        mark.0.as_ptr() == Arc::as_ptr(&self.book) && mark.1 == self.next
     }
 
     #[must_use]

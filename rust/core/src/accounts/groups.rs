@@ -1,12 +1,13 @@
 //! Groups: a label a trader, for the ledger and for taxes that stay within a group.
 
 use crate::accounts::book::{Book, TILE, TileRef};
-use crate::accounts::entered::{Copied, Entered};
+use crate::accounts::entered::{Copied, Entered, Mark};
 use crate::accounts::narrow::{Narrow, narrow};
 use crate::lanes;
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
 use crate::threads;
+use std::sync::{Arc, Weak};
 
 /// Each trader's group, 0..count.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,31 @@ pub struct GroupMoney {
     pub wealth: Scaled,
     /// `sum rho w` over the group.
     pub own: Scaled,
+}
+
+/// The groups' money as it was summed up last; void once one of its books has changed.
+#[derive(Clone, Debug)]
+pub struct Summed<F> {
+    // who changes a book that is weakly held puts it elsewhere, so the same place means the same book
+    wealth: Weak<Book<F>>,
+    rho: Mark<F>,
+    money: Vec<GroupMoney>,
+}
+
+impl<F: Real> Summed<F> {
+    pub fn new(wealth: &Arc<Book<F>>, rho: &Entered<F>, money: Vec<GroupMoney>) -> Self {
+        Self {
+            wealth: Arc::downgrade(wealth),
+            rho: rho.mark(),
+            money,
+        }
+    }
+
+    /// The money, if these are still the books that it was summed up from.
+    pub fn of(&self, wealth: &Arc<Book<F>>, rho: &Entered<F>) -> Option<&Vec<GroupMoney>> {
+        let same = self.wealth.as_ptr() == Arc::as_ptr(wealth) && rho.has(&self.rho);
+        same.then_some(&self.money)
+    }
 }
 
 /// Sums below `2^-300` of the total may have lost parts to underflow and are taken again in scaled arithmetic.

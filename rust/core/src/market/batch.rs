@@ -102,11 +102,11 @@ impl<F: Real> Market<F> {
                 at += rounds.rounds as u64;
             }
             let roster = self.state.roster.clone();
-            let play = |taxman: Taxman<'_, F>, game: &Game<'_, P>| {
+            let play = |mut taxman: Taxman<'_, F>, game: &Game<'_, P>| {
                 let by_growth = game.flows && !slow.bankruptcies;
                 let mut track = (regret && !by_growth).then(|| Track::new(traders_count, !game.everything));
                 let mut fast = start.clone();
-                let part = game.play(&mut fast, &roster, taxman, track.as_mut(), None)?;
+                let part = game.play(&mut fast, &roster, &mut taxman, track.as_mut(), None)?;
                 Ok((part, fast, track))
             };
             let parts: Vec<Result<_>> = if let [game] = &games[..] {

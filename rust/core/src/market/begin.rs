@@ -6,6 +6,7 @@ use crate::ledger::Open;
 use crate::market::tax::{Due, Taxman};
 use crate::market::{Market, When};
 use crate::real::Real;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 impl<F: Real> Market<F> {
@@ -20,8 +21,19 @@ impl<F: Real> Market<F> {
         }
         let unit = state.accounts.share_unit(state.roster.money);
         let (wealth, rho) = (&state.accounts.wealth, &state.roster.rho);
-        let money = self.traders.groups.money(wealth, rho, state.accounts.total.exponent);
+        let sum = || Cow::Owned(self.traders.groups.money(wealth, rho, state.accounts.total.exponent));
+        let money = state.known_money().map_or_else(sum, Cow::Borrowed);
         money.iter().map(|m| (m.wealth * unit).to_f64()).collect()
+    }
+
+    /// Sums up the groups' money, for the ledger and the first levy alike.
+    fn sum_groups(&mut self) {
+        let Self { traders, state, .. } = self;
+        if traders.groups.count > 1 && state.lazy.is_none() && state.known_money().is_none() {
+            let (wealth, rho) = (&state.accounts.wealth, &state.roster.rho);
+            let money = traders.groups.money(wealth, rho, state.accounts.total.exponent);
+            state.keep_money(money);
+        }
     }
 
     /// Brings everybody up to date after sparse rounds.
@@ -39,6 +51,7 @@ impl<F: Real> Market<F> {
             return Ok(());
         }
         let left = self.state.clock.stage;
+        self.sum_groups();
         let wealth = self.group_shares();
         if let Some(open) = self.state.open.take() {
             self.entries.extend(open.entries(&wealth));
@@ -124,7 +137,9 @@ impl<F: Real> Market<F> {
     pub(super) fn levy(&mut self, due: Due) {
         let traders = Arc::clone(&self.traders);
         let Self { state, nodes, .. } = self;
+        let known = state.known_money().cloned();
         let mut taxman = Taxman::new(&traders, &mut state.open, &mut state.clock.landmark, nodes, 1.0);
+        taxman.money = known;
         taxman.levy(&mut state.accounts, &state.roster, due);
     }
 }

@@ -143,6 +143,7 @@ impl<F: Real> Market<F> {
             provenance: Provenance::default(),
             open: None,
             lazy: None,
+            summed: None,
         };
         Self {
             traders,
@@ -209,6 +210,7 @@ impl<F: Real> Market<F> {
             provenance: Provenance::from_parts(self.state.clock.present().collect(), Vec::new(), Vec::new()),
             open: None,
             lazy: None,
+            summed: None,
             clock: self.state.clock.clone(),
         };
         let wealth = market.group_shares();
@@ -317,8 +319,14 @@ impl<F: Real> Market<F> {
         };
         let start = (solvent && (game.flows || stays.is_some())).then(|| state.accounts.clone());
         let mut track = (regret && start.is_none()).then(|| Track::new(rounds.traders, !game.everything));
-        let taxman = Taxman::new(&traders, &mut state.open, &mut state.clock.landmark, nodes, 1.0);
-        let played = game.play(&mut state.accounts, &state.roster, taxman, track.as_mut(), spare.take())?;
+        let known = state.known_money().cloned();
+        let mut taxman = Taxman::new(&traders, &mut state.open, &mut state.clock.landmark, nodes, 1.0);
+        taxman.money = known;
+        let (accounts, roster) = (&mut state.accounts, &state.roster);
+        let played = game.play(accounts, roster, &mut taxman, track.as_mut(), spare.take())?;
+        if let Some(money) = taxman.money.take() {
+            state.keep_money(money);
+        }
         state.clock.rounds += rounds.rounds as u64;
         let end = state.accounts.clone();
         let regret = match (start, stays, track) {

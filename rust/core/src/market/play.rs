@@ -76,7 +76,7 @@ impl<P: Real> Game<'_, P> {
         &self,
         accounts: &mut Accounts<F>,
         roster: &Roster<F>,
-        mut taxman: Taxman<'_, F>,
+        taxman: &mut Taxman<'_, F>,
         mut track: Option<&mut Track<F>>,
         spare: Option<Book<F>>,
     ) -> Result<Played> {
@@ -93,7 +93,7 @@ impl<P: Real> Game<'_, P> {
             if (self.interrupt)() {
                 return Err(MarketError::Interrupted { rounds: t as u64 });
             }
-            self.step(accounts, roster, &mut taxman, track.as_deref_mut(), t, &mut played)?;
+            self.step(accounts, roster, taxman, track.as_deref_mut(), t, &mut played)?;
         }
         Ok(played)
     }
@@ -257,6 +257,7 @@ impl<P: Real> Game<'_, P> {
         let n = self.rounds.traders;
         let due = taxman.due(self.first + t as u64)?;
         let levy = taxman.prepare(accounts, roster, due);
+        taxman.money = None; // of before this round
         let measured = if self.everything && self.rounds.width() == 1 {
             0
         } else {

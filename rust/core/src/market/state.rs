@@ -3,7 +3,7 @@
 use crate::accounts::book::Book;
 use crate::accounts::calendar::Calendar;
 use crate::accounts::entered::Entered;
-use crate::accounts::groups::Groups;
+use crate::accounts::groups::{GroupMoney, Groups, Summed};
 use crate::error::Result;
 use crate::grue::definitions::Histories;
 use crate::grue::kernel::Kernel;
@@ -86,6 +86,8 @@ pub struct State<F> {
     pub provenance: Provenance,
     pub open: Option<Arc<Open>>,
     pub lazy: Option<Arc<Lazy>>,
+    /// The groups' money, from when it was last needed.
+    pub summed: Option<Arc<Summed<F>>>,
 }
 
 impl<F: Real> Traders<F> {
@@ -284,6 +286,17 @@ impl<F: Real> Accounts<F> {
 }
 
 impl<F: Real> State<F> {
+    /// The groups' money, where it is known already.
+    #[must_use]
+    pub fn known_money(&self) -> Option<&Vec<GroupMoney>> {
+        self.summed.as_ref()?.of(&self.accounts.wealth, &self.roster.rho)
+    }
+
+    /// Keeps the groups' money until the books change.
+    pub fn keep_money(&mut self, money: Vec<GroupMoney>) {
+        self.summed = Some(Arc::new(Summed::new(&self.accounts.wealth, &self.roster.rho, money)));
+    }
+
     /// Lets go of the books, to be put back by whoever holds them.
     pub fn forget_books(&mut self) {
         self.accounts.wealth = Arc::new(Book::empty(0));
