@@ -8,6 +8,7 @@ use gruemarket_core::accounts::groups::Groups;
 use gruemarket_core::accounts::prior::Given;
 use gruemarket_core::families::members::{Members, Rollout, Sampling};
 use gruemarket_core::grue::Unit;
+use gruemarket_core::market::read::Definition;
 use gruemarket_core::market::redefine::Redefinition;
 use gruemarket_core::market::regret::Regret;
 use gruemarket_core::market::sparse::SparseRounds;
@@ -273,7 +274,7 @@ fn run_sparse<F: Hold>(
 }
 
 /// One definition: trader, (first index, trader) segments, tax in bits, log2 of its share.
-type DefinitionRow = (u32, Vec<(u64, u32)>, f64, f64);
+type DefinitionRow = (u32, u32, f64, f64, Vec<(u64, u32)>, f64, f64);
 
 /// A stage, or None for "never", and each trader's share of its own money.
 type StageColumn<'py> = (Option<String>, Bound<'py, PyArray1<f64>>);
@@ -528,7 +529,18 @@ impl Market {
         })?;
         Ok(found
             .into_iter()
-            .map(|d| (d.trader, d.segments, d.tax_bits, d.log2_share))
+            .map(|d| {
+                let Definition {
+                    trader,
+                    group,
+                    wealth,
+                    log2_wealth,
+                    segments,
+                    tax_bits,
+                    log2_share,
+                } = d;
+                (trader, group, wealth, log2_wealth, segments, tax_bits, log2_share)
+            })
             .collect())
     }
 

@@ -1,9 +1,6 @@
-//! Who enters when. A trader's date takes a byte as a rule: its place among the episodes at which anybody enters.
+//! Who enters when: a trader's episode, or its place among the episodes at which anybody enters, a byte as a rule.
 
 use crate::accounts::narrow::Narrow;
-
-/// The most different episodes that are listed; where there are more, a trader's rank is its episode itself, if it can be.
-const LISTED: usize = u16::MAX as usize;
 
 /// The episode at which each trader enters.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,19 +20,20 @@ impl Calendar {
         listed.sort_unstable();
         listed.dedup();
         let last = listed[listed.len() - 1];
-        let (ranks, listed) = match u32::try_from(last) {
+        let places = listed.len() as u32 - 1;
+        let list_bytes = Narrow::width(places) * episodes.len() + size_of_val(&listed[..]);
+        let (ranks, episodes) = match u32::try_from(last) {
             Ok(0) => (Narrow::EMPTY, Vec::new()),
-            Ok(last) if listed.len() > LISTED + 1 => (Narrow::of(episodes.iter().map(|&e| e as u32), last), Vec::new()),
+            Ok(last) if Narrow::width(last) * episodes.len() <= list_bytes => {
+                (Narrow::of(episodes.iter().map(|&e| e as u32), last), Vec::new())
+            }
             _ => {
                 listed.shrink_to_fit();
-                let rank = |e: &u64| listed.partition_point(|other| other < e) as u32;
-                (Narrow::of(episodes.iter().map(rank), listed.len() as u32 - 1), listed)
+                let place = |e: &u64| listed.partition_point(|other| other < e) as u32;
+                (Narrow::of(episodes.iter().map(place), places), listed)
             }
         };
-        Self {
-            ranks,
-            episodes: listed,
-        }
+        Self { ranks, episodes }
     }
 
     /// The same with more traders, who are there from the start.
@@ -114,39 +112,35 @@ mod tests {
 
     #[test]
     fn traders_enter_by_episode_and_then_by_number() {
-        let many = |count: u64, step: u64| (0..count).map(|j| (count - j) * step).collect::<Vec<_>>();
+        let falling = |count: u64, step: u64| (0..count).map(|j| (count - j) * step).collect::<Vec<_>>();
+        let far = |dates: u64| (0..100_000).map(|j| 1_000_000 * (j % (dates + 1))).collect::<Vec<_>>();
         let cases = [
-            (vec![0, 0], 0),
-            (vec![0, 7, 3, 7, u64::MAX, 0], 6),
-            (many(255, 3), 255),
-            (many(256, 3), 2 * 256),
-            (many(65_535, 3), 2 * 65_535),
-            (many(65_536, 3), 4 * 65_536),
-            (many(65_536, 1 << 30), 4 * 65_536),
+            (vec![0, 0], 0, 0),
+            (vec![0, 7, 3, 7, 255, 0], 1, 0),
+            (vec![0, 7, 3, 7, u64::MAX, 0], 1, 4),
+            (falling(65_535, 1), 2, 0),
+            (falling(65_536, 3), 4, 0),
+            (falling(65_536, 1 << 30), 4, 65_537),
+            (far(255), 1, 256),
+            (far(256), 2, 257),
         ];
-        for (episodes, bytes) in cases {
+        for (episodes, bytes, listed) in cases {
             let calendar = Calendar::new(&episodes);
+            assert_eq!(calendar.bytes(), bytes * episodes.len() + 8 * listed);
             let mut expected: Vec<_> = episodes.iter().copied().zip(0..).filter(|(e, _)| *e > 0).collect();
             expected.sort_unstable();
             assert_eq!(calendar.late(), expected);
+            assert_eq!(calendar.is_empty(), expected.is_empty());
             for &(episode, _) in expected.iter().step_by(expected.len() / 9 + 1) {
-                let (rank, entered) = (calendar.by(episode), expected.iter().filter(|(e, _)| *e <= episode).count());
+                let rank = calendar.by(episode);
+                let entered = expected.iter().filter(|(e, _)| *e <= episode).count();
+                let next = expected.get(entered).map(|(e, _)| *e);
                 assert_eq!(calendar.within(1, rank).len(), entered);
-                assert_eq!(calendar.after(rank).map(|r| calendar.episode(r)), expected.get(entered).map(|(e, _)| *e));
+                assert_eq!(calendar.after(rank).map(|r| calendar.episode(r)), next);
                 assert!(calendar.by(episode - 1) < rank);
             }
-            assert_eq!(calendar.ranks().bytes(), bytes);
-            assert_eq!(calendar.is_empty(), expected.is_empty());
             let grown = calendar.grown(episodes.len() + 2);
             assert_eq!((grown.late(), grown.rank(episodes.len())), (expected, 0));
         }
-    }
-
-    #[test]
-    fn dates_that_fit_into_four_bytes_are_not_listed_when_they_are_many() {
-        let few: Vec<u64> = (1..=65_535).collect();
-        let many: Vec<u64> = (1..=65_536).collect();
-        assert_eq!(Calendar::new(&few).bytes(), 2 * 65_535 + 8 * 65_536);
-        assert_eq!(Calendar::new(&many).bytes(), 4 * 65_536);
     }
 }

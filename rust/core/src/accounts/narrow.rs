@@ -48,21 +48,31 @@ fn fit<N: Number>(value: u32) -> N {
 impl Narrow {
     pub const EMPTY: Self = Self::U8(Vec::new());
 
+    /// Bytes of each of some numbers up to `most`.
+    #[must_use]
+    pub fn width(most: u32) -> usize {
+        match most {
+            0..=0xff => 1,
+            0x100..=0xffff => 2,
+            _ => 4,
+        }
+    }
+
     /// `len` zeros, with room for numbers up to `most`.
     #[must_use]
     pub fn zeros(len: usize, most: u32) -> Self {
-        match most {
-            0..=0xff => Self::U8(vec![0; len]),
-            0x100..=0xffff => Self::U16(vec![0; len]),
+        match Self::width(most) {
+            1 => Self::U8(vec![0; len]),
+            2 => Self::U16(vec![0; len]),
             _ => Self::U32(vec![0; len]),
         }
     }
 
     /// The given numbers, none of which is above `most`.
     pub fn of(numbers: impl Iterator<Item = u32>, most: u32) -> Self {
-        match most {
-            0..=0xff => Self::U8(numbers.map(fit).collect()),
-            0x100..=0xffff => Self::U16(numbers.map(fit).collect()),
+        match Self::width(most) {
+            1 => Self::U8(numbers.map(fit).collect()),
+            2 => Self::U16(numbers.map(fit).collect()),
             _ => Self::U32(numbers.collect()),
         }
     }
