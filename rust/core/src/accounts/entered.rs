@@ -6,6 +6,7 @@
 use crate::accounts::book::{Book, TILE, Tile, TileMut, TileRef};
 use crate::accounts::calendar::Calendar;
 use crate::accounts::narrow::narrow;
+use crate::lanes;
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
 use std::sync::{Arc, Weak};
@@ -181,15 +182,14 @@ impl<F: Real> Entered<F> {
     /// Copies a tile without its absent to a scale that is known.
     fn copy_scaled(&self, t: usize, tile: Tile, copied: &mut Copied<F>) {
         let (whole, next) = (self.book.tile(t), self.next.unwrap_or(u32::MAX));
-        // exact: a power of two that brings the richest near 2^TOP
-        let scale = pow2(whole.tile.exponent - tile.exponent);
+        // in two steps, as in `normalise`: powers of two, so both are exact
+        let shift = whole.tile.exponent - tile.exponent;
+        let scale = [shift / 2, shift - shift / 2].map(|half| F::from_f64(pow2(half)));
         copied.tile = tile;
         copied.m.resize(whole.m.len(), F::ZERO);
         narrow!(self.calendar.ranks(), ranks => {
-            let entries = copied.m.iter_mut().zip(whole.m).zip(&ranks[t * TILE..]);
-            for ((x, &share), &rank) in entries {
-                *x = if u32::from(rank) < next { F::from_f64(share.to_f64() * scale) } else { F::ZERO };
-            }
+            let ranks = &ranks[t * TILE..t * TILE + whole.m.len()];
+            lanes::scale_before(&mut copied.m, whole.m, ranks, next, (scale[0], scale[1]));
         });
     }
 

@@ -5,16 +5,17 @@
 
 /// An unsigned number of 1, 2 or 4 bytes.
 pub trait Number: Copy + Into<u32> + TryFrom<u32> {
-    /// One more, one less, or as it is.
+    /// The lowest bytes of a wider number.
     #[must_use]
-    fn moved(self, up: bool, down: bool) -> Self;
+    fn low(wide: u32) -> Self;
 }
 
 macro_rules! numbers {
     ($($number:ty),*) => { $(impl Number for $number {
         #[inline(always)]
-        fn moved(self, up: bool, down: bool) -> Self {
-            self.wrapping_add(Self::from(up)).wrapping_sub(Self::from(down))
+        #[allow(clippy::cast_possible_truncation)]
+        fn low(wide: u32) -> Self {
+            wide as Self
         }
     })* };
 }
@@ -101,7 +102,7 @@ impl Narrow {
     /// The largest number; 0 where there is none.
     #[must_use]
     pub fn most(&self) -> u32 {
-        narrow!(self, held => held.iter().max().map_or(0, |&x| x.into()))
+        narrow!(self, held => held.iter().fold(0, |most, &x| u32::max(most, x.into())))
     }
 
     /// The largest number that fits without more bytes.

@@ -332,12 +332,13 @@ kernel! {
             let mut factors = [F::ONE; 64];
             for ((factor, x), &depth) in factors.iter_mut().zip(&*m).zip(&*depths) {
                 let above = if *x >= high { fall } else { F::ONE };
-                let drained = if depth.into() > 0 { above } else { F::ONE };
+                let drained = if depth.into().cast_signed() > 0 { above } else { F::ONE };
                 let below = if *x < low { rise } else { drained };
                 *factor = if *x > F::ZERO { below } else { F::ONE };
             }
             for (factor, depth) in factors.iter().zip(depths) {
-                *depth = depth.moved(*factor > F::ONE, *factor < F::ONE);
+                let moved = i32::from(*factor > F::ONE) - i32::from(*factor < F::ONE);
+                *depth = N::low((*depth).into().wrapping_add_signed(moved));
             }
             for (factor, x) in factors.iter().zip(m) {
                 *x *= *factor;
@@ -492,6 +493,20 @@ kernel! {
     fn stay_and_multiply<F>(m: &'a mut [F], rho: &'a [F], row: &'a [F], keep: F, hazard: F), _s {
         let entries = m.iter_mut().zip(rho).zip(row);
         entries.for_each(|((x, &r), &y)| *x = *x * (keep + hazard * (F::UNIT * r)) * y);
+    }
+}
+
+kernel! {
+    /// `row = m * scale.0 * scale.1` for those whose rank is below `next`, 0 for the others.
+    fn scale_before<F, N>(row: &'a mut [F], m: &'a [F], ranks: &'a [N], next: u32, scale: (F, F)), _s {
+        let (half, rest) = scale;
+        for ((row, m), ranks) in row.chunks_mut(64).zip(m.chunks(64)).zip(ranks.chunks(64)) {
+            let mut factors = [F::ZERO; 64];
+            for (factor, &rank) in factors.iter_mut().zip(ranks) {
+                *factor = if rank.into() < next { half } else { F::ZERO };
+            }
+            row.iter_mut().zip(m).zip(&factors).for_each(|((x, &y), &factor)| *x = y * factor * rest);
+        }
     }
 }
 
