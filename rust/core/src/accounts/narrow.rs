@@ -102,7 +102,8 @@ impl Narrow {
     /// The largest number; 0 where there is none.
     #[must_use]
     pub fn most(&self) -> u32 {
-        narrow!(self, held => held.iter().fold(0, |most, &x| u32::max(most, x.into())))
+        // in the numbers' own type, of which a vector holds the most
+        narrow!(self, held => held.iter().fold(0, |most, &x| x.max(most)).into())
     }
 
     /// The largest number that fits without more bytes.
