@@ -112,6 +112,25 @@ def test_bytes_of_state():
         assert market.state_bytes <= most * n
 
 
+@pytest.mark.parametrize(("dtype", "accounts", "most"), (("f64", 16, 24), ("f32", 8, 16)))
+@pytest.mark.parametrize("dates", (1, 200))
+def test_bytes_of_state_where_everybody_is_late_and_drained(dtype, accounts, most, dates):
+    """What each thing takes, added up: accounts, group, date, depth of the prior, depth of the wealth; 0.02 for tiles."""
+    n = 100_000
+    bits = np.random.default_rng(1).uniform(30_000, 2e6, n)
+    late = np.arange(n) % dates + 1
+    late[0] = 0
+    groups = np.arange(n) % 60_000
+    market = gm.Market(bits, dtype=dtype, groups=groups, enters_at=late, grue=TAX, provenance=False)
+    for _ in range(dates + 1):
+        assert market.state_bytes <= most * n
+        market.run(likelihoods=np.full((0, n), 0.5, np.float32), regret=False)
+    market.run(likelihoods=np.full((2, n), 0.5, np.float32), new_episode=False)
+    assert np.isfinite(market.log2_wealth).all()
+    assert market.state_bytes <= most * n
+    assert market.state_bytes / n == pytest.approx(accounts + 2 + 1 + 2 + 2, abs=0.02)
+
+
 def test_cuts_of_sparse_calls_past_the_most_levies_that_wait():
     """After 65,536 levies everybody catches up, at the same round however the rounds are cut."""
     rounds, rng = 66_000, np.random.default_rng(0)

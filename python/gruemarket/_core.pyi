@@ -221,8 +221,9 @@ class Market:
     def provenance(self) -> list[tuple[str | None, _Floats]]:
         """Stage (None: never redefined) and (N,) each trader's share of its own money."""
 
-    def definitions(self, top: int) -> list[tuple[int, list[tuple[int, int]], float, float]]:
-        """Of the richest: trader, its history as (first index, trader), its tax in bits, log2 of its share."""
+    def definitions(self, top: int) -> list[tuple[int, int, float, float, list[tuple[int, int]], float, float]]:
+        """Of the richest: trader, group, wealth and its log2; its history as (first index, trader), the history's tax in
+        bits, log2 of its share."""
 
     def save(self, path: Path, note: str) -> None:
         """Saves the market and a note to a file, which is whole or the one before."""

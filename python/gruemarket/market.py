@@ -512,19 +512,21 @@ class Market:
         """
         if top < 0:
             raise InputError(f"top {top} is negative")
-        found = self._core.definitions(top)
-        traders = [trader for trader, *_ in found]
-        picked = self._trader_frame().with_columns(wealth=self.wealth, log2_wealth=self.log2_wealth)[traders]
-        names = self.names
-        history = pl.DataFrame(
-            [
-                (rule(segments, names, tax_bits), len(segments) - 1, tax_bits, log2_share)
-                for _, segments, tax_bits, log2_share in found
-            ],
-            {"definition": pl.String, "switches": pl.Int64, "tax_bits": pl.Float64, "log2_share": pl.Float64},
-            orient="row",
-        )
-        return pl.concat([picked, history], how="horizontal").with_row_index("rank", offset=1)
+
+        def name(trader: int) -> str:
+            return str(trader) if self._names is None else self._names[trader]
+
+        rows = []
+        for trader, group, wealth, log2_wealth, segments, tax_bits, log2_share in self._core.definitions(top):
+            # each segment with a name of its own: only those that are shown are looked up, which may be few of many
+            shown = [(start, place) for place, (start, _) in enumerate(segments)]
+            history = rule(shown, [name(holder) for _, holder in segments], tax_bits)
+            who = (trader, name(trader), self._group_names[group], wealth, log2_wealth)
+            rows.append((*who, history, len(segments) - 1, tax_bits, log2_share))
+        schema = {"trader": pl.Int64, "name": pl.String, "group": pl.String, "wealth": pl.Float64}
+        schema |= {"log2_wealth": pl.Float64, "definition": pl.String, "switches": pl.Int64}
+        schema |= {"tax_bits": pl.Float64, "log2_share": pl.Float64}
+        return pl.DataFrame(rows, schema, orient="row").with_row_index("rank", offset=1)
 
     def _trader_frame(self) -> pl.DataFrame:
         return pl.DataFrame(

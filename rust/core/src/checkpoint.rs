@@ -4,7 +4,9 @@
 //! A BLAKE3 hash of the header and of every tensor tells a damaged file.
 
 use crate::accounts::book::{Book, TILE, Tile};
+use crate::accounts::calendar::Calendar;
 use crate::accounts::groups::Groups;
+use crate::accounts::narrow::Narrow;
 use crate::clearing::Rule;
 use crate::error::{MarketError, Result};
 use crate::grue::Tax;
@@ -109,7 +111,8 @@ impl<'a> Tensors<'a> {
             Dtype::I64,
             book.tiles.iter().map(|t| t.drained.len() as i64),
         );
-        let blocks = book.tiles.iter().flat_map(|t| t.drained.iter().copied());
+        let depths = book.tiles.iter().flat_map(|t| t.drained.iter());
+        let blocks = depths.map(|depth| -depth.cast_signed());
         self.put_all(&format!("{name}.blocks"), Dtype::I32, blocks);
     }
 
@@ -161,11 +164,14 @@ fn hash<'a>(header: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) ->
 impl<F: Real> Market<F> {
     /// Saves the market to `path`; `note` is kept with it.
     pub fn save(&self, path: &Path, note: &str) -> Result<()> {
-        let (header, tensors) = self.freeze(note)?;
+        let late = !self.traders().calendar.is_empty();
+        let entered = late.then(|| self.state().roster.rho.book());
+        let (header, tensors) = self.freeze(note, entered.as_deref())?;
         tensors.save(path, HEADER, &header)
     }
 
-    fn freeze<'a>(&'a self, note: &'a str) -> Result<(Header, Tensors<'a>)> {
+    /// The header and the tensors; `entered` is the prior of those who have entered, where some are late.
+    fn freeze<'a>(&'a self, note: &'a str, entered: Option<&'a Book<F>>) -> Result<(Header, Tensors<'a>)> {
         let (traders, state) = (self.traders(), self.state());
         let rule = traders.rule.saved()?;
         let mut tensors = Tensors::default();
@@ -173,19 +179,17 @@ impl<F: Real> Market<F> {
         tensors.put_book("rho", &traders.rho);
         tensors.put_all("over.mantissas", Dtype::F64, traders.over.iter().map(|x| x.mantissa));
         tensors.put_all("over.exponents", Dtype::I64, traders.over.iter().map(|x| x.exponent));
-        tensors.put_all(
-            "entrants.episodes",
-            Dtype::I64,
-            traders.entrants.iter().map(|e| e.0 as i64),
-        );
-        tensors.put_all("entrants.traders", Dtype::U32, traders.entrants.iter().map(|e| e.1));
-        tensors.put("groups", Dtype::U32, &traders.groups.ids);
+        let late = traders.calendar.late();
+        tensors.put_all("entrants.episodes", Dtype::I64, late.iter().map(|e| e.0 as i64));
+        tensors.put_all("entrants.traders", Dtype::U32, late.iter().map(|e| e.1));
+        tensors.put_all("groups", Dtype::U32, traders.groups.ids.iter());
         if let Some(each) = traders.rule.aversions() {
             tensors.put("aversions", Dtype::F64, each);
         }
         tensors.put_book("wealth", &state.accounts.wealth);
-        if !traders.entrants.is_empty() {
-            tensors.put_book("entered", &state.roster.rho);
+        if let Some(book) = entered {
+            // this version works it out; an older one that loads the file reads it
+            tensors.put_book("entered", book);
         }
         if let Some(book) = &state.accounts.unredefined {
             tensors.put_book("unredefined", book);
@@ -219,7 +223,7 @@ impl<F: Real> Market<F> {
             tensors.put(&format!("span.{i}"), Dtype::F64, &span.shares);
         }
         if let Some(lazy) = &state.lazy {
-            tensors.put("touched", Dtype::U32, &lazy.touched);
+            tensors.put_all("touched", Dtype::U32, lazy.touched.iter());
             tensors.put_all("lazy.money", Dtype::F64, lazy.money.iter().flatten().copied());
             tensors.put("lazy.squares", Dtype::F64, &lazy.squares);
         }
@@ -248,7 +252,7 @@ impl<F: Real> Market<F> {
             definitions: traders.definitions,
             total: state.accounts.total,
             bankruptcies: state.accounts.bankruptcies,
-            entered: state.roster.entered,
+            entered: late.len() - state.roster.rho.absent().len(),
             reserve: state.roster.reserve,
             idle: state.roster.idle,
             money: state.roster.money,
@@ -394,27 +398,23 @@ impl Checkpoint {
         };
         let header = &self.header;
         let n = header.traders;
-        let entrants = reader.all::<i64>("entrants.episodes")?.into_iter().map(|e| e as u64);
         let traders = Traders::<F> {
             rho: Arc::new(reader.book("rho", n)?),
             over: reader.over()?,
             reserve: header.reserve_at_start,
-            entrants: entrants.zip(reader.all("entrants.traders")?).collect(),
-            groups: Groups {
-                ids: reader.all("groups")?,
-                count: header.group_count,
-            },
+            calendar: Arc::new(reader.calendar(n)?),
+            groups: Groups::new(reader.all("groups")?.into_iter(), header.group_count),
             outcomes: header.outcomes,
             rule: reader.rule()?,
             tax: reader.tax(n)?,
             provenance: header.provenance,
             definitions: header.definitions,
         };
-        let rho = if reader.has("entered.mantissas") {
-            Arc::new(reader.book("entered", n)?)
-        } else {
-            Arc::clone(&traders.rho)
-        };
+        let late = traders.calendar.late();
+        let next = late
+            .get(header.entered)
+            .map(|&(episode, _)| traders.calendar.by(episode));
+        let rho = traders.entered(next);
         let histories = if traders.definitions {
             let scores = reader.book("scores", n)?;
             Some(Arc::new(Histories {
@@ -435,7 +435,7 @@ impl Checkpoint {
         let lazy = match &header.levied {
             Some(levied) => Some(Arc::new(Lazy {
                 stays: Stays::of(levied),
-                touched: reader.all("touched")?,
+                touched: reader.touched()?,
                 money: reader
                     .all::<f64>("lazy.money")?
                     .chunks_exact(2)
@@ -456,7 +456,6 @@ impl Checkpoint {
             roster: Roster {
                 weights: Arc::new(traders.weights(&rho)),
                 rho,
-                entered: header.entered,
                 reserve: header.reserve,
                 idle: header.idle,
                 money: header.money,
@@ -472,6 +471,12 @@ impl Checkpoint {
         let note = String::from_utf8(reader.all("note")?).map_err(|_| self.fault("its note is not text"))?;
         Ok((Market::from_parts(Arc::new(traders), state, entries, nodes), note))
     }
+}
+
+/// Depths of the drained from a file, where they are exponents: numbers up to 0.
+fn depths(blocks: &[i32]) -> Narrow {
+    let depths = || blocks.iter().map(|block| block.unsigned_abs());
+    Narrow::of(depths(), depths().max().unwrap_or(0))
 }
 
 #[derive(Deserialize)]
@@ -511,7 +516,7 @@ impl Reader<'_> {
                 exponent,
                 floor: floors[t],
                 ceiling: ceilings[t],
-                drained: own.to_vec(),
+                drained: depths(own),
             });
         }
         Ok(Book { mantissas, tiles })
@@ -523,6 +528,25 @@ impl Reader<'_> {
             Ok(Column { stage, shares })
         };
         stages.iter().enumerate().map(read).collect()
+    }
+
+    fn calendar(&self, traders: usize) -> Result<Calendar> {
+        let (episodes, late) = (
+            self.all::<i64>("entrants.episodes")?,
+            self.all::<u32>("entrants.traders")?,
+        );
+        let mut enters_at = vec![0; traders];
+        for (j, episode) in late.into_iter().zip(episodes) {
+            let place = enters_at.get_mut(j as usize);
+            *place.ok_or_else(|| self.file.fault(&format!("trader {j} enters, but there is none")))? = episode as u64;
+        }
+        Ok(Calendar::new(&enters_at))
+    }
+
+    fn touched(&self) -> Result<Narrow> {
+        let touched: Vec<u32> = self.all("touched")?;
+        let most = touched.iter().copied().max().unwrap_or(0);
+        Ok(Narrow::of(touched.into_iter(), most.max(u16::MAX.into())))
     }
 
     fn over(&self) -> Result<Vec<Scaled>> {

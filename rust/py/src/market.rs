@@ -9,6 +9,7 @@ use gruemarket_core::accounts::groups::Groups;
 use gruemarket_core::accounts::prior::Given;
 use gruemarket_core::families::members::{Members, Rollout, Sampling};
 use gruemarket_core::grue::Unit;
+use gruemarket_core::market::read::Definition;
 use gruemarket_core::market::redefine::Redefinition;
 use gruemarket_core::market::regret::Regret;
 use gruemarket_core::market::sparse::SparseRounds;
@@ -280,7 +281,7 @@ fn run_sparse<F: Hold>(
 }
 
 /// One definition: trader, (first index, trader) segments, tax in bits, log2 of its share.
-type DefinitionRow = (u32, Vec<(u64, u32)>, f64, f64);
+type DefinitionRow = (u32, u32, f64, f64, Vec<(u64, u32)>, f64, f64);
 
 /// A stage, or None for "never", and each trader's share of its own money.
 type StageColumn<'py> = (Option<String>, Bound<'py, PyArray1<f64>>);
@@ -306,7 +307,7 @@ impl Market {
         definitions: bool,
     ) -> PyResult<Self> {
         let values = prior.as_slice()?;
-        let ids = groups.as_ref().map_or(Ok(&[][..]), |g| g.as_slice())?.to_vec();
+        let ids = groups.as_ref().map_or(Ok(&[][..]), |g| g.as_slice())?;
         let config = Config {
             prior: if is_bits {
                 Given::Bits(values)
@@ -317,14 +318,7 @@ impl Market {
             outcomes,
             rule: clearing.parse()?,
             tax: tax.map(|spec| spec.parse(values.len())).transpose()?,
-            groups: if group_count == 1 {
-                Groups::single()
-            } else {
-                Groups {
-                    ids,
-                    count: group_count,
-                }
-            },
+            groups: Groups::new(ids.iter().copied(), group_count),
             enters_at: enters_at.as_ref().map_or(Ok(&[][..]), |e| e.as_slice())?,
             provenance,
             definitions,
@@ -493,7 +487,7 @@ impl Market {
 
     /// Each trader's group; empty where there is one group.
     fn groups<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<u32>>> {
-        Ok(on!(&*self.book()?, m => m.groups().ids.clone()).into_pyarray(py))
+        Ok(on!(&*self.book()?, m => m.groups().ids.iter().collect::<Vec<_>>()).into_pyarray(py))
     }
 
     #[getter]
@@ -547,7 +541,18 @@ impl Market {
         })?;
         Ok(found
             .into_iter()
-            .map(|d| (d.trader, d.segments, d.tax_bits, d.log2_share))
+            .map(|d| {
+                let Definition {
+                    trader,
+                    group,
+                    wealth,
+                    log2_wealth,
+                    segments,
+                    tax_bits,
+                    log2_share,
+                } = d;
+                (trader, group, wealth, log2_wealth, segments, tax_bits, log2_share)
+            })
             .collect())
     }
 

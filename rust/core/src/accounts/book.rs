@@ -1,5 +1,6 @@
 //! A book of accounts that never underflow: a mantissa a trader, an exponent for the drained, an exponent a tile.
 
+use crate::accounts::narrow::{Narrow, narrow};
 use crate::lanes::{self, Extent};
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
@@ -17,8 +18,8 @@ pub struct Tile {
     pub floor: f64,
     /// No mantissa of the tile is above this.
     pub ceiling: f64,
-    /// Per-trader exponents in blocks of `Real::BLOCK` bits, all <= 0; empty where nobody is drained.
-    pub drained: Vec<i32>,
+    /// How many blocks of `Real::BLOCK` bits each trader is below its mantissa; empty where nobody is drained.
+    pub drained: Narrow,
 }
 
 impl Tile {
@@ -26,11 +27,11 @@ impl Tile {
         exponent: 0,
         floor: f64::INFINITY,
         ceiling: 0.0,
-        drained: Vec::new(),
+        drained: Narrow::EMPTY,
     };
 
     fn block(&self, i: usize) -> i64 {
-        self.drained.get(i).map_or(0, |&e| i64::from(e))
+        -i64::from(self.drained.at(i))
     }
 }
 
@@ -143,7 +144,7 @@ impl<F: Real> Book<F> {
     /// Bytes of state.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let drained: usize = self.tiles.iter().map(|t| t.drained.len() * size_of::<i32>()).sum();
+        let drained: usize = self.tiles.iter().map(|t| t.drained.bytes()).sum();
         self.mantissas.len() * size_of::<F>() + self.tiles.len() * size_of::<Tile>() + drained
     }
 }
@@ -410,7 +411,7 @@ impl<F: Real> TileMut<'_, F> {
         self.tile.floor = least * pow2(shift);
         self.tile.ceiling = most * pow2(shift);
         if self.tile.floor < pow2(F::LOW) {
-            self.tile.drained.resize(self.m.len(), 0);
+            self.tile.drained.resize(self.m.len());
             self.tile.floor = pow2(F::LOW);
         }
         if !self.tile.drained.is_empty() {
@@ -418,8 +419,10 @@ impl<F: Real> TileMut<'_, F> {
             self.tile.floor = self.tile.floor.min(pow2(F::LOW));
             // a mantissa is out of its window by the shift at most, or by what it fell since the last time
             let fallen = (F::LOW - Scaled::new(least, 0).exponent - shift).max(0);
-            for _ in 0..=shift.max(fallen) / F::BLOCK {
-                lanes::move_blocks(self.m, &mut self.tile.drained);
+            let moves = shift.max(fallen) / F::BLOCK + 1;
+            self.tile.drained.widen_by(moves as u32);
+            for _ in 0..moves {
+                narrow!(&mut self.tile.drained, depths => lanes::move_blocks(self.m, depths));
             }
         }
     }
@@ -434,7 +437,7 @@ impl<F: Real> TileMut<'_, F> {
             return;
         };
         self.tile.exponent = richest - F::TOP;
-        self.tile.drained.clear();
+        self.tile.drained = Narrow::EMPTY;
         self.tile.floor = f64::INFINITY;
         self.tile.ceiling = 0.0;
         for (i, &value) in values.iter().enumerate() {
@@ -469,17 +472,18 @@ impl<F: Real> TileMut<'_, F> {
             return;
         }
         let mut exponent = value.exponent - self.tile.exponent;
-        let mut block = 0;
+        let mut depth = 0;
         if exponent < F::LOW {
-            block = (exponent - F::LOW).div_euclid(F::BLOCK);
-            exponent -= block * F::BLOCK;
+            depth = -(exponent - F::LOW).div_euclid(F::BLOCK);
+            exponent += depth * F::BLOCK;
         }
-        if block != 0 && self.tile.drained.is_empty() {
-            self.tile.drained = vec![0; self.m.len()];
+        // 2^31 blocks are 10^11 bits, which no run reaches
+        let depth = depth.min(i64::from(i32::MAX)) as u32;
+        if depth > 0 && self.tile.drained.is_empty() {
+            self.tile.drained = Narrow::zeros(self.m.len(), depth);
         }
         if !self.tile.drained.is_empty() {
-            // 2^31 blocks are 10^11 bits, which no run reaches
-            self.tile.drained[i] = i32::try_from(block).unwrap_or(i32::MIN);
+            self.tile.drained.set(i, depth);
         }
         let mantissa = value.mantissa * pow2(exponent);
         self.m[i] = F::from_f64(mantissa);

@@ -1,6 +1,8 @@
 //! Groups: a label a trader, for the ledger and for taxes that stay within a group.
 
 use crate::accounts::book::{Book, TILE, TileRef};
+use crate::accounts::entered::{Copied, Entered, Mark};
+use crate::accounts::narrow::{Narrow, narrow};
 use crate::lanes;
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
@@ -11,7 +13,7 @@ use std::sync::{Arc, Weak};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Groups {
     /// Empty where there is a single group.
-    pub ids: Vec<u32>,
+    pub ids: Narrow,
     pub count: usize,
 }
 
@@ -29,19 +31,22 @@ pub struct GroupMoney {
 pub struct Summed<F> {
     // who changes a book that is weakly held puts it elsewhere, so the same place means the same book
     wealth: Weak<Book<F>>,
-    rho: Weak<Book<F>>,
+    rho: Mark<F>,
     money: Vec<GroupMoney>,
 }
 
-impl<F> Summed<F> {
-    pub fn new(wealth: &Arc<Book<F>>, rho: &Arc<Book<F>>, money: Vec<GroupMoney>) -> Self {
-        let (wealth, rho) = (Arc::downgrade(wealth), Arc::downgrade(rho));
-        Self { wealth, rho, money }
+impl<F: Real> Summed<F> {
+    pub fn new(wealth: &Arc<Book<F>>, rho: &Entered<F>, money: Vec<GroupMoney>) -> Self {
+        Self {
+            wealth: Arc::downgrade(wealth),
+            rho: rho.mark(),
+            money,
+        }
     }
 
     /// The money, if these are still the books that it was summed up from.
-    pub fn of(&self, wealth: &Arc<Book<F>>, rho: &Arc<Book<F>>) -> Option<&Vec<GroupMoney>> {
-        let same = self.wealth.as_ptr() == Arc::as_ptr(wealth) && self.rho.as_ptr() == Arc::as_ptr(rho);
+    pub fn of(&self, wealth: &Arc<Book<F>>, rho: &Entered<F>) -> Option<&Vec<GroupMoney>> {
+        let same = self.wealth.as_ptr() == Arc::as_ptr(wealth) && rho.has(&self.rho);
         same.then_some(&self.money)
     }
 }
@@ -57,20 +62,32 @@ impl Groups {
     #[must_use]
     pub fn single() -> Self {
         Self {
-            ids: Vec::new(),
+            ids: Narrow::EMPTY,
             count: 1,
         }
     }
 
     #[must_use]
     pub fn of(&self, trader: usize) -> usize {
-        self.ids.get(trader).map_or(0, |&g| g as usize)
+        self.ids.at(trader) as usize
     }
 
-    /// The groups of tile t's traders.
+    /// The traders of tile t.
     #[must_use]
-    pub fn tile(&self, t: usize) -> &[u32] {
-        &self.ids[t * TILE..((t + 1) * TILE).min(self.ids.len())]
+    pub fn range(&self, t: usize) -> std::ops::Range<usize> {
+        t * TILE..((t + 1) * TILE).min(self.ids.len())
+    }
+
+    /// The groups that `ids` name, one a trader.
+    pub fn new(ids: impl Iterator<Item = u32>, count: usize) -> Self {
+        if count == 1 {
+            return Self::single();
+        }
+        let most = u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX);
+        Self {
+            ids: Narrow::of(ids, most),
+            count,
+        }
     }
 
     /// Whether sums by group are few enough to be taken tile by tile.
@@ -102,14 +119,15 @@ impl Groups {
     ) {
         let scale = pow2(wealth.tile.exponent - unit);
         let units = [scale, scale * pow2(rho.tile.exponent)];
-        lanes::groups::add_groups(sums, wealth.m, rho.m, self.tile(t), units);
+        narrow!(&self.ids, ids => lanes::groups::add_groups(sums, wealth.m, rho.m, &ids[self.range(t)], units));
     }
 
     /// The money of every group. `unit` is the exponent of the book's total.
-    pub fn money<F: Real>(&self, wealth: &Book<F>, rho: &Book<F>, unit: i64) -> Vec<GroupMoney> {
+    pub fn money<F: Real>(&self, wealth: &Book<F>, rho: &Entered<F>, unit: i64) -> Vec<GroupMoney> {
+        let mut copied = Copied::default();
         if self.count == 1 {
             let parts: Vec<_> = (0..wealth.tiles.len())
-                .map(|t| wealth.tile(t).product(rho.tile(t)))
+                .map(|t| wealth.tile(t).product(rho.tile(t, &mut copied)))
                 .collect();
             let own = Scaled::sum(parts.iter().copied());
             return vec![GroupMoney {
@@ -119,22 +137,22 @@ impl Groups {
         }
         if self.by_tile() {
             let tiles = (0..wealth.tiles.len()).collect();
-            let add = |(): &mut (), run: Vec<usize>| {
+            let add = |copied: &mut Copied<F>, run: Vec<usize>| {
                 let mut sums = self.sums();
                 run.into_iter()
-                    .for_each(|t| self.add_tile(&mut sums, t, wealth.tile(t), rho.tile(t), unit));
+                    .for_each(|t| self.add_tile(&mut sums, t, wealth.tile(t), rho.tile(t, copied), unit));
                 sums
             };
-            let sums = threads::map_runs(tiles, self.tiles_a_sum(), || (), add);
+            let sums = threads::map_runs(tiles, self.tiles_a_sum(), Copied::default, add);
             return self.gather(&sums, unit, wealth, rho, unit);
         }
         let mut sums = vec![[0.0; 2]; self.count];
         for t in 0..wealth.tiles.len() {
-            let (w, r) = (wealth.tile(t), rho.tile(t));
+            let (w, r) = (wealth.tile(t), rho.tile(t, &mut copied));
             let scale = pow2(w.tile.exponent - unit);
             let own_scale = scale * pow2(r.tile.exponent);
-            for ((x, r), &g) in w.m.iter().zip(r.m).zip(self.tile(t)) {
-                let (x, sum) = (x.to_f64(), &mut sums[g as usize]);
+            for ((x, r), i) in w.m.iter().zip(r.m).zip(self.range(t)) {
+                let (x, sum) = (x.to_f64(), &mut sums[self.of(i)]);
                 sum[0] += x * scale;
                 sum[1] += (x * own_scale) * r.to_f64();
             }
@@ -148,7 +166,7 @@ impl Groups {
         parts: &[Vec<[f64; 2]>],
         given: i64,
         wealth: &Book<F>,
-        rho: &Book<F>,
+        rho: &Entered<F>,
         unit: i64,
     ) -> Vec<GroupMoney> {
         let mut sums = vec![[0.0; 2]; self.count];
@@ -162,13 +180,13 @@ impl Groups {
     }
 
     /// Sums in units of `2^unit`; those that may hold little but raw mantissas of the drained are taken again.
-    fn checked<F: Real>(&self, sums: &[[f64; 2]], wealth: &Book<F>, rho: &Book<F>, unit: i64) -> Vec<GroupMoney> {
+    fn checked<F: Real>(&self, sums: &[[f64; 2]], wealth: &Book<F>, rho: &Entered<F>, unit: i64) -> Vec<GroupMoney> {
         let plain = |[wealth, own]: [f64; 2]| GroupMoney {
             wealth: Scaled::new(wealth, unit),
             own: Scaled::new(own, unit),
         };
         let mut money: Vec<_> = sums.iter().map(|&s| plain(s)).collect();
-        let drained = wealth.tiles.iter().chain(&rho.tiles).any(|t| !t.drained.is_empty());
+        let drained = rho.has_drained() || wealth.tiles.iter().any(|t| !t.drained.is_empty());
         let poor = wealth
             .tiles
             .iter()

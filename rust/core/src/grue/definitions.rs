@@ -1,12 +1,13 @@
 //! Definitions: the most probable history of redefinitions behind each trader's money (Viterbi's algorithm on the tax).
 
 use crate::accounts::book::Book;
+use crate::accounts::entered::Entered;
 use crate::accounts::groups::Groups;
 use crate::grue::kernel::Rows;
 use crate::grue::levy::Weights;
 use crate::real::Real;
 use crate::scaled::Scaled;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// No redefinition yet.
 pub const NONE: u32 = u32::MAX;
@@ -34,8 +35,8 @@ pub struct Histories<F> {
 pub enum Steps<'a> {
     Anything(&'a Weights),
     WithinGroups(&'a Weights, &'a Groups),
-    /// The rows, and who has not entered and so receives nothing.
-    Rows(&'a Rows, HashSet<u32>),
+    /// The rows; who has not entered receives nothing.
+    Rows(&'a Rows),
 }
 
 impl<F: Real> Histories<F> {
@@ -50,7 +51,7 @@ impl<F: Real> Histories<F> {
     }
 
     /// Before index `clock`: every trader's best history either stays, or is another trader's best history redefined.
-    pub fn levy(&mut self, nodes: &mut Vec<Node>, clock: u64, hazard: f64, steps: &Steps<'_>, rho: &Book<F>) {
+    pub fn levy(&mut self, nodes: &mut Vec<Node>, clock: u64, hazard: f64, steps: &Steps<'_>, rho: &Entered<F>) {
         let n = self.last.len();
         let scores: Vec<_> = (0..n).map(|j| self.scores.value(j)).collect();
         let (stay, switch) = match steps {
@@ -75,7 +76,7 @@ impl<F: Real> Histories<F> {
                     .collect::<Vec<_>>();
                 (stay, switch)
             }
-            Steps::Rows(rows, absent) => by_rows(rows, hazard, &scores, absent),
+            Steps::Rows(rows) => by_rows(rows, hazard, &scores, rho),
         };
         let before = (self.last.clone(), self.tax_bits.clone());
         let mut made = HashMap::new();
@@ -157,12 +158,12 @@ fn other(best: Best, j: usize) -> Option<u32> {
 
 type Switches = Vec<(Option<u32>, Scaled)>;
 
-fn by_rows(rows: &Rows, hazard: f64, scores: &[Scaled], absent: &HashSet<u32>) -> (Vec<Scaled>, Switches) {
+fn by_rows<F: Real>(rows: &Rows, hazard: f64, scores: &[Scaled], rho: &Entered<F>) -> (Vec<Scaled>, Switches) {
     let n = scores.len();
     let mut stay = vec![1.0; n];
     let mut switch: Switches = vec![(None, Scaled::ZERO); n];
     for i in 0..n {
-        for (k, share) in rows.row(i).filter(|&(k, _)| k != i && !absent.contains(&(k as u32))) {
+        for (k, share) in rows.row(i).filter(|&(k, _)| k != i && !rho.is_absent(k)) {
             stay[i] -= hazard * share;
             let held = switch[k].0.map_or(Scaled::ZERO, |s| scores[s as usize] * switch[k].1);
             if scores[i] * (hazard * share) > held {

@@ -14,6 +14,15 @@ pub enum Kernel {
     Rows(Rows),
 }
 
+impl Kernel {
+    /// Bytes of its rows.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let Self::Rows(rows) = self else { return 0 };
+        size_of_val(&rows.starts[..]) + size_of_val(&rows.targets[..]) + size_of_val(&rows.shares[..])
+    }
+}
+
 /// A sparse kernel: row i lists the targets of trader i and their shares.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Rows {

@@ -1,13 +1,14 @@
 //! One levy of the tax on a book: only money that changes hands is taxed (design 2.4).
 
-use crate::accounts::book::{Book, TileMut, TileRef};
+use crate::accounts::book::{Book, TILE, TileMut, TileRef};
+use crate::accounts::entered::Entered;
 use crate::accounts::groups::{GroupMoney, Groups};
+use crate::accounts::narrow::narrow;
 use crate::grue::kernel::Rows;
 use crate::lanes;
 use crate::lanes::groups::{self as by_group, ByGroup};
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
-use std::collections::HashSet;
 
 /// Who has entered, as the tax sees it.
 #[derive(Clone, Debug)]
@@ -125,22 +126,30 @@ impl<'a> Levy<'a> {
     fn stay(&self, t: usize, i: usize, rho: Scaled) -> Scaled {
         match self {
             Self::Anything { give_back, keep, .. } => Scaled::new(*keep, 0) + rho * *give_back,
-            Self::WithinGroups(g) => Scaled::new(g.keep[g.groups.tile(t)[i] as usize], 0) + rho * g.hazard,
+            Self::WithinGroups(g) => Scaled::new(g.keep[g.groups.of(t * TILE + i)], 0) + rho * g.hazard,
         }
     }
 }
 
 impl Grouped<'_> {
     fn apply<F: Real>(&self, t: usize, wealth: &mut TileMut<'_, F>, rho: TileRef<'_, F>, next: &[F]) {
-        let ids = self.groups.tile(t);
         if let (Some(inflow), Some(keep)) = (&self.plain, self.one_keep) {
             let scale = pow2(self.unit + rho.tile.exponent - wealth.tile.exponent);
-            let pass = |m: &mut [F]| by_group::affine_by_group(m, rho.m, ids, F::from_f64(keep), inflow, scale, next);
+            let keep_all = F::from_f64(keep);
+            let pass = |m: &mut [F]| {
+                narrow!(&self.groups.ids, ids => {
+                    let ids = &ids[self.groups.range(t)];
+                    by_group::affine_by_group(m, rho.m, ids, keep_all, inflow, scale, next);
+                });
+            };
             if wealth.affine_by(rho, keep, (self.least * scale, self.most * scale), pass) {
                 return;
             }
         }
-        wealth.assign(|old, i| old * self.keep[ids[i] as usize] + rho.value(i) * self.inflow[ids[i] as usize]);
+        wealth.assign(|old, i| {
+            let group = self.groups.of(t * TILE + i);
+            old * self.keep[group] + rho.value(i) * self.inflow[group]
+        });
     }
 }
 
@@ -150,15 +159,15 @@ pub struct Flows {
     pub inflow: Vec<Scaled>,
 }
 
-/// The flows of a levy by rows; whoever is `absent` receives nothing.
-pub fn flows<F: Real>(rows: &Rows, hazard: f64, wealth: &Book<F>, absent: &HashSet<u32>) -> Flows {
+/// The flows of a levy by rows; whoever is absent from `rho` receives nothing.
+pub fn flows<F: Real>(rows: &Rows, hazard: f64, wealth: &Book<F>, rho: &Entered<F>) -> Flows {
     let mut flows = Flows {
         stay: vec![1.0; wealth.len()],
         inflow: vec![Scaled::ZERO; wealth.len()],
     };
     for i in 0..wealth.len() {
         let paid = wealth.value(i) * hazard;
-        for (k, share) in rows.row(i).filter(|&(k, _)| k != i && !absent.contains(&(k as u32))) {
+        for (k, share) in rows.row(i).filter(|&(k, _)| k != i && !rho.is_absent(k)) {
             flows.stay[i] -= hazard * share;
             flows.inflow[k] = flows.inflow[k] + paid * share;
         }

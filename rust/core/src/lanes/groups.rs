@@ -2,6 +2,7 @@
 
 use super::prefetch::prefetch;
 use super::{LINE, arch};
+use crate::accounts::narrow::Number;
 use crate::real::Real;
 use pulp::{Simd, WithSimd};
 
@@ -20,22 +21,22 @@ impl<T: Copy + Default> ByGroup<T> {
     }
 
     #[inline(always)]
-    fn of(&self, group: u32) -> T {
+    fn of(&self, group: impl Number) -> T {
         self.0[masked(group, self.0.len())]
     }
 }
 
 /// A group as an index into a slice of `len`, a power of two; spelled so that the compiler leaves the index unchecked.
 #[inline(always)]
-fn masked(group: u32, len: usize) -> usize {
+fn masked(group: impl Number, len: usize) -> usize {
     let mask = len - 1;
     assert!(mask < len);
-    group as usize & mask
+    group.into() as usize & mask
 }
 
 /// `row = scale * table[g]` with g each trader's group.
 #[inline(always)]
-fn gather<F: Real>(row: &mut [F], groups: &[u32], table: &ByGroup<f64>, scale: f64) {
+fn gather<F: Real>(row: &mut [F], groups: &[impl Number], table: &ByGroup<f64>, scale: f64) {
     let entries = row.iter_mut().zip(groups);
     entries.for_each(|(x, &g)| *x = F::from_f64(table.of(g) * scale));
 }
@@ -43,10 +44,10 @@ fn gather<F: Real>(row: &mut [F], groups: &[u32], table: &ByGroup<f64>, scale: f
 kernel! {
     /// `m = keep * m + scale * inflow[g] * rho` with g each trader's group: a tax within groups on a tile. A few
     /// inflows are gathered, then used; what will be read `next` is sent for while the processor is busy with the groups.
-    fn affine_by_group<F>(
+    fn affine_by_group<F, N>(
         m: &'a mut [F],
         rho: &'a [F],
-        groups: &'a [u32],
+        groups: &'a [N],
         keep: F,
         inflow: &'a ByGroup<f64>,
         scale: f64,
@@ -70,7 +71,7 @@ kernel! {
 
 /// Adds each trader's `(m, rho * m) * units` to its group's sums.
 #[inline(always)]
-fn scatter<F: Real>(sums: &mut [[f64; 2]], m: &[F], rho: &[F], groups: &[u32], units: [f64; 2]) {
+fn scatter<F: Real>(sums: &mut [[f64; 2]], m: &[F], rho: &[F], groups: &[impl Number], units: [f64; 2]) {
     for ((x, r), &g) in m.iter().zip(rho).zip(groups) {
         let x = x.to_f64();
         let sum = &mut sums[masked(g, sums.len())];
@@ -81,7 +82,7 @@ fn scatter<F: Real>(sums: &mut [[f64; 2]], m: &[F], rho: &[F], groups: &[u32], u
 kernel! {
     /// Adds each trader's `(m, rho * m) * units` to its group's sums, whose number is a power of two. The next tile's
     /// entries, which follow `m` and `rho`, are sent for meanwhile.
-    fn add_groups<F>(sums: &'a mut [[f64; 2]], m: &'a [F], rho: &'a [F], groups: &'a [u32], units: [f64; 2]), _s {
+    fn add_groups<F, N>(sums: &'a mut [[f64; 2]], m: &'a [F], rho: &'a [F], groups: &'a [N], units: [f64; 2]), _s {
         let traders = m.len();
         let (lines, rest) = m.as_chunks::<LINE>();
         for (line, m) in lines.iter().enumerate() {

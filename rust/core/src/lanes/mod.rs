@@ -10,6 +10,7 @@ pub mod eight;
 pub mod prefetch;
 pub mod vector;
 
+use crate::accounts::narrow::Number;
 use crate::real::{Real, pow2};
 use prefetch::prefetch;
 use pulp::{Arch, Simd, WithSimd};
@@ -28,14 +29,17 @@ pub(crate) fn arch() -> Arch {
 
 /// Defines a kernel: a function whose body is compiled for every kind of vector, one of which is chosen at run time.
 macro_rules! kernel {
-    ($(#[$doc:meta])* fn $name:ident<$float:ident>($($arg:ident: $type:ty),*) $(-> $out:ty)?, $simd:ident $body:block) => {
+    (
+        $(#[$doc:meta])*
+        fn $name:ident<$float:ident $(, $number:ident)?>($($arg:ident: $type:ty),*) $(-> $out:ty)?, $simd:ident $body:block
+    ) => {
         $(#[$doc])*
-        pub fn $name<'a, $float: Real>($($arg: $type),*) $(-> $out)? {
-            struct Kernel<'a, $float> {
+        pub fn $name<'a, $float: Real $(, $number: Number)?>($($arg: $type),*) $(-> $out)? {
+            struct Kernel<'a, $float $(, $number)?> {
                 $($arg: $type,)*
                 of: std::marker::PhantomData<&'a $float>,
             }
-            impl<'a, $float: Real> WithSimd for Kernel<'a, $float> {
+            impl<'a, $float: Real $(, $number: Number)?> WithSimd for Kernel<'a, $float $(, $number)?> {
                 type Output = kernel!(@out $($out)?);
                 #[inline(always)]
                 fn with_simd<S: Simd>(self, $simd: S) -> Self::Output {
@@ -342,20 +346,21 @@ kernel! {
 
 kernel! {
     /// Brings drained mantissas nearer to their window by one block, up or down.
-    fn move_blocks<F>(m: &'a mut [F], blocks: &'a mut [i32]), _s {
+    fn move_blocks<F, N>(m: &'a mut [F], depths: &'a mut [N]), _s {
         let (low, high) = (F::from_f64(pow2(F::LOW)), F::from_f64(pow2(F::LOW + F::BLOCK)));
         let (fall, rise) = (F::from_f64(pow2(-F::BLOCK)), F::from_f64(pow2(F::BLOCK)));
-        for (m, blocks) in m.chunks_mut(64).zip(blocks.chunks_mut(64)) {
+        for (m, depths) in m.chunks_mut(64).zip(depths.chunks_mut(64)) {
             // what each is multiplied by, worked out apart, so that the compiler makes vectors of it
             let mut factors = [F::ONE; 64];
-            for ((factor, x), block) in factors.iter_mut().zip(&*m).zip(&*blocks) {
+            for ((factor, x), &depth) in factors.iter_mut().zip(&*m).zip(&*depths) {
                 let above = if *x >= high { fall } else { F::ONE };
-                let drained = if *block < 0 { above } else { F::ONE };
+                let drained = if depth.into().cast_signed() > 0 { above } else { F::ONE };
                 let below = if *x < low { rise } else { drained };
                 *factor = if *x > F::ZERO { below } else { F::ONE };
             }
-            for (factor, block) in factors.iter().zip(blocks) {
-                *block += i32::from(*factor < F::ONE) - i32::from(*factor > F::ONE);
+            for (factor, depth) in factors.iter().zip(depths) {
+                let moved = i32::from(*factor > F::ONE) - i32::from(*factor < F::ONE);
+                *depth = N::low((*depth).into().wrapping_add_signed(moved));
             }
             for (factor, x) in factors.iter().zip(m) {
                 *x *= *factor;
@@ -510,6 +515,20 @@ kernel! {
     fn stay_and_multiply<F>(m: &'a mut [F], rho: &'a [F], row: &'a [F], keep: F, hazard: F), _s {
         let entries = m.iter_mut().zip(rho).zip(row);
         entries.for_each(|((x, &r), &y)| *x = *x * (keep + hazard * (F::UNIT * r)) * y);
+    }
+}
+
+kernel! {
+    /// `row = m * scale.0 * scale.1` for those whose rank is below `next`, 0 for the others.
+    fn scale_before<F, N>(row: &'a mut [F], m: &'a [F], ranks: &'a [N], next: u32, scale: (F, F)), _s {
+        let (half, rest) = scale;
+        for ((row, m), ranks) in row.chunks_mut(64).zip(m.chunks(64)).zip(ranks.chunks(64)) {
+            let mut factors = [F::ZERO; 64];
+            for (factor, &rank) in factors.iter_mut().zip(ranks) {
+                *factor = if rank.into() < next { half } else { F::ZERO };
+            }
+            row.iter_mut().zip(m).zip(&factors).for_each(|((x, &y), &factor)| *x = y * factor * rest);
+        }
     }
 }
 

@@ -107,8 +107,7 @@ impl<F: Real> Market<F> {
     }
 
     pub(super) fn enter(&mut self, episode: u64) {
-        let pending = self.traders.entrants.get(self.state.roster.entered);
-        if pending.is_none_or(|(e, _)| *e > episode) {
+        if self.state.roster.rho.next_episode().is_none_or(|e| e > episode) {
             return;
         }
         self.catch_up();

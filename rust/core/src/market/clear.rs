@@ -192,7 +192,7 @@ impl<P: Real> Game<'_, P> {
         &self,
         accounts: &mut Accounts<F>,
         roster: &Roster<F>,
-        mut taxman: Taxman<'_, F>,
+        taxman: &mut Taxman<'_, F>,
         mut track: Option<&mut Track<F>>,
     ) -> Result<Played> {
         let mut played = Played::default();
@@ -205,6 +205,7 @@ impl<P: Real> Game<'_, P> {
             if let Some(due) = taxman.due(self.first + t as u64)? {
                 taxman.levy(accounts, roster, due);
             }
+            taxman.money = None; // of before this round
             let Some(price) = self.clear_by_rule(&accounts.wealth, t, &mut sheets)? else {
                 let uniform = self.record_asleep(&mut played);
                 if let Some(track) = track.as_deref_mut() {

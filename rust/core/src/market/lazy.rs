@@ -4,6 +4,7 @@
 //! `w* = rho W / R` and `a = prod (1 - h R)` (design 2.4). Reading computes and never writes, so it does not change the bits.
 
 use crate::accounts::book::TILE;
+use crate::accounts::narrow::Narrow;
 use crate::grue::stays::{Levied, Stays};
 use crate::market::state::{Accounts, Roster};
 use crate::real::Real;
@@ -14,26 +15,37 @@ use std::sync::Arc;
 const FEW: usize = 16;
 
 /// The levies since the last round that touched everybody.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Lazy {
     pub stays: Stays,
     /// How many of them each trader has been through; empty before the first.
-    pub touched: Vec<u32>,
+    pub touched: Narrow,
     /// Each group's wealth and `sum rho w`, in shares; empty where the only group has it all.
     pub money: Vec<[f64; 2]>,
     /// Each group's `sum rho^2`.
     pub squares: Vec<f64>,
 }
 
+impl Default for Lazy {
+    fn default() -> Self {
+        Self {
+            stays: Stays::default(),
+            touched: Narrow::EMPTY,
+            money: Vec::new(),
+            squares: Vec::new(),
+        }
+    }
+}
+
 impl Lazy {
     fn since(&self, j: usize) -> usize {
-        self.touched.get(j).map_or(0, |&t| t as usize)
+        self.touched.at(j) as usize
     }
 
     /// Notes a levy that concerns everybody.
     pub fn push(&mut self, levy: Levied, traders: usize) {
         if self.touched.is_empty() {
-            self.touched = vec![0; traders];
+            self.touched = Narrow::zeros(traders, u16::MAX.into());
         }
         self.stays.push(levy);
     }
@@ -72,8 +84,8 @@ impl Lazy {
 
     /// Marks trader j as having been through all levies.
     pub fn touch(&mut self, j: usize) {
-        if let Some(touched) = self.touched.get_mut(j) {
-            *touched = u32::try_from(self.stays.len()).unwrap_or(u32::MAX);
+        if !self.touched.is_empty() {
+            self.touched.set(j, u32::try_from(self.stays.len()).unwrap_or(u32::MAX));
         }
     }
 

@@ -16,6 +16,7 @@ pub mod tax;
 mod tile;
 
 use crate::accounts::book::Book;
+use crate::accounts::calendar::Calendar;
 use crate::accounts::groups::Groups;
 use crate::accounts::prior::{self, Given};
 use crate::clearing::Rule;
@@ -120,7 +121,7 @@ impl<F: Real> Market<F> {
             rho: Arc::new(rho),
             over,
             reserve,
-            entrants: entrants(config.enters_at, n)?,
+            calendar: Arc::new(calendar(config.enters_at, n)?),
             groups: config.groups,
             outcomes: config.outcomes,
             rule: config.rule,
@@ -175,15 +176,15 @@ impl<F: Real> Market<F> {
         if shares.len() != n {
             return Err(MarketError::shape(format!("{} shares for {n} traders", shares.len())));
         }
-        let late = &self.traders.entrants[self.state.roster.entered..];
-        if let Some((_, j)) = late.iter().find(|(_, j)| shares[*j as usize] != 0.0) {
+        let late = self.state.roster.rho.absent();
+        if let Some(j) = late.iter().find(|j| shares[**j as usize] != 0.0) {
             return Err(MarketError::input(format!(
                 "trader {j} has not entered yet; its share must be 0"
             )));
         }
         let (book, reserve) = prior::prior::<F>(Given::Shares(shares), false)?;
         let total = book.sum();
-        let waiting: f64 = late.iter().map(|&(_, j)| self.traders.share(j as usize).to_f64()).sum();
+        let waiting: f64 = late.iter().map(|&j| self.traders.share(j as usize).to_f64()).sum();
         if waiting > 0.0 && reserve < waiting * (1.0 - 1e-9) {
             return Err(MarketError::input(format!(
                 "the shares leave {reserve} in reserve, but traders that are yet to enter are owed {waiting}"
@@ -226,7 +227,7 @@ impl<F: Real> Market<F> {
             definitions: false,
             rho: Arc::clone(&self.traders.rho),
             over: self.traders.over.clone(),
-            entrants: self.traders.entrants.clone(),
+            calendar: Arc::clone(&self.traders.calendar),
             groups: self.traders.groups.clone(),
             rule: self.traders.rule.clone(),
             tax: self.traders.tax.clone(),
@@ -356,7 +357,7 @@ impl<F: Real> Market<F> {
 
     /// Traders that have not entered have no regret.
     fn forget_absent(&self, bits: &mut [f64]) {
-        for &(_, j) in &self.traders.entrants[self.state.roster.entered..] {
+        for j in self.state.roster.rho.absent() {
             bits[j as usize] = 0.0;
         }
     }
@@ -424,24 +425,20 @@ fn divide_by_group<F: Real>(prior: &Book<F>, groups: &Groups) -> (Book<F>, Vec<S
     (Book::from_values(prior.len(), weight), over)
 }
 
-fn entrants(enters_at: &[i64], traders: usize) -> Result<Vec<(u64, u32)>> {
+fn calendar(enters_at: &[i64], traders: usize) -> Result<Calendar> {
     if !enters_at.is_empty() && enters_at.len() != traders {
         return Err(MarketError::shape(format!(
             "{} entries in enters_at for {traders} traders",
             enters_at.len()
         )));
     }
-    let mut late = Vec::new();
-    for (j, &episode) in enters_at.iter().enumerate() {
-        let episode = u64::try_from(episode).map_err(|_| {
+    let episode = |(j, &episode): (usize, &i64)| {
+        u64::try_from(episode).map_err(|_| {
             MarketError::input(format!(
                 "trader {j}: enters_at {episode} is negative; 0 enters at the start"
             ))
-        })?;
-        if episode > 0 {
-            late.push((episode, j as u32));
-        }
-    }
-    late.sort_unstable();
-    Ok(late)
+        })
+    };
+    let episodes = enters_at.iter().enumerate().map(episode);
+    Ok(Calendar::new(&episodes.collect::<Result<Vec<_>>>()?))
 }

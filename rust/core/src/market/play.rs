@@ -282,7 +282,8 @@ impl<P: Real> Game<'_, P> {
                 let play = |mut task: Task<'_, F>| {
                     let part = self.play_tile(&mut task, levy.as_ref(), t, measured, scratch);
                     if let (Some(groups), Some(sums)) = (by_tile, &mut money) {
-                        groups.add_tile(sums, task.tile, task.wealth.as_ref(), task.rho, unit);
+                        let rho = task.rho.tile(task.tile, &mut scratch.rho);
+                        groups.add_tile(sums, task.tile, task.wealth.as_ref(), rho, unit);
                     }
                     part
                 };

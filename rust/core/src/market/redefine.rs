@@ -74,14 +74,8 @@ impl<'a> Division<'a> {
     }
 
     fn groups(&self, groups: &Groups, count: usize) -> Groups {
-        if count == 1 {
-            return Groups::single();
-        }
         let old = (0..self.old).map(|j| groups.of(j) as u32);
-        Groups {
-            ids: old.chain(self.new.iter().map(|r| r.group)).collect(),
-            count,
-        }
+        Groups::new(old.chain(self.new.iter().map(|r| r.group)), count)
     }
 
     /// Shares of the money that stood when the stage began, of which the new traders have none: any will do.
@@ -119,12 +113,12 @@ impl<F: Real> Market<F> {
     }
 
     fn check_redefinitions(&self, new: &[Redefinition], groups: usize) -> Result<()> {
-        let absent = self.traders.absent(&self.state.roster);
+        let rho = &self.state.roster.rho;
         let mut seen = HashSet::new();
         for &Redefinition { source, bits, group } in new {
             let fault = if source as usize >= self.len() {
                 format!("is not one of 0 to {}", self.len() - 1)
-            } else if absent.contains(&source) {
+            } else if rho.is_absent(source as usize) {
                 "has not entered yet".to_owned()
             } else if !seen.insert(source) {
                 "is redefined twice in one call".to_owned()
@@ -168,17 +162,11 @@ impl<F: Real> Market<F> {
             groups,
             rule: old.rule.grown(division.new.iter().map(|r| r.source as usize)),
             tax: old.tax.as_ref().map(|tax| tax.grown(division.len())),
-            entrants: old.entrants.clone(),
+            calendar: Arc::new(old.calendar.grown(division.len())),
             ..*old
         };
         let state = &mut self.state;
-        let mut rho = Arc::clone(&traders.rho);
-        let absent = traders.absent(&state.roster);
-        if !absent.is_empty() {
-            let book = Arc::make_mut(&mut rho);
-            absent.iter().for_each(|&j| book.set(j as usize, Scaled::ZERO));
-            book.tiles_mut().for_each(|mut tile| tile.normalise());
-        }
+        let rho = traders.entered(state.roster.rho.next());
         state.roster = Roster {
             weights: Arc::new(traders.weights(&rho)),
             rho,

@@ -1,6 +1,7 @@
 //! Sparse rounds: lists of who is awake, at a cost that grows with their number and not with the market's.
 
 use crate::accounts::book::{TILE, Tile};
+use crate::accounts::narrow::Narrow;
 use crate::error::{MarketError, Result};
 use crate::grue::stays::Levied;
 use crate::market::clear::Listed;
@@ -302,9 +303,7 @@ impl<F: Real> Market<F> {
         }
         let Player { played, mut regret, .. } = player;
         if let Some(bits) = &mut regret {
-            for (_, j) in &self.traders.entrants[self.state.roster.entered..] {
-                bits.remove(j);
-            }
+            bits.retain(|&j, _| !self.state.roster.rho.is_absent(j as usize));
         }
         let regret = regret.map_or(Regret::Known(Vec::new()), |bits| {
             Regret::Awake(bits.into_iter().collect())
@@ -336,7 +335,7 @@ impl<F: Real> Market<F> {
                 .iter()
                 .map(|m| [(m.wealth * unit).to_f64(), (m.own * unit).to_f64()])
                 .collect();
-            let squares = groups.money(rho, rho, 0);
+            let squares = groups.money(&rho.book(), rho, 0);
             lazy.squares = squares.iter().map(|m| m.own.to_f64()).collect();
         }
         state.lazy = Some(Arc::new(lazy));
@@ -518,7 +517,7 @@ impl<F: Real, P: Real> Player<'_, F, P> {
             wealth: accounts.wealth.value(trader),
             unredefined: accounts.unredefined.as_ref().map(|b| b.value(trader)),
             score: accounts.histories.as_ref().map(|h| h.scores.value(trader)),
-            touched: lazy.touched.get(trader).copied(),
+            touched: (!lazy.touched.is_empty()).then(|| lazy.touched.at(trader)),
         });
         accounts.bankruptcies |= factor.is_zero();
         Arc::make_mut(&mut accounts.wealth).set(trader, next);
@@ -545,8 +544,8 @@ impl<F: Real, P: Real> Player<'_, F, P> {
             if let (Some(histories), Some(value)) = (&mut accounts.histories, undo.score) {
                 Arc::make_mut(histories).scores.set(undo.trader, value);
             }
-            if let Some(touched) = lazy.touched.get_mut(undo.trader) {
-                *touched = undo.touched.unwrap_or(0);
+            if !lazy.touched.is_empty() {
+                lazy.touched.set(undo.trader, undo.touched.unwrap_or(0));
             }
         }
         for (t, tiles) in std::mem::take(&mut self.tiles) {
@@ -559,7 +558,7 @@ impl<F: Real, P: Real> Player<'_, F, P> {
         lazy.stays.truncate(before.levies);
         lazy.money = before.money;
         if before.levies == 0 {
-            lazy.touched.clear();
+            lazy.touched = Narrow::EMPTY;
         }
         if !before.lazy {
             state.lazy = None;

@@ -1,6 +1,8 @@
 //! What a market is made of: the traders, who do not change, and the state, which moves.
 
 use crate::accounts::book::Book;
+use crate::accounts::calendar::Calendar;
+use crate::accounts::entered::Entered;
 use crate::accounts::groups::{GroupMoney, Groups, Summed};
 use crate::clearing::Rule;
 use crate::error::{MarketError, Result};
@@ -16,7 +18,6 @@ use crate::real::Real;
 use crate::rounds::Layout;
 use crate::scaled::Scaled;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The traders and the rules they play by.
@@ -28,8 +29,7 @@ pub struct Traders<F> {
     pub over: Vec<Scaled>,
     /// What the prior leaves to nobody.
     pub reserve: f64,
-    /// (episode, trader) of those that enter late, in order.
-    pub entrants: Vec<(u64, u32)>,
+    pub calendar: Arc<Calendar>,
     pub groups: Groups,
     pub outcomes: usize,
     pub rule: Rule,
@@ -54,11 +54,8 @@ pub struct Accounts<F> {
 /// Who has entered, and what waits.
 #[derive(Clone, Debug)]
 pub struct Roster<F> {
-    /// The prior shares of those who have entered, 0 for the others.
-    pub rho: Arc<Book<F>>,
+    pub rho: Entered<F>,
     pub weights: Arc<Weights>,
-    /// How many of `Traders::entrants` have entered.
-    pub entered: usize,
     /// Money not owned by an entered trader.
     pub reserve: f64,
     /// The part of it that waits for nobody.
@@ -98,21 +95,15 @@ impl<F: Real> Traders<F> {
     /// The roster before anything has happened: everybody but the late.
     #[must_use]
     pub fn roster(&self) -> Roster<F> {
-        let mut rho = Arc::clone(&self.rho);
+        let rho = self.entered(self.calendar.after(0));
         let (idle, mut reserve) = (self.reserve, self.reserve);
-        if !self.entrants.is_empty() {
-            let book = Arc::make_mut(&mut rho);
-            for &(_, j) in &self.entrants {
-                reserve += self.share(j as usize).to_f64();
-                book.set(j as usize, Scaled::ZERO);
-            }
-            book.tiles_mut().for_each(|mut tile| tile.normalise());
+        for j in rho.absent() {
+            reserve += self.share(j as usize).to_f64();
         }
         let weights = Arc::new(self.weights(&rho));
         let mut roster = Roster {
             rho,
             weights,
-            entered: 0,
             reserve,
             idle,
             money: Scaled::ONE,
@@ -123,10 +114,10 @@ impl<F: Real> Traders<F> {
         roster
     }
 
-    /// Those who have not entered yet.
+    /// The prior shares of all but those who enter from rank `next` on.
     #[must_use]
-    pub fn absent(&self, roster: &Roster<F>) -> HashSet<u32> {
-        self.entrants[roster.entered..].iter().map(|&(_, j)| j).collect()
+    pub fn entered(&self, next: Option<u32>) -> Entered<F> {
+        Entered::new(Arc::clone(&self.rho), Arc::clone(&self.calendar), next)
     }
 
     /// Whether the tax is levied before every round.
@@ -179,7 +170,7 @@ impl<F: Real> Traders<F> {
         };
         let total = match tax.kernel {
             Kernel::Anything => roster.weights.total,
-            Kernel::WithinGroups if self.entrants.is_empty() && !roster.weights.entered.contains(&0.0) => 1.0,
+            Kernel::WithinGroups if self.calendar.is_empty() && !roster.weights.entered.contains(&0.0) => 1.0,
             _ => return Ok(None),
         };
         let mut stays = Stays::default();
@@ -195,8 +186,8 @@ impl<F: Real> Traders<F> {
 
     /// The kernel's sums over those whose share in `rho` is not 0.
     #[must_use]
-    pub fn weights(&self, rho: &Book<F>) -> Weights {
-        let by_group = |book: &Book<F>| {
+    pub fn weights(&self, rho: &Entered<F>) -> Weights {
+        let by_group = |book: &Entered<F>| {
             if self.groups.count == 1 {
                 return vec![book.sum()];
             }
@@ -208,7 +199,7 @@ impl<F: Real> Traders<F> {
             sums
         };
         let mut entered: Vec<_> = by_group(rho).into_iter().map(Scaled::to_f64).collect();
-        if !self.over.is_empty() && self.entrants.is_empty() {
+        if !self.over.is_empty() && self.calendar.is_empty() {
             // each group's weights were divided by their sum; where it has any they sum to 1, but for rounding
             entered.iter_mut().filter(|sum| **sum > 0.0).for_each(|sum| *sum = 1.0);
         }
@@ -220,26 +211,23 @@ impl<F: Real> Traders<F> {
 
     /// Lets in everyone due at `episode`: their prior mass moves from the reserve to them. Returns who, with their shares.
     pub fn enter(&self, accounts: &mut Accounts<F>, roster: &mut Roster<F>, episode: u64) -> Vec<(usize, f64)> {
-        let due = self.entrants[roster.entered..]
-            .iter()
-            .take_while(|(e, _)| *e <= episode);
-        let due: Vec<_> = due.map(|&(_, j)| (j as usize, self.share(j as usize))).collect();
-        if due.is_empty() {
+        let last = self.calendar.by(episode);
+        let Some(first) = roster.rho.next().filter(|&next| next <= last) else {
             return Vec::new();
-        }
-        roster.entered += due.len();
+        };
+        let due = self.calendar.within(first, last).into_iter();
+        let due: Vec<_> = due.map(|(_, j)| (j as usize, self.share(j as usize))).collect();
+        roster.rho = self.entered(self.calendar.after(last));
         let unit = if accounts.total.is_zero() {
             roster.money = Scaled::ZERO;
             Scaled::ONE
         } else {
             accounts.total / roster.money
         };
-        let rho = Arc::make_mut(&mut roster.rho);
         let wealth = Arc::make_mut(&mut accounts.wealth);
         let mut old = accounts.unredefined.as_mut().map(Arc::make_mut);
         let mut histories = accounts.histories.as_mut().map(Arc::make_mut);
         for &(j, share) in &due {
-            rho.set(j, self.rho.value(j));
             wealth.set(j, share * unit);
             if let Some(old) = &mut old {
                 old.set(j, share * unit);
@@ -250,13 +238,12 @@ impl<F: Real> Traders<F> {
             roster.reserve -= share.to_f64();
             roster.money = roster.money + share;
         }
-        if roster.entered == self.entrants.len() {
+        if roster.rho.next().is_none() {
             roster.reserve = roster.idle;
             if roster.idle == 0.0 {
                 roster.money = Scaled::ONE;
             }
         }
-        rho.tiles_mut().for_each(|mut tile| tile.normalise());
         wealth.tiles_mut().for_each(|mut tile| tile.normalise());
         roster.weights = Arc::new(self.weights(&roster.rho));
         accounts.total = accounts.wealth.sum();
@@ -270,13 +257,13 @@ impl<F: Real> Accounts<F> {
     pub fn new(traders: &Traders<F>, roster: &Roster<F>) -> Self {
         let definitions = traders.definitions;
         let wealth = if traders.over.is_empty() {
-            Arc::clone(&roster.rho)
+            roster.rho.book()
         } else {
             let share = |j: usize| roster.rho.value(j) * traders.over[traders.groups.of(j)];
             Arc::new(Book::from_values(roster.rho.len(), share))
         };
         let holders = wealth.mantissas.iter().filter(|m| **m > F::ZERO).count();
-        let broke = holders + traders.entrants.len() - roster.entered < wealth.len();
+        let broke = holders + roster.rho.absent().len() < wealth.len();
         let histories = definitions.then(|| Arc::new(Histories::new((*wealth).clone())));
         Self {
             total: wealth.sum(),

@@ -97,7 +97,7 @@ impl<'a, F: Real> Taxman<'a, F> {
             let steps = match kernel {
                 Kernel::Anything => Steps::Anything(weights),
                 Kernel::WithinGroups => Steps::WithinGroups(weights, groups),
-                Kernel::Rows(rows) => Steps::Rows(rows, traders.absent(roster)),
+                Kernel::Rows(rows) => Steps::Rows(rows),
             };
             Arc::make_mut(histories).levy(self.nodes, clock, hazard, &steps, &roster.rho);
         }
@@ -178,7 +178,7 @@ impl<'a, F: Real> Taxman<'a, F> {
     }
 
     fn levy_rows(&mut self, rows: &Rows, accounts: &mut Accounts<F>, roster: &Roster<F>, hazard: f64) {
-        let flows = levy::flows(rows, hazard, &accounts.wealth, &self.traders.absent(roster));
+        let flows = levy::flows(rows, hazard, &accounts.wealth, &roster.rho);
         let groups = &self.traders.groups;
         let unit = accounts.share_unit(roster.money);
         let (mut paid, mut received) = (vec![0.0; groups.count], vec![0.0; groups.count]);

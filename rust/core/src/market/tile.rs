@@ -1,7 +1,8 @@
 //! One tile's part of a round: the tax, the sums that make the price, the growth.
 
 use crate::accounts::book::Book;
-use crate::accounts::book::{TILE, TileMut, TileRef};
+use crate::accounts::book::{TILE, TileMut};
+use crate::accounts::entered::{Copied, Entered};
 use crate::grue::levy::Levy;
 use crate::lanes;
 use crate::market::clear::Growth;
@@ -22,7 +23,7 @@ pub(super) struct Task<'a, F> {
     pub(super) scores: Option<TileMut<'a, F>>,
     pub(super) likelihoods: Option<TileMut<'a, F>>,
     pub(super) prices: Option<TileMut<'a, F>>,
-    pub(super) rho: TileRef<'a, F>,
+    pub(super) rho: &'a Entered<F>,
 }
 
 /// Rows that a worker reads forecasts into.
@@ -31,6 +32,8 @@ pub(super) struct Scratch<F> {
     weighted: Vec<F>,
     sums: Vec<F>,
     ones: Vec<f64>,
+    /// A tile of the prior without those who have not entered.
+    pub(super) rho: Copied<F>,
 }
 
 impl<F: Real> Scratch<F> {
@@ -41,6 +44,7 @@ impl<F: Real> Scratch<F> {
             weighted: vec![F::ZERO; n],
             sums: vec![F::ZERO; n],
             ones: vec![1.0; n],
+            rho: Copied::default(),
         }
     }
 }
@@ -48,7 +52,7 @@ impl<F: Real> Scratch<F> {
 pub(super) fn tasks<'a, F: Real>(
     accounts: &'a mut Accounts<F>,
     track: Option<&'a mut Track<F>>,
-    rho: &'a Book<F>,
+    rho: &'a Entered<F>,
 ) -> Vec<Task<'a, F>> {
     let mut unredefined = accounts.unredefined.as_mut().map(|b| Arc::make_mut(b).tiles_mut());
     let mut scores = accounts.histories.as_mut().map(|h| Arc::make_mut(h).scores.tiles_mut());
@@ -63,7 +67,7 @@ pub(super) fn tasks<'a, F: Real>(
             scores: scores.as_mut().and_then(Iterator::next),
             likelihoods: likelihoods.as_mut().and_then(Iterator::next),
             prices: prices.as_mut().and_then(Iterator::next),
-            rho: rho.tile(tile),
+            rho,
         })
         .collect()
 }
@@ -76,10 +80,11 @@ impl<F: Real> Task<'_, F> {
     /// Levies the tax; the stay of the unredefined money is left to `settle_all` where `settles`. `next` is read after it.
     pub(super) fn tax(&mut self, levy: &Levy<'_>, settles: bool, next: &[F], scratch: &mut Scratch<F>) -> Scaled {
         let later = settles && levy.as_one_map().is_some();
+        let rho = self.rho.tile(self.tile, &mut scratch.rho);
         if let (Some(old), false) = (&mut self.unredefined, later) {
-            levy.apply_stay(self.tile, old, self.rho, &mut scratch.row[..self.wealth.m.len()]);
+            levy.apply_stay(self.tile, old, rho, &mut scratch.row[..self.wealth.m.len()]);
         }
-        levy.apply(self.tile, &mut self.wealth, self.rho, next)
+        levy.apply(self.tile, &mut self.wealth, rho, next)
     }
 
     /// Multiplies everything that moves with wealth by `row`; returns the new sum of wealth.
@@ -170,7 +175,10 @@ impl<F: Real> Task<'_, F> {
         };
         if let Some(old) = &mut self.unredefined {
             match levy.and_then(Levy::as_one_map) {
-                Some(stay) => old.stay_and_multiply(self.rho, stay, row, extent.least, exact),
+                Some(stay) => {
+                    let rho = self.rho.tile(self.tile, &mut scratch.rho);
+                    old.stay_and_multiply(rho, stay, row, extent.least, exact);
+                }
                 None => drop(old.multiply(row, extent.least, exact)),
             }
         }
