@@ -26,7 +26,9 @@ import numpy as np
 import numpy.typing as npt
 from gruemarket.clearing import LMSR, Isoelastic, Kelly, LogPool
 from gruemarket.errors import ImpossibleOutcomeError, InputError, ShapeError
-from gruemarket.reference import NOTHING, endowment, hazards, log2, total
+from gruemarket.reference.given import endowment
+from gruemarket.reference.logs import NOTHING, log2, total
+from gruemarket.reference.tax import hazards
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
