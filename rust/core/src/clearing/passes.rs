@@ -11,6 +11,8 @@ use crate::lanes::{self, budgets, logs};
 
 /// The greatest |ln| of a power that is kept.
 const RANGE: f64 = 150.0;
+/// A price below which an outcome is given up, if it is wanted lower still: the end of the range of floats.
+pub const GIVEN_UP: f64 = 4.0 * f64::MIN_POSITIVE;
 /// The most powers that are kept.
 const KEPT: usize = 1 << 25;
 
@@ -22,6 +24,9 @@ pub struct Pass {
     pub slope: Vec<f64>,
     /// The greatest |excess|.
     pub residual: f64,
+    /// `ln( sum_i x_ik / S )`, and the greatest |ln| of those not to be given up.
+    pub logs: Vec<f64>,
+    pub off: f64,
 }
 
 /// What every trader could buy at the last price, for the settlement.
@@ -219,7 +224,15 @@ impl Trial {
             };
             slope[k * n + k] += power * spent / staked;
         }
+        let logs: Vec<_> = excess.iter().map(|z| logs::ln(1.0 + z).max(-RANGE)).collect();
         Pass {
+            off: logs
+                .iter()
+                .zip(&self.prices)
+                .filter(|(l, c)| **c > GIVEN_UP || **l > 0.0)
+                .map(|(l, _)| l)
+                .fold(0.0, most),
+            logs,
             residual: excess.iter().fold(0.0, most),
             excess,
             slope,

@@ -126,7 +126,8 @@ kernel! {
 }
 
 kernel! {
-    /// `log2( (row / price * scales)^powers / budgets ) - excess`: what a unit staked grows by in an isoelastic market.
+    /// `log2( (row / price * scales)^powers / budgets ) - excess`: what a unit staked grows by in an isoelastic market; -inf
+    /// where nothing could be bought.
     fn log2_growth(
         row: &'a [f64],
         price: f64,
@@ -138,7 +139,8 @@ kernel! {
     ), _s {
         let traders = row.iter().zip(scales).zip(budgets.iter().zip(powers));
         for (y, ((&x, &scale), (&budget, &p))) in out.iter_mut().zip(traders) {
-            *y = logs::log2(x / price * scale) * p - logs::log2(budget) - excess;
+            let growth = logs::log2(x / price * scale) * p - logs::log2(budget) - excess;
+            *y = if budget > 0.0 { growth } else { f64::NEG_INFINITY };
         }
     }
 }
