@@ -146,7 +146,7 @@ impl Isoelastic {
             part.rows[outcome],
             price.prices[outcome],
             &budgets.scales[traders.clone()],
-            &budgets.budgets[traders],
+            &budgets.sums[traders],
             &inverse,
             logs::log2(1.0 + budgets.excess[outcome]),
             log2_growth,

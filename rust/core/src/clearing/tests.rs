@@ -54,7 +54,7 @@ impl Case {
             let growth = self.growth(rule, &price, x);
             let paid: f64 = growth.iter().zip(&self.stakes).map(|(g, u)| g * u).sum();
             assert!(
-                (paid / staked - 1.0).abs() < 2e-14,
+                (paid / staked - 1.0).abs() < 1e-13,
                 "{rule:?} {x}: {}",
                 paid / staked - 1.0
             );
