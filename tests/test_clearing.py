@@ -106,6 +106,17 @@ def test_what_makes_an_equilibrium_of_many(aversion, outcomes, traders):
     test_what_makes_an_equilibrium(gm.Market, aversion, outcomes, traders)
 
 
+@pytest.mark.parametrize(("aversion", "number"), ((1 / 16, 300), (0.1, 300), (0.25, 300), (1e4, 100)))
+def test_no_outcome_that_somebody_believes_in_is_given_away(aversion, number):
+    """Bold traders buy nearly all of one outcome; too long a step would leave the others without a price."""
+    for seed in range(number):
+        wealth, forecasts = world(seed, outcomes=3 + seed % 2, traders=2 + seed % 4)
+        market = gm.Market(prior=wealth, outcomes=len(forecasts), clearing=gm.Isoelastic(aversion))
+        price = market.price(forecasts)
+        assert price.min() > 0, (seed, price)
+        assert abs(oracle.excess(np.log(price), wealth, forecasts, aversion)).max() < 1e-11, (seed, price)
+
+
 @pytest.mark.parametrize("aversion", (0.25, 4, 1e3))
 def test_the_references_price_is_the_same_from_any_start(aversion):
     wealth, forecasts = world(0, outcomes=4, traders=5)
@@ -303,7 +314,7 @@ def test_the_others_may_be_very_poor_beside_the_maker(market_class, shift):
     market = market_class(bits=-log2_wealth, clearing=gm.LMSR(0.5))
     market.settle(forecasts, 1)
     grown = np.exp2(market.log2_wealth - log2_wealth)[1:]
-    if shift <= -300:  # each then trades alone against a maker that does not notice
+    if shift:  # each then trades alone against a maker that does not notice
         belief, price = forecasts[1, 1:], 0.5
         gain = 0.05 * (np.log(belief / price) - 0.5 * np.log(belief * (1 - belief) / price**2))
         shares = np.array([2, 1]) / 3
