@@ -399,7 +399,9 @@ impl Checkpoint {
             definitions: header.definitions,
         };
         let late = traders.calendar.late();
-        let next = late.get(header.entered).map(|&(episode, _)| traders.calendar.by(episode));
+        let next = late
+            .get(header.entered)
+            .map(|&(episode, _)| traders.calendar.by(episode));
         let rho = traders.entered(next);
         let histories = if traders.definitions {
             let scores = reader.book("scores", n)?;
@@ -517,7 +519,10 @@ impl Reader<'_> {
     }
 
     fn calendar(&self, traders: usize) -> Result<Calendar> {
-        let (episodes, late) = (self.all::<i64>("entrants.episodes")?, self.all::<u32>("entrants.traders")?);
+        let (episodes, late) = (
+            self.all::<i64>("entrants.episodes")?,
+            self.all::<u32>("entrants.traders")?,
+        );
         let mut enters_at = vec![0; traders];
         for (j, episode) in late.into_iter().zip(episodes) {
             let place = enters_at.get_mut(j as usize);

@@ -141,7 +141,11 @@ impl<F: Real> Entered<F> {
     #[must_use]
     pub fn absent(&self) -> Vec<u32> {
         let Some(next) = self.next else { return Vec::new() };
-        self.calendar.within(next, u32::MAX).into_iter().map(|(_, j)| j).collect()
+        self.calendar
+            .within(next, u32::MAX)
+            .into_iter()
+            .map(|(_, j)| j)
+            .collect()
     }
 
     #[must_use]
@@ -241,11 +245,15 @@ impl<F: Real> Entered<F> {
     /// Whether any tile has drained traders.
     #[must_use]
     pub fn has_drained(&self) -> bool {
-        self.book.tiles.iter().enumerate().any(|(t, tile)| match self.views.get(t) {
-            None | Some(View::Whole) => !tile.drained.is_empty(),
-            Some(View::Scaled { .. }) => false,
-            Some(View::Anew { drained }) => *drained,
-        })
+        self.book
+            .tiles
+            .iter()
+            .enumerate()
+            .any(|(t, tile)| match self.views.get(t) {
+                None | Some(View::Whole) => !tile.drained.is_empty(),
+                Some(View::Scaled { .. }) => false,
+                Some(View::Anew { drained }) => *drained,
+            })
     }
 
     /// Bytes beside the book and the calendar.
@@ -264,7 +272,9 @@ mod tests {
     fn check<F: Real>(bits: &[f64], episodes: &[u64]) {
         let n = bits.len();
         let book = Arc::new(Book::<F>::from_values(n, |j| Scaled::from_bits(bits[j])));
-        let calendar = Arc::new(Calendar::new(&(0..n).map(|j| episodes[j % episodes.len()]).collect::<Vec<_>>()));
+        let calendar = Arc::new(Calendar::new(
+            &(0..n).map(|j| episodes[j % episodes.len()]).collect::<Vec<_>>(),
+        ));
         let mut next = calendar.after(0);
         loop {
             let entered = Entered::new(Arc::clone(&book), Arc::clone(&calendar), next);
@@ -285,7 +295,10 @@ mod tests {
                 assert_eq!(copy.value(j), expected);
             }
             assert_eq!(entered.sum(), copy.sum());
-            assert_eq!(entered.has_drained(), copy.tiles.iter().any(|tile| !tile.drained.is_empty()));
+            assert_eq!(
+                entered.has_drained(),
+                copy.tiles.iter().any(|tile| !tile.drained.is_empty())
+            );
             match next {
                 Some(rank) => next = calendar.after(rank),
                 None => return assert!(Arc::ptr_eq(&copy, &book)),

@@ -142,9 +142,8 @@ impl<F: Real> Market<F> {
         let unit = self.state.accounts.share_unit(self.state.roster.money);
         let mut richest: Vec<_> = (0..self.len()).map(|j| (self.state.wealth(j), j)).collect();
         richest.retain(|(w, _)| !w.is_zero());
-        let order = |a: &(Scaled, usize), b: &(Scaled, usize)| {
-            b.0.partial_cmp(&a.0).expect("ordered").then(a.1.cmp(&b.1))
-        };
+        let order =
+            |a: &(Scaled, usize), b: &(Scaled, usize)| b.0.partial_cmp(&a.0).expect("ordered").then(a.1.cmp(&b.1));
         if top < richest.len() {
             richest.select_nth_unstable_by(top, order);
             richest.truncate(top);
