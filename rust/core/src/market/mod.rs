@@ -319,7 +319,8 @@ impl<F: Real> Market<F> {
         };
         let start = (solvent && (game.flows || stays.is_some())).then(|| state.accounts.clone());
         let mut track = (regret && start.is_none()).then(|| Track::new(rounds.traders, !game.everything));
-        let known = state.known_money().cloned();
+        // what no round's levy takes would be kept for the books that the rounds leave behind
+        let known = state.known_money().filter(|_| traders.taxes_rounds()).cloned();
         let mut taxman = Taxman::new(&traders, &mut state.open, &mut state.clock.landmark, nodes, 1.0);
         taxman.money = known;
         let (accounts, roster) = (&mut state.accounts, &state.roster);
