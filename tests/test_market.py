@@ -115,7 +115,7 @@ def test_bytes_of_state():
 @pytest.mark.parametrize(("dtype", "accounts", "most"), (("f64", 16, 24), ("f32", 8, 16)))
 @pytest.mark.parametrize("dates", (1, 200))
 def test_bytes_of_state_where_everybody_is_late_and_drained(dtype, accounts, most, dates):
-    """What each thing takes, added up: accounts, group, date, depth of the prior, depth of the wealth; 0.02 for tiles."""
+    """What each thing takes, added up: accounts, group, date, depths of prior and wealth; 0.02 for tiles."""
     n = 100_000
     bits = np.random.default_rng(1).uniform(30_000, 2e6, n)
     late = np.arange(n) % dates + 1

@@ -27,7 +27,8 @@ class GrueTax:
             group's sum, for payers of the group) or a sparse matrix in CSR form whose row i lists what i may become and
             `rho(k|i)` in shares: an object with `indptr`, `indices`, `data`, or a tuple of these three.
         landmarks: index or stage name -> bits; replaces the hazard there by `2^-bits`. A stage's name stands for its
-            first levy.
+            first levy; one that no stage ever has does nothing, and a market, which may be played on, cannot tell
+            (a run from a TOML file can, and refuses it).
         unit: what the index counts: "round", "episode", "batch" or "stage".
 
     Raises:

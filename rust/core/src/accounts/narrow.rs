@@ -41,6 +41,11 @@ macro_rules! narrow {
 }
 pub(crate) use narrow;
 
+#[inline(always)]
+fn wide(number: impl Number) -> u32 {
+    number.into()
+}
+
 /// A number that the caller knows to fit.
 fn fit<N: Number>(value: u32) -> N {
     N::try_from(value).unwrap_or_else(|_| panic!("{value} does not fit into {} bytes", size_of::<N>()))
@@ -92,7 +97,7 @@ impl Narrow {
     #[must_use]
     #[inline]
     pub fn at(&self, i: usize) -> u32 {
-        narrow!(self, held => held.get(i).map_or(0, |&x| x.into()))
+        narrow!(self, held => held.get(i).map_or(0, |&x| wide(x)))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
@@ -103,7 +108,7 @@ impl Narrow {
     #[must_use]
     pub fn most(&self) -> u32 {
         // in the numbers' own type, of which a vector holds the most
-        narrow!(self, held => held.iter().fold(0, |most, &x| x.max(most)).into())
+        narrow!(self, held => wide(held.iter().fold(0, |most, &x| x.max(most))))
     }
 
     /// The largest number that fits without more bytes.
