@@ -222,7 +222,7 @@ class Market:
         """Stage (None: never redefined) and (N,) each trader's share of its own money."""
 
     def definitions(self, top: int) -> list[tuple[int, int, float, float, list[tuple[int, int]], float, float]]:
-        """Of the richest: trader, group, wealth, log2 of it, history as (first index, trader), its tax in bits, its log2."""
+        """Of the richest: trader, group, wealth, its log2; history (first index, trader), its tax in bits, its log2."""
 
     def save(self, path: Path, note: str) -> None:
         """Saves the market and a note to a file, which is whole or the one before."""
