@@ -13,21 +13,36 @@ fn random(state: &mut u64) -> f64 {
     ((*state >> 11) as f64 + 0.5) / (1u64 << 53) as f64
 }
 
-/// Seconds that this thread has run, where the system tells, so that a busy machine does not count; else the clock's.
-fn now() -> f64 {
+/// Seconds by the clock, and seconds that this thread has run, where the system tells.
+fn now() -> [f64; 2] {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat")
-        .ok()
-        .filter(|_| threads::threads() == 1);
-    let ran = told.and_then(|text| text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok()));
-    ran.map_or_else(|| START.elapsed().as_secs_f64(), |ns| ns * 1e-9)
+    let clock = START.elapsed().as_secs_f64();
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let ran = told.split(' ').next().and_then(|ns| ns.parse::<f64>().ok());
+    [clock, ran.map_or(clock, |ns| ns * 1e-9)]
+}
+
+/// Seconds since then: on one thread those it has run, so that a busy machine does not count, but for times that are too short
+/// for the system to tell.
+fn since(start: [f64; 2]) -> f64 {
+    let end = now();
+    let (clock, ran) = (end[0] - start[0], end[1] - start[1]);
+    if threads::threads() == 1 && clock > 0.05 {
+        ran
+    } else {
+        clock
+    }
 }
 
 fn best(times: usize, mut work: impl FnMut()) -> f64 {
+    let start = Instant::now();
+    work();
+    let repeats = (1e-3 / start.elapsed().as_secs_f64()).clamp(1.0, 1e4) as u32;
     let mut once = |_| {
+        // often enough for the clock
         let start = now();
-        work();
-        now() - start
+        (0..repeats).for_each(|_| work());
+        since(start) / f64::from(repeats)
     };
     (0..times).map(&mut once).fold(f64::INFINITY, f64::min)
 }

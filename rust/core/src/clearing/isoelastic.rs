@@ -5,7 +5,7 @@
 //! Kelly price: with `A_kl = sum_i u_i ( [k=l] s_ik / eta_i - (1/eta_i - 1) s_ik s_il )`, which is symmetric and positive
 //! definite, a step is `A dy = S c z`, z the excess demand. Where the step does not help, `c_k <- c_k (1 + z_k)^g`.
 
-use super::passes::{Budgets, Pass, Passes};
+use super::passes::{Budgets, GIVEN_UP, Pass, Passes};
 use super::{Part, Price, Round, Terms, kelly, linear, within};
 use crate::error::{MarketError, Result};
 use crate::lanes::{budgets, logs};
@@ -20,7 +20,7 @@ pub const MOST: f64 = 1e6;
 /// Where a trader's ln demand moves by less than this in a step, the slope before the step serves after it too.
 const NEAR: f64 = 1e-5;
 /// The smallest part of a Newton step that is tried.
-const SHORTEST: f64 = 1.0 / 1024.0;
+const SHORTEST: f64 = 1.0 / 64.0;
 
 /// Traders of constant relative risk aversion.
 #[derive(Clone, Debug)]
@@ -105,12 +105,12 @@ impl Isoelastic {
         while damping >= SHORTEST {
             let step = direction.as_deref().unwrap_or_default();
             let (moved, pass) = look(&|k| step[k] * damping)?;
-            if pass.residual < at.residual {
+            if pass.off < at.off {
                 return Ok((moved, pass));
             }
             damping *= 0.5;
         }
-        look(&|k| power * logs::ln(1.0 + at.excess[k]))
+        look(&|k| power * at.logs[k])
     }
 
     fn least(&self) -> f64 {
@@ -146,7 +146,7 @@ impl Isoelastic {
             part.rows[outcome],
             price.prices[outcome],
             &budgets.scales[traders.clone()],
-            &budgets.budgets[traders],
+            &budgets.sums[traders],
             &inverse,
             logs::log2(1.0 + budgets.excess[outcome]),
             log2_growth,
@@ -159,7 +159,7 @@ impl Isoelastic {
 fn given_up(prices: &mut [f64], at: &Pass) -> bool {
     let mut any = false;
     for (c, &z) in prices.iter_mut().zip(&at.excess) {
-        if *c > 0.0 && *c < 4.0 * f64::MIN_POSITIVE && z < 0.0 {
+        if *c > 0.0 && *c <= GIVEN_UP && z < 0.0 {
             *c = 0.0;
             any = true;
         }
@@ -187,7 +187,7 @@ fn newton(prices: &[f64], at: &Pass, slope: &[f64]) -> Option<Vec<f64>> {
     let mut right: Vec<_> = live
         .iter()
         .zip(&unit)
-        .map(|(&k, a)| prices[k] * at.excess[k] / a)
+        .map(|(&k, a)| prices[k] * (1.0 + at.excess[k]) * at.logs[k] / a)
         .collect();
     if !linear::solve_positive(&mut matrix, &mut right) {
         return None;

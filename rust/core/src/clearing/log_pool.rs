@@ -1,6 +1,6 @@
 //! The log pool: traders of exponential utility, whose price is the normalised geometric mean of their forecasts.
 
-use super::tiles::{Tile, take};
+use super::tiles::{Pieces, Tile};
 use super::{Price, Round, Settlement, Terms, kelly, within};
 use crate::error::{MarketError, Result};
 use crate::lanes::{self, logs};
@@ -62,17 +62,17 @@ impl LogPool {
     /// Every trader's gain, and the factor by which all growth is multiplied so that `received` is paid.
     pub(super) fn settle(&self, round: &Round<'_>, price: &Price, outcome: usize, received: f64) -> Settlement {
         let mut gains = vec![0.0; round.cut.places()];
-        let mut rest = gains.as_mut_slice();
+        let mut rest = Pieces(&mut gains);
         let tasks = round
             .cut
             .tasks(false)
-            .map(|tiles| (tiles, take(&mut rest, tiles.iter().map(Tile::stride).sum())));
+            .map(|tiles| (tiles, Pieces(rest.take(tiles.iter().map(Tile::stride).sum()))));
         // gains are at most 2 ln(1 / floor): mostly none can overflow
         let mild = 2.0 * self.step * -logs::ln(self.floor) < 600.0;
-        let work = |scratch: &mut Vec<f64>, (tiles, mut gains): (&[Tile<'_>], &mut [f64])| {
+        let work = |scratch: &mut Vec<f64>, (tiles, mut gains): (&[Tile<'_>], Pieces<'_, f64>)| {
             let mut paid = Paid::NOTHING;
             for tile in tiles {
-                let gains = &mut take(&mut gains, tile.stride())[..tile.len()];
+                let gains = &mut gains.take(tile.stride())[..tile.len()];
                 self.gains(&price.prices, tile, outcome, gains);
                 paid = paid.and(Paid::to(tile, gains, mild, &mut scratch[..tile.len()]));
             }

@@ -5,12 +5,14 @@
 //! differ, or powers could leave the range of floats, a pass takes them afresh, of `q_ik / c_k` over its greatest.
 
 use super::isoelastic::Aversion;
-use super::tiles::{Cut, TILE, Tile, take, total};
+use super::tiles::{Cut, Pieces, TILE, Tile, total};
 use super::{Round, kelly};
 use crate::lanes::{self, budgets, logs};
 
 /// The greatest |ln| of a power that is kept.
 const RANGE: f64 = 150.0;
+/// A price below which an outcome is given up, if it is wanted lower still: the end of the range of floats.
+pub const GIVEN_UP: f64 = 4.0 * f64::MIN_POSITIVE;
 /// The most powers that are kept.
 const KEPT: usize = 1 << 25;
 
@@ -22,13 +24,16 @@ pub struct Pass {
     pub slope: Vec<f64>,
     /// The greatest |excess|.
     pub residual: f64,
+    /// `ln( sum_i x_ik / S )`, and the greatest |ln| of those not to be given up.
+    pub logs: Vec<f64>,
+    pub off: f64,
 }
 
 /// What every trader could buy at the last price, for the settlement.
 #[derive(Clone, Debug)]
 pub struct Budgets {
     /// `sum_k c_k (q_ik / c_k * scale_i)^(1/eta_i)`
-    pub budgets: Vec<f64>,
+    pub sums: Vec<f64>,
     pub scales: Vec<f64>,
     pub excess: Vec<f64>,
 }
@@ -54,8 +59,8 @@ struct Kept {
 struct Task<'a> {
     tiles: &'a [Tile<'a>],
     kept: &'a Kept,
-    budgets: &'a mut [f64],
-    scales: &'a mut [f64],
+    budgets: Pieces<'a, f64>,
+    scales: Pieces<'a, f64>,
 }
 
 /// Trial prices, and what of them every tile needs.
@@ -63,9 +68,9 @@ struct Trial {
     /// 1/eta where it is common.
     power: Option<f64>,
     prices: Vec<f64>,
-    /// 1/c_k; 0 for an outcome without a price.
+    /// `1/c_k`; 0 for an outcome without a price.
     inverse: Vec<f64>,
-    /// r_k and c_k r_k, where they are within range.
+    /// `r_k` and `c_k` `r_k`, where they are within range.
     kept: Option<(Vec<f64>, Vec<f64>)>,
     ones: Vec<f64>,
     slope: bool,
@@ -118,7 +123,7 @@ impl<'a> Passes<'a> {
             staked: round.staked,
             runs,
             found: Budgets {
-                budgets: vec![0.0; cut.places()],
+                sums: vec![0.0; cut.places()],
                 scales: vec![0.0; cut.places()],
                 excess: Vec::new(),
             },
@@ -132,14 +137,14 @@ impl<'a> Passes<'a> {
         self.count += 1;
         let trial = Trial::new(self.aversion, prices, slope);
         let k = self.outcomes;
-        let (mut budgets, mut scales) = (self.found.budgets.as_mut_slice(), self.found.scales.as_mut_slice());
+        let (mut budgets, mut scales) = (Pieces(&mut self.found.sums), Pieces(&mut self.found.scales));
         let tasks = self.cut.tasks(true).zip(&self.runs).map(|(tiles, kept)| {
             let places = tiles.iter().map(Tile::stride).sum();
             Task {
                 tiles,
                 kept,
-                budgets: take(&mut budgets, places),
-                scales: take(&mut scales, places),
+                budgets: Pieces(budgets.take(places)),
+                scales: Pieces(scales.take(places)),
             }
         });
         let width = 2 * k + if slope { k * k } else { 0 };
@@ -219,7 +224,15 @@ impl Trial {
             };
             slope[k * n + k] += power * spent / staked;
         }
+        let logs: Vec<_> = excess.iter().map(|z| logs::ln(1.0 + z).max(-RANGE)).collect();
         Pass {
+            off: logs
+                .iter()
+                .zip(&self.prices)
+                .filter(|(l, c)| **c > GIVEN_UP || **l > 0.0)
+                .map(|(l, _)| l)
+                .fold(0.0, most),
+            logs,
             residual: excess.iter().fold(0.0, most),
             excess,
             slope,
@@ -240,8 +253,8 @@ impl Task<'_> {
                 block
             });
             let (mut rows, fresh) = scratch.rows(tile, outcomes);
-            rows.budgets = take(&mut self.budgets, stride);
-            let scales = take(&mut self.scales, stride);
+            rows.budgets = self.budgets.take(stride);
+            let scales = self.scales.take(stride);
             match (&trial.kept, trial.power) {
                 (Some((r, spent)), Some(power)) if -power * logs::ln(least) <= RANGE => {
                     scales.fill(1.0);
@@ -279,22 +292,22 @@ impl Scratch {
     /// The rows for a tile, and room for its powers.
     fn rows<'a>(&'a mut self, tile: &Tile<'a>, outcomes: usize) -> (Rows<'a>, &'a mut [f64]) {
         let (n, stride) = (tile.len(), tile.stride());
-        let mut rest = self.0.as_mut_slice();
+        let mut rest = Pieces(&mut self.0);
         let mut stakes = tile.stakes();
         if n < stride {
-            let filled = take(&mut rest, stride);
+            let filled = rest.take(stride);
             filled[..n].copy_from_slice(stakes);
             filled[n..].fill(0.0);
             stakes = filled;
         }
-        let block = take(&mut rest, stride * outcomes);
+        let block = rest.take(stride * outcomes);
         let rows = Rows {
             stakes,
-            spread: take(&mut rest, stride * outcomes),
+            spread: rest.take(stride * outcomes),
             budgets: &mut [],
-            spent: take(&mut rest, stride),
-            factors: take(&mut rest, stride),
-            powers: take(&mut rest, stride),
+            spent: rest.take(stride),
+            factors: rest.take(stride),
+            powers: rest.take(stride),
         };
         (rows, block)
     }

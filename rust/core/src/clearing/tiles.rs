@@ -134,8 +134,12 @@ pub fn total(parts: Vec<Vec<f64>>) -> Vec<f64> {
 }
 
 /// A slice that is handed out piece by piece.
-pub fn take<'a, T>(rest: &mut &'a mut [T], n: usize) -> &'a mut [T] {
-    let (piece, after) = std::mem::take(rest).split_at_mut(n);
-    *rest = after;
-    piece
+pub struct Pieces<'a, T>(pub &'a mut [T]);
+
+impl<'a, T> Pieces<'a, T> {
+    pub fn take(&mut self, n: usize) -> &'a mut [T] {
+        let (piece, after) = std::mem::take(&mut self.0).split_at_mut(n);
+        self.0 = after;
+        piece
+    }
 }

@@ -10,8 +10,7 @@ use pulp::{Simd, WithSimd};
 pub const LANES: usize = 8;
 
 kernel! {
-    /// Adds `sum_i u_i / budget_i * a_ik` to `demand` and gives every trader's `budgets` `= sum_k weights_k a_ik` and
-    /// `spent` `= u_i / budget_i` (0 where the budget is 0).
+    /// Every trader's `budgets_i = sum_k weights_k a_ik` and `spent_i = stakes_i / budgets_i` (0 where the budget is 0).
     fn budgets(block: &'a [f64], weights: &'a [f64], stakes: &'a [f64], budgets: &'a mut [f64], spent: &'a mut [f64]), s {
         let stride = stakes.len();
         let zero = s.splat_f64s(0.0);
@@ -126,7 +125,8 @@ kernel! {
 }
 
 kernel! {
-    /// `log2( (row / price * scales)^powers / budgets ) - excess`: what a unit staked grows by in an isoelastic market.
+    /// `log2( (row / price * scales)^powers / budgets ) - excess`: what a unit staked grows by in an isoelastic market; -inf
+    /// where nothing could be bought.
     fn log2_growth(
         row: &'a [f64],
         price: f64,
@@ -138,7 +138,8 @@ kernel! {
     ), _s {
         let traders = row.iter().zip(scales).zip(budgets.iter().zip(powers));
         for (y, ((&x, &scale), (&budget, &p))) in out.iter_mut().zip(traders) {
-            *y = logs::log2(x / price * scale) * p - logs::log2(budget) - excess;
+            let growth = logs::log2(x / price * scale) * p - logs::log2(budget) - excess;
+            *y = if budget > 0.0 { growth } else { f64::NEG_INFINITY };
         }
     }
 }

@@ -7,8 +7,8 @@ use super::arch;
 use pulp::{Simd, WithSimd};
 use std::f64::consts::{LN_2, LOG2_E};
 
-const LN2_HIGH: f64 = 6.931_471_803_691_238_164_90e-1;
-const LN2_LOW: f64 = 1.908_214_929_270_587_700_02e-10;
+const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
+const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 const ONE: u64 = 1023 << 52;
 const MANTISSA: u64 = (1 << 52) - 1;
 /// 1.5 * 2^52: what is added to it is rounded to a whole number, which stands in the last bits.
@@ -28,7 +28,7 @@ fn ln_normal(x: f64) -> f64 {
     let s = (m - 1.0) / (m + 1.0);
     let z = s * s;
     let w = z * z;
-    let even = w * (3.999_999_999_940_941_9e-1 + w * (2.222_219_843_214_978_4e-1 + w * 1.531_383_769_920_937_3e-1));
+    let even = w * (3.999_999_999_940_942e-1 + w * (2.222_219_843_214_978_4e-1 + w * 1.531_383_769_920_937_3e-1));
     let odd = 6.666_666_666_666_735e-1
         + w * (2.857_142_874_366_239e-1 + w * (1.818_357_216_161_805e-1 + w * 1.479_819_860_511_658_6e-1));
     k * LN_2 + s * (2.0 + (even + z * odd))
@@ -56,10 +56,9 @@ pub fn exp(x: f64) -> f64 {
     let r = high - low;
     let t = r * r;
     let c = r - t
-        * (1.666_666_666_666_660_190_37e-1
-            + t * (-2.777_777_777_701_559_338_42e-3
-                + t * (6.613_756_321_437_934_361_17e-5
-                    + t * (-1.653_390_220_546_525_153_90e-6 + t * 4.138_136_797_057_238_460_39e-8))));
+        * (1.666_666_666_666_660_2e-1
+            + t * (-2.777_777_777_701_559_3e-3
+                + t * (6.613_756_321_437_934e-5 + t * (-1.653_390_220_546_525_2e-6 + t * 4.138_136_797_057_238_5e-8))));
     let y = 1.0 - ((low - (r * c) / (2.0 - c)) - high);
     let power = f64::from_bits((shifted.to_bits() << 52).wrapping_add(ONE));
     if x < LEAST { 0.0 } else { y * power }
@@ -80,7 +79,7 @@ pub fn pow(x: f64, p: f64) -> f64 {
 kernel! {
     /// `out = row^p`
     fn raise(row: &'a [f64], p: f64, out: &'a mut [f64]), _s {
-        // p is a common one: halves and powers of 2 need no logarithm
+        // the aversions most asked for, 2, 1/2 and 1/4, need no logarithm
         let pairs = out.iter_mut().zip(row);
         if p == 0.5 {
             pairs.for_each(|(y, &x)| *y = x.sqrt());
@@ -126,8 +125,8 @@ kernel! {
 }
 
 kernel! {
-    /// `out = 1` where there is no stake, else `2^log2 * stake + (1 - stake)`: what wealth is multiplied by, where a share of it
-    /// was staked and grew by 2^log2. 0 where that is below 2^-1021.
+    /// `out = 2^log2 * stake + (1 - stake)`: what wealth is multiplied by, where this share of it was staked and grew by 2^log2;
+    /// growth below 2^-1021 counts as 0.
     fn factors(log2: &'a [f64], stakes: &'a [f64], out: &'a mut [f64]), _s {
         for ((y, &g), &b) in out.iter_mut().zip(log2).zip(stakes) {
             *y = exp(g * LN_2) * b + (1.0 - b);

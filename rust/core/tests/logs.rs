@@ -1,0 +1,85 @@
+//! Logarithms, exponentials and powers against the system's, and the sums over blocks against plain loops.
+
+use gruemarket_core::lanes::{budgets, logs};
+use proptest::prelude::*;
+
+fn units(found: f64, wanted: f64) -> f64 {
+    (found - wanted).abs() / (wanted.abs() * f64::EPSILON).max(f64::MIN_POSITIVE)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn logarithms(x in prop::num::f64::POSITIVE | prop::num::f64::SUBNORMAL, near in 0.7..1.5f64) {
+        let x = x.abs();
+        prop_assert!(units(logs::ln(x), x.ln()) < 3.0, "{x:e}: {:e} {:e}", logs::ln(x), x.ln());
+        prop_assert!(units(logs::ln(near), near.ln()) < 3.0, "{near}");
+        prop_assert!(units(logs::log2(near), near.log2()) < 4.0);
+    }
+
+    #[test]
+    fn exponentials(x in -708.0..709.0f64, p in 1e-6..16.0f64, q in 1e-15..1.0f64) {
+        prop_assert!(units(logs::exp(x), x.exp()) < 2.0, "{x}: {:e} {:e}", logs::exp(x), x.exp());
+        // an exponent's last place counts for more than one of the power
+        let slack = 4.0 + 2.0 * (q.ln() * p).abs();
+        prop_assert!(units(logs::pow(q, p), q.powf(p)) < slack, "{q:e}^{p}");
+    }
+
+    #[test]
+    fn rows(row in prop::collection::vec(0.0..1.0f64, 0..70), p in 0.0625..16.0f64) {
+        let mut raised = vec![0.0; row.len()];
+        logs::raise(&row, p, &mut raised);
+        prop_assert!(raised.iter().zip(&row).all(|(y, &x)| *y == logs::pow(x, p)));
+        for (p, plain) in [(2.0, 2), (4.0, 4)] {
+            logs::raise(&row, p, &mut raised);
+            prop_assert!(raised.iter().zip(&row).all(|(y, x)| units(*y, x.powi(plain)) < 3.0));
+        }
+        logs::raise(&row, 0.5, &mut raised);
+        prop_assert!(raised.iter().zip(&row).all(|(y, x)| *y == x.sqrt()));
+        let mut sums = vec![1.0; row.len()];
+        logs::add_lns(&mut sums, &row, 0.25, 0.75, 2.0);
+        prop_assert!(sums.iter().zip(&row).all(|(y, x)| (y - 1.0 - 2.0 * x.clamp(0.25, 0.75).ln()).abs() < 3e-15));
+        logs::exps(&row, 0.5, &mut sums);
+        prop_assert!(sums.iter().zip(&row).all(|(y, &x)| *y == logs::exp(x - 0.5)));
+        logs::factors(&sums, &row, &mut raised);
+        prop_assert!(raised.iter().zip(sums.iter().zip(&row)).all(|(y, (g, b))| units(*y, g.exp2() * b + (1.0 - b)) < 4.0));
+    }
+
+    #[test]
+    fn blocks(n in 1..7usize, groups in 1..5usize, values in prop::collection::vec(0.0..1.0f64, 7 * 40 + 40)) {
+        let stride = groups * budgets::LANES;
+        let (block, stakes) = (&values[..n * stride], &values[280..280 + stride]);
+        let weights = &values[100..100 + n];
+        let (mut found, mut spent) = (vec![0.0; stride], vec![0.0; stride]);
+        budgets::budgets(block, weights, stakes, &mut found, &mut spent);
+        for i in 0..stride {
+            let budget: f64 = (0..n).map(|k| weights[k] * block[k * stride + i]).sum();
+            prop_assert!(units(found[i], budget) < 8.0 && (budget == 0.0 || units(spent[i], stakes[i] / budget) < 16.0));
+        }
+        let mut spread = vec![0.0; n * stride];
+        budgets::spread(block, &spent, &mut spread);
+        let mut sums = vec![1.0; n * n];
+        budgets::add_products(&spread, block, stride, weights, &mut sums);
+        for k in 0..n {
+            for l in 0..n {
+                let dot: f64 = (0..stride).map(|i| spent[i] * block[k * stride + i] * block[l * stride + i]).sum();
+                let wanted = if l <= k { 1.0 + weights[k] * weights[l] * dot } else { 1.0 };
+                prop_assert!(units(sums[k * n + l], wanted) < 40.0);
+            }
+        }
+    }
+}
+
+#[test]
+fn ends() {
+    assert_eq!(
+        [logs::ln(0.0), logs::ln(1.0), logs::exp(0.0)],
+        [f64::NEG_INFINITY, 0.0, 1.0]
+    );
+    assert_eq!(
+        [logs::exp(f64::NEG_INFINITY), logs::exp(-800.0), logs::pow(0.0, 0.5)],
+        [0.0; 3]
+    );
+    assert!(logs::exp(1000.0) == logs::exp(709.0) && logs::exp(709.0).is_finite());
+}
