@@ -434,6 +434,34 @@ def test_the_awake_clear_among_themselves_however_poor():
         assert far.log2_wealth[0] == -1
 
 
+@pytest.mark.parametrize("sparse", (False, True))
+@pytest.mark.parametrize("apart", (20, 300, 900, 5000))
+def test_whoever_trades_with_a_far_richer_maker_is_paid_to_the_last_digit(apart, sparse):
+    rule = gm.LMSR(0.3, maker=1)
+    one = gm.Market([2.0 + apart, 0.5, 3.0 + apart], clearing=rule)
+    q = np.array([[0.2, 0.5, 0.4], [0.8, 0.5, 0.6]])
+    if sparse:
+        one.run(gm.SparseRounds([0, 3], [0, 1, 2], forecasts=q.T), [1])
+    else:
+        one.run(q[None], [1])
+    # in the limit the price is the quote, and the maker pays the others' mean gain from it
+    share, ratio = np.array([2, 1]) / 3, np.log(q[:, [0, 2]] / 0.5)
+    gain = rule.step * (ratio[1] - 0.5 * ratio.sum(axis=0))
+    grown = np.exp(gain) * (1 + share @ gain) / (share @ np.exp(gain))
+    tolerance = 1e-11 if apart >= 300 else 1e-5
+    np.testing.assert_allclose(one.log2_wealth[[0, 2]] + [2 + apart, 3 + apart], np.log2(grown), atol=tolerance)
+    assert one.log2_wealth[1] == pytest.approx(-0.5, abs=1e-5)
+
+
+def test_a_maker_without_anybody_to_trade_with_keeps_its_money():
+    for stakes in (None, [1, 1], [0, 1]):
+        one = gm.Market(prior=[0, 1], clearing=gm.LMSR(0.3, maker=1))
+        run = one.run([[[0.5, 0.3], [0.5, 0.7]]], [1], stakes)
+        np.testing.assert_allclose(run.prices, [[0.3, 0.7]], rtol=1e-14)
+        assert one.wealth.tolist() == [0, 1]
+        assert one.run([[[0.5, 0.3], [0.5, 0.7]]], [0], stakes).total_loss_bits == pytest.approx(-np.log2(0.3))
+
+
 def test_a_certain_forecast_costs_all_where_it_fails():
     one = gm.Market([1, 1], clearing=gm.Isoelastic(2))
     run = one.run([[1.0, 0.5]], [0])

@@ -3,7 +3,7 @@
 use super::log_pool::{LogPool, softmax};
 use super::{Cut, Part, Price, Round, Settlement, Terms};
 use crate::error::{MarketError, Result};
-use crate::lanes::logs;
+use crate::lanes::{self, logs};
 
 /// One trader is the maker: it always quotes. Its forecast is its opening quote p (uniform in the classical rule), its
 /// liquidity `b = liquidity * u_maker`. With the others' risk tolerances `step u_i` the price is
@@ -24,6 +24,8 @@ pub(super) struct Maker {
     staked: f64,
     /// Its opening quotes; empty where it sleeps.
     quotes: Vec<f64>,
+    /// `ln(c_k / p_k)`: how far the others have moved its quotes, to the last digits also where they hardly do.
+    moves: Vec<f64>,
 }
 
 impl Lmsr {
@@ -70,11 +72,13 @@ impl Lmsr {
             (part.stakes[i] > 0.0).then(|| Maker {
                 staked: part.stakes[i],
                 quotes: part.rows.iter().map(|row| row[i]).collect(),
+                moves: Vec::new(),
             })
         });
         found.unwrap_or(Maker {
             staked: 0.0,
             quotes: Vec::new(),
+            moves: Vec::new(),
         })
     }
 
@@ -104,11 +108,12 @@ impl Lmsr {
     }
 
     pub(super) fn clear(&self, round: &Round<'_>) -> Result<Price> {
-        let maker = self.maker(round.parts);
+        let mut maker = self.maker(round.parts);
         maker.check(self.liquidity)?;
         let b = self.liquidity * maker.staked;
-        let depth = b + self.step * (round.staked - maker.staked).max(0.0);
-        let mut logs = self.among_others(round, |others| self.pool().pool(others));
+        let (mut logs, others) = self.among_others(round, |others| (self.pool().pool(others), stakes(others.parts)));
+        let depth = b + self.step * others;
+        maker.moves = maker.moves(&logs, self.step / depth, others);
         for (k, log) in logs.iter_mut().enumerate() {
             let quoted = maker.quotes.get(k).map_or(0.0, |p| b * logs::ln(*p));
             *log = (quoted + self.step * *log) / depth;
@@ -117,29 +122,22 @@ impl Lmsr {
     }
 
     /// What the maker has paid if `outcome` happens: `b ln(c_x / p_x)`.
-    fn paid(&self, price: &Price, maker: &Maker, outcome: usize) -> f64 {
-        let quote = maker.quotes.get(outcome);
-        quote.map_or(0.0, |p| {
-            self.liquidity * maker.staked * logs::ln(price.prices[outcome] / p)
-        })
+    fn paid(&self, maker: &Maker, outcome: usize) -> f64 {
+        let moved = maker.moves.get(outcome);
+        moved.map_or(0.0, |moved| self.liquidity * maker.staked * moved)
     }
 
     pub(super) fn settle(&self, round: &Round<'_>, price: &Price, maker: &Maker, outcome: usize) -> Settlement {
-        let received = price.staked - maker.staked + self.paid(price, maker, outcome);
-        self.among_others(round, |others| self.pool().settle(others, price, outcome, received))
+        self.among_others(round, |others| {
+            let received = stakes(others.parts) + self.paid(maker, outcome);
+            self.pool().settle(others, price, outcome, received)
+        })
     }
 
     /// Puts in what the maker's money grows by, where it stands in this part.
-    pub(super) fn pay_maker(
-        &self,
-        price: &Price,
-        maker: &Maker,
-        part: &Part<'_>,
-        outcome: usize,
-        log2_growth: &mut [f64],
-    ) {
+    pub(super) fn pay_maker(&self, maker: &Maker, part: &Part<'_>, outcome: usize, log2_growth: &mut [f64]) {
         if let Some(i) = self.place(part) {
-            let lost = self.paid(price, maker, outcome) / maker.staked;
+            let lost = self.paid(maker, outcome) / maker.staked;
             log2_growth[i] = if maker.staked > 0.0 {
                 logs::log2(1.0 - lost)
             } else {
@@ -149,7 +147,22 @@ impl Lmsr {
     }
 }
 
+/// The sum of stakes.
+fn stakes(parts: &[Part<'_>]) -> f64 {
+    parts.iter().map(|part| lanes::sum(part.stakes)).sum()
+}
+
 impl Maker {
+    /// With `d_k = weight (sum_i u_i ln q_ik - S ln p_k)` the price is `c_k = p_k exp(d_k) / sum_l p_l exp(d_l)`.
+    fn moves(&self, pool: &[f64], weight: f64, others: f64) -> Vec<f64> {
+        let pushed = self.quotes.iter().zip(pool);
+        let pushed: Vec<_> = pushed.map(|(p, l)| weight * (l - others * logs::ln(*p))).collect();
+        let more: f64 = self.quotes.iter().zip(&pushed).map(|(p, d)| p * d.exp_m1()).sum();
+        // quotes are taken as given, and need not sum to 1 to the last digit
+        let whole: f64 = self.quotes.iter().sum();
+        pushed.into_iter().map(|d| d - (more / whole).ln_1p()).collect()
+    }
+
     /// Refuses quotes at which the maker could lose all that it stakes.
     fn check(&self, liquidity: f64) -> Result<()> {
         let lost = |p: f64| liquidity * -logs::ln(p);

@@ -210,7 +210,7 @@ impl Rule {
             (Self::LogPool(_), _) => settlement.growth(at, log2_growth),
             (Self::Lmsr(rule), Terms::Lmsr(maker)) => {
                 settlement.growth(at, log2_growth);
-                rule.pay_maker(price, maker, part, outcome, log2_growth);
+                rule.pay_maker(maker, part, outcome, log2_growth);
             }
             (Self::Demand(_), Terms::Demand(bought)) => bought.growth(p, outcome, log2_growth),
             _ => lanes::logs::log2_ratios(part.rows[outcome], price.prices[outcome], log2_growth),

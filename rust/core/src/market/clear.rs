@@ -22,6 +22,8 @@ use std::ops::Range;
 
 /// A stake below this, in units of its trader's wealth, is worked out in scaled arithmetic.
 const SMALL: i64 = -400;
+/// A maker with more than `2^DEEP` times the others' stakes quotes the same price and pays the same with just that much.
+const DEEP: i64 = 500;
 /// A growth of more bits than this takes what is left of others near a float's least.
 const STEEP: f64 = 900.0;
 
@@ -31,8 +33,10 @@ struct Sheet {
     /// What each stakes, in units of `2^unit`; 0 for what is too little to count beside the greatest stake.
     stakes: Vec<f64>,
     unit: i64,
-    /// The exponent of the greatest stake, if there is one.
+    /// The exponent of the greatest stake, if there is one, the maker's left out.
     top: Option<i64>,
+    /// The maker's place and stake, if it is of this tile.
+    maker: Option<(usize, Scaled)>,
     /// The rows that cannot be read in place.
     forecasts: Vec<f64>,
 }
@@ -96,6 +100,7 @@ impl Sheet {
             stakes: vec![0.0; range.len()],
             unit: 0,
             top: None,
+            maker: None,
             forecasts: vec![0.0; rows * range.len()],
             range,
         }
@@ -106,6 +111,7 @@ impl Sheet {
         &mut self,
         rounds: &Rounds<'_, P>,
         wealth: TileRef<'_, F>,
+        maker: Option<usize>,
         t: usize,
         totals: &mut [f64],
     ) -> std::result::Result<(), usize> {
@@ -126,7 +132,10 @@ impl Sheet {
         if !near && rounds.fault(t, self.range.clone()).is_some() {
             return Err(t);
         }
-        self.stake(wealth, rounds.stakes(t).map(|b| &b[self.range.clone()]));
+        let stakes = rounds.stakes(t).map(|b| &b[self.range.clone()]);
+        let own = maker.filter(|m| self.range.contains(m)).map(|m| m - self.range.start);
+        self.maker = own.map(|i| (i, wealth.value(i) * stakes.map_or(1.0, |b| b[i])));
+        self.stake(wealth, stakes);
         Ok(())
     }
 
@@ -140,7 +149,13 @@ impl Sheet {
                 self.stakes.iter_mut().zip(b).for_each(|(u, b)| *u *= b);
             }
         } else {
-            let staked = |i: usize| wealth.value(i) * stakes.map_or(1.0, |b| b[i]);
+            let maker = self.maker.map(|(i, _)| i);
+            let staked = |i: usize| {
+                if maker == Some(i) {
+                    return Scaled::ZERO;
+                }
+                wealth.value(i) * stakes.map_or(1.0, |b| b[i])
+            };
             let all: Vec<_> = (0..self.stakes.len()).map(staked).collect();
             self.unit = all
                 .iter()
@@ -151,6 +166,9 @@ impl Sheet {
             for (u, staked) in self.stakes.iter_mut().zip(all) {
                 *u = staked.in_units_of(self.unit);
             }
+        }
+        if let Some((i, _)) = self.maker {
+            self.stakes[i] = 0.0;
         }
         let most = lanes::extremes(&self.stakes).0;
         self.top = (most > 0.0).then(|| Scaled::new(most, self.unit).exponent);
@@ -165,6 +183,9 @@ impl Sheet {
             lanes::scale(&mut self.stakes, pow2(shift - shift / 2));
         }
         self.unit = unit;
+        if let Some((i, staked)) = self.maker {
+            self.stakes[i] = staked.in_units_of(unit).min(pow2(DEEP));
+        }
     }
 
     fn part<'a, P: Real>(&'a self, rounds: &'a Rounds<'_, P>, t: usize) -> Part<'a> {
@@ -238,11 +259,13 @@ impl<P: Real> Game<'_, P> {
     fn clear_by_rule<F: Real>(&self, wealth: &Book<F>, t: usize, sheets: &mut [Sheet]) -> Result<Option<Price>> {
         let n = self.rounds.traders;
         let fill = |totals: &mut Vec<f64>, (tile, sheet): (usize, &mut Sheet)| {
-            sheet.fill(self.rounds, wealth.tile(tile), t, totals)
+            sheet.fill(self.rounds, wealth.tile(tile), self.rule.maker(), t, totals)
         };
         let filled = threads::map(sheets.iter_mut().enumerate().collect(), || vec![0.0; n.min(TILE)], fill);
         self.check(&filled, n)?;
-        let Some(top) = sheets.iter().filter_map(|sheet| sheet.top).max() else {
+        let made = sheets.iter().find_map(|sheet| sheet.maker).map(|(_, staked)| staked);
+        let made = made.filter(|staked| !staked.is_zero()).map(|staked| staked.exponent);
+        let Some(top) = sheets.iter().filter_map(|sheet| sheet.top).max().or(made) else {
             return Ok(None);
         };
         threads::map(
@@ -333,9 +356,14 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    pub(super) fn new(traders: Vec<i64>, stakes: Vec<Scaled>, forecasts: Vec<f64>) -> Self {
-        let top = stakes.iter().filter(|u| !u.is_zero()).map(|u| u.exponent).max();
-        let shares = stakes.iter().map(|u| u.in_units_of(top.unwrap_or(0))).collect();
+    pub(super) fn new(rule: &Rule, traders: Vec<i64>, stakes: Vec<Scaled>, forecasts: Vec<f64>) -> Self {
+        let makes = |trader: &i64| rule.maker() == Some(*trader as usize);
+        let paired = || traders.iter().zip(&stakes).filter(|(_, u)| !u.is_zero());
+        let others = paired().filter(|(trader, _)| !makes(trader));
+        let top = others.map(|(_, u)| u.exponent).max();
+        let top = top.or_else(|| paired().map(|(_, u)| u.exponent).max());
+        let share = |u: &Scaled| u.in_units_of(top.unwrap_or(0)).min(pow2(DEEP));
+        let shares = stakes.iter().map(share).collect();
         Self {
             traders,
             stakes,
