@@ -45,8 +45,8 @@ class Schedule:
 
     def hazard(self, t: int) -> float:
         """The hazard before index t, in [0, 1]."""
-        if t < 0:
-            raise InputError(f"index {t} is negative")
+        if not 0 <= t < 2**63:
+            raise InputError(f"index {t} is not one of 0..2^63 - 1")
         return _core.hazards(self.kind, self.values.tolist(), t, t + 1)[0]
 
 

@@ -296,8 +296,8 @@ pub(crate) struct Whole {
 }
 
 impl Whole {
-    /// Reads a file whose header has the name `kind`.
-    pub(crate) fn read(path: &Path, kind: &str) -> Result<Self> {
+    /// Reads a file whose header has the name `kind`, of a format up to `newest`.
+    pub(crate) fn read(path: &Path, kind: &str, newest: u32) -> Result<Self> {
         let name = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|source| MarketError::Io {
             path: name.clone(),
@@ -314,9 +314,9 @@ impl Whole {
             .get(kind)
             .ok_or_else(|| fault(&format!("a safetensors file, but not a {kind} checkpoint")))?;
         let version: Version = serde_json::from_str(header).map_err(|_| damaged())?;
-        if version.format > WITH_RULE {
+        if version.format > newest {
             return Err(fault(&format!(
-                "checkpoint format {}, newer than this gruemarket's {WITH_RULE}; install a newer gruemarket",
+                "checkpoint format {}, newer than this gruemarket's {newest}; install a newer gruemarket",
                 version.format
             )));
         }
@@ -375,7 +375,7 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     pub fn read(path: &Path) -> Result<Self> {
-        let file = Whole::read(path, HEADER)?;
+        let file = Whole::read(path, HEADER, WITH_RULE)?;
         let header = file.header()?;
         Ok(Self { file, header })
     }

@@ -51,7 +51,7 @@ impl ContextTree {
 
     /// The trees that were saved to `path`.
     pub fn load(path: &Path) -> Result<Self> {
-        let file = Whole::read(path, KIND)?;
+        let file = Whole::read(path, KIND, FORMAT)?;
         let header: Header = file.header()?;
         let mut tree = Self::new(header.config)?;
         let (trees, tensors) = (tree.forest.roots.len(), file.tensors()?);

@@ -44,7 +44,7 @@ impl Text {
 
     /// The family that was saved to `path`.
     pub fn load(path: &Path) -> Result<Self> {
-        let file = Whole::read(path, KIND)?;
+        let file = Whole::read(path, KIND, FORMAT)?;
         let header: Header = file.header()?;
         let tensors = file.tensors()?;
         let mut text = Self::new(header.config)?;
