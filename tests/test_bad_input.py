@@ -541,7 +541,7 @@ BAD_TAXES = {
     "Kraft sum is 1.5, more than 1": lambda: gm.schedules.code([1, 0]),
     "is -1; give numbers >= 0": lambda: gm.schedules.code([1, -1]),
     "is NaN; give numbers": lambda: gm.schedules.hazard([0, np.nan]),
-    "index -1 is negative": lambda: gm.schedules.inverse().hazard(-1),
+    r"index -1 is not one of": lambda: gm.schedules.inverse().hazard(-1),
     "the schedule has 2 entries, but index 2 is reached": lambda: gm.schedules.hazard([0, 1]).hazard(2),
     "is not a schedule; take one from gruemarket.schedules": lambda: gm.GrueTax(0.1),
     "unknown unit 'year'": lambda: gm.GrueTax(gm.schedules.inverse(), unit="year"),
