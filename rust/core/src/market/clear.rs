@@ -31,8 +31,10 @@ struct Sheet {
     /// What each stakes, in units of `2^unit`; 0 for what is too little to count beside the greatest stake.
     stakes: Vec<f64>,
     unit: i64,
-    /// The exponent of the greatest stake, if there is one.
+    /// The exponent of the greatest stake beside the maker's, if there is one.
     top: Option<i64>,
+    /// Where the rule's maker stands, if it is in this tile, and what it stakes.
+    maker: Option<(usize, Scaled)>,
     /// The rows that cannot be read in place.
     forecasts: Vec<f64>,
 }
@@ -85,8 +87,9 @@ fn power(log2: f64) -> Scaled {
 }
 
 impl Sheet {
-    fn new<P: Real>(rounds: &Rounds<'_, P>, tile: usize) -> Self {
+    fn new<P: Real>(rounds: &Rounds<'_, P>, maker: Option<usize>, tile: usize) -> Self {
         let range = tile * TILE..((tile + 1) * TILE).min(rounds.traders);
+        let maker = maker.filter(|i| range.contains(i));
         let rows = if rounds.layout == Layout::Full && P::DTYPE == f64::DTYPE {
             0
         } else {
@@ -96,6 +99,7 @@ impl Sheet {
             stakes: vec![0.0; range.len()],
             unit: 0,
             top: None,
+            maker: maker.map(|i| (i - range.start, Scaled::ZERO)),
             forecasts: vec![0.0; rows * range.len()],
             range,
         }
@@ -132,6 +136,10 @@ impl Sheet {
 
     /// Works out what each stakes, in a unit of the tile's own.
     fn stake<F: Real>(&mut self, wealth: TileRef<'_, F>, stakes: Option<&[f64]>) {
+        let staked = |i: usize| wealth.value(i) * stakes.map_or(1.0, |b| b[i]);
+        if let Some((i, made)) = &mut self.maker {
+            *made = staked(*i);
+        }
         let small = stakes.is_some_and(|b| lanes::extremes(b).1 < pow2(SMALL));
         if wealth.tile.drained.is_empty() && !small {
             self.unit = wealth.tile.exponent;
@@ -140,8 +148,10 @@ impl Sheet {
                 self.stakes.iter_mut().zip(b).for_each(|(u, b)| *u *= b);
             }
         } else {
-            let staked = |i: usize| wealth.value(i) * stakes.map_or(1.0, |b| b[i]);
-            let all: Vec<_> = (0..self.stakes.len()).map(staked).collect();
+            let maker = self.maker.map(|(i, _)| i);
+            let all: Vec<_> = (0..self.stakes.len())
+                .map(|i| if Some(i) == maker { Scaled::ZERO } else { staked(i) })
+                .collect();
             self.unit = all
                 .iter()
                 .filter(|u| !u.is_zero())
@@ -151,6 +161,9 @@ impl Sheet {
             for (u, staked) in self.stakes.iter_mut().zip(all) {
                 *u = staked.in_units_of(self.unit);
             }
+        }
+        if let Some((i, _)) = self.maker {
+            self.stakes[i] = 0.0; // until the others' unit is known
         }
         let most = lanes::extremes(&self.stakes).0;
         self.top = (most > 0.0).then(|| Scaled::new(most, self.unit).exponent);
@@ -165,6 +178,9 @@ impl Sheet {
             lanes::scale(&mut self.stakes, pow2(shift - shift / 2));
         }
         self.unit = unit;
+        if let Some((i, made)) = self.maker {
+            self.stakes[i] = Rule::held(made, unit);
+        }
     }
 
     fn part<'a, P: Real>(&'a self, rounds: &'a Rounds<'_, P>, t: usize) -> Part<'a> {
@@ -184,7 +200,9 @@ impl Sheet {
 impl<P: Real> Game<'_, P> {
     fn sheets(&self) -> Vec<Sheet> {
         let tiles = 0..self.rounds.traders.div_ceil(TILE);
-        tiles.map(|tile| Sheet::new(self.rounds, tile)).collect()
+        tiles
+            .map(|tile| Sheet::new(self.rounds, self.rule.maker(), tile))
+            .collect()
     }
 
     /// [`Game::play`] by another rule than Kelly's.
@@ -242,7 +260,9 @@ impl<P: Real> Game<'_, P> {
         };
         let filled = threads::map(sheets.iter_mut().enumerate().collect(), || vec![0.0; n.min(TILE)], fill);
         self.check(&filled, n)?;
-        let Some(top) = sheets.iter().filter_map(|sheet| sheet.top).max() else {
+        let maker = sheets.iter().find_map(|sheet| sheet.maker).map(|(_, made)| made);
+        let alone = maker.filter(|made| !made.is_zero()).map(|made| made.exponent);
+        let Some(top) = sheets.iter().filter_map(|sheet| sheet.top).max().or(alone) else {
             return Ok(None);
         };
         threads::map(
@@ -293,7 +313,11 @@ impl<P: Real> Game<'_, P> {
             },
         );
         let (paid, staked) = sums.into_iter().fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
-        let kept = Scaled::new(paid / staked, 0);
+        let kept = if staked < f64::INFINITY {
+            Scaled::new(paid / staked, 0)
+        } else {
+            power(-top)
+        };
         Scale { least, top, kept }
     }
 
@@ -333,9 +357,18 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    pub(super) fn new(traders: Vec<i64>, stakes: Vec<Scaled>, forecasts: Vec<f64>) -> Self {
-        let top = stakes.iter().filter(|u| !u.is_zero()).map(|u| u.exponent).max();
-        let shares = stakes.iter().map(|u| u.in_units_of(top.unwrap_or(0))).collect();
+    pub(super) fn new(rule: &Rule, traders: Vec<i64>, stakes: Vec<Scaled>, forecasts: Vec<f64>) -> Self {
+        let maker = rule
+            .maker()
+            .and_then(|maker| traders.iter().position(|&i| i as usize == maker));
+        let exponent = |(_, u): (usize, &Scaled)| u.exponent;
+        let staked = || stakes.iter().enumerate().filter(|(_, u)| !u.is_zero());
+        let others = staked().filter(|(i, _)| Some(*i) != maker).map(exponent).max();
+        let unit = others.or(staked().map(exponent).max()).unwrap_or(0);
+        let mut shares: Vec<_> = stakes.iter().map(|u| u.in_units_of(unit)).collect();
+        if let Some(i) = maker {
+            shares[i] = Rule::held(stakes[i], unit);
+        }
         Self {
             traders,
             stakes,

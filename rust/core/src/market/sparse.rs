@@ -481,6 +481,7 @@ impl<F: Real, P: Real> Player<'_, F, P> {
         let (outcomes, x) = (rounds.outcomes, rounds.outcome(t));
         let forecasts = (0..outcomes).flat_map(|k| awake.iter().map(move |a| rounds.at(a.entry, k)));
         let listed = Listed::new(
+            rule,
             awake.iter().map(|a| a.trader as i64).collect(),
             awake.iter().map(|a| a.wealth * a.stake).collect(),
             forecasts.collect(),
