@@ -1,14 +1,18 @@
 //! A market maker by the logarithmic market scoring rule, in a log pool of traders who trade with it.
 
 use super::log_pool::{LogPool, softmax};
-use super::{Cut, Part, Price, Round, Settlement, Terms};
+use super::{Cut, Part, Price, Round, Settlement, Terms, kelly};
 use crate::error::{MarketError, Result};
-use crate::lanes::{self, logs};
+use crate::lanes::logs;
+use std::f64::consts::LOG2_E;
 
 /// One trader is the maker: it always quotes. Its forecast is its opening quote p (uniform in the classical rule), its
-/// liquidity `b = liquidity * u_maker`. With the others' risk tolerances `step u_i` the price is
+/// liquidity `b = liquidity * u_maker`. With S the sum of the others' stakes and `step u_i` their risk tolerances the price is
 /// `c_k ∝ exp( (b ln p_k + sum_i step u_i ln q_ik) / (b + step S) )`. If x happens the maker has paid `b ln(c_x / p_x)`, the
 /// cost function of the rule (Hanson 2003, 2007; Chen and Pennock 2007): at most `b ln(1 / p_x)`.
+///
+/// All is worked out from the others' `pull` on the price, `step S / (b + step S)`: of `b ln(c_x / p_x)` a float keeps no
+/// digit where they are poor beside the maker.
 #[derive(Clone, Debug)]
 pub struct Lmsr {
     pub liquidity: f64,
@@ -17,15 +21,15 @@ pub struct Lmsr {
     pub floor: f64,
 }
 
-/// The maker of one round.
+/// The maker of one round, awake.
 #[derive(Clone, Debug)]
 pub(super) struct Maker {
-    /// What it stakes, in the unit of the parts.
-    staked: f64,
-    /// Its opening quotes; empty where it sleeps.
-    quotes: Vec<f64>,
-    /// `ln(c_k / p_k)`: how far the others have moved its quotes, to the last digits also where they hardly do.
+    /// The others' share in the price.
+    pull: f64,
+    /// `ln(c_k / p_k) / pull`: how far the price moves for what the others say.
     moves: Vec<f64>,
+    /// What it has paid if outcome k happens, as a share of S.
+    paid: Vec<f64>,
 }
 
 impl Lmsr {
@@ -66,22 +70,6 @@ impl Lmsr {
         Ok(())
     }
 
-    fn maker(&self, parts: &[Part<'_>]) -> Maker {
-        let found = parts.iter().find_map(|part| {
-            let i = self.place(part)?;
-            (part.stakes[i] > 0.0).then(|| Maker {
-                staked: part.stakes[i],
-                quotes: part.rows.iter().map(|row| row[i]).collect(),
-                moves: Vec::new(),
-            })
-        });
-        found.unwrap_or(Maker {
-            staked: 0.0,
-            quotes: Vec::new(),
-            moves: Vec::new(),
-        })
-    }
-
     /// Works on the parts without the maker's stake.
     fn among_others<R>(&self, round: &Round<'_>, work: impl FnOnce(&Round<'_>) -> R) -> R {
         let mut parts = round.parts.to_vec();
@@ -107,72 +95,110 @@ impl Lmsr {
         part.traders.position(self.maker, part.stakes.len())
     }
 
-    pub(super) fn clear(&self, round: &Round<'_>) -> Result<Price> {
-        let mut maker = self.maker(round.parts);
-        maker.check(self.liquidity)?;
-        let b = self.liquidity * maker.staked;
-        let (mut logs, others) = self.among_others(round, |others| (self.pool().pool(others), stakes(others.parts)));
-        let depth = b + self.step * others;
-        maker.moves = maker.moves(&logs, self.step / depth, others);
-        for (k, log) in logs.iter_mut().enumerate() {
-            let quoted = maker.quotes.get(k).map_or(0.0, |p| b * logs::ln(*p));
-            *log = (quoted + self.step * *log) / depth;
-        }
-        Ok(round.priced(softmax(logs), Terms::Lmsr(maker)))
-    }
-
-    /// What the maker has paid if `outcome` happens: `b ln(c_x / p_x)`.
-    fn paid(&self, maker: &Maker, outcome: usize) -> f64 {
-        let moved = maker.moves.get(outcome);
-        moved.map_or(0.0, |moved| self.liquidity * maker.staked * moved)
-    }
-
-    pub(super) fn settle(&self, round: &Round<'_>, price: &Price, maker: &Maker, outcome: usize) -> Settlement {
-        self.among_others(round, |others| {
-            let received = stakes(others.parts) + self.paid(maker, outcome);
-            self.pool().settle(others, price, outcome, received)
-        })
-    }
-
-    /// Puts in what the maker's money grows by, where it stands in this part.
-    pub(super) fn pay_maker(&self, maker: &Maker, part: &Part<'_>, outcome: usize, log2_growth: &mut [f64]) {
-        if let Some(i) = self.place(part) {
-            let lost = self.paid(maker, outcome) / maker.staked;
-            log2_growth[i] = if maker.staked > 0.0 {
-                logs::log2(1.0 - lost)
-            } else {
-                0.0
-            };
-        }
-    }
-}
-
-/// The sum of stakes.
-fn stakes(parts: &[Part<'_>]) -> f64 {
-    parts.iter().map(|part| lanes::sum(part.stakes)).sum()
-}
-
-impl Maker {
-    /// With `d_k = weight (sum_i u_i ln q_ik - S ln p_k)` the price is `c_k = p_k exp(d_k) / sum_l p_l exp(d_l)`.
-    fn moves(&self, pool: &[f64], weight: f64, others: f64) -> Vec<f64> {
-        let pushed = self.quotes.iter().zip(pool);
-        let pushed: Vec<_> = pushed.map(|(p, l)| weight * (l - others * logs::ln(*p))).collect();
-        let more: f64 = self.quotes.iter().zip(&pushed).map(|(p, d)| p * d.exp_m1()).sum();
-        // quotes are taken as given, and need not sum to 1 to the last digit
-        let whole: f64 = self.quotes.iter().sum();
-        pushed.into_iter().map(|d| d - (more / whole).ln_1p()).collect()
+    /// The maker's stake, and its quotes, brought to sum to 1; None where it sleeps.
+    fn quotes(&self, parts: &[Part<'_>]) -> Result<Option<(f64, Vec<f64>)>> {
+        let found = parts.iter().find_map(|part| Some((part, self.place(part)?)));
+        let Some((part, i)) = found.filter(|(part, i)| part.stakes[*i] > 0.0) else {
+            return Ok(None);
+        };
+        let mut quotes = part.rows.iter().map(|row| row[i]).collect::<Vec<_>>();
+        kelly::normalise(&mut quotes);
+        self.check_quotes(&quotes)?;
+        Ok(Some((part.stakes[i], quotes)))
     }
 
     /// Refuses quotes at which the maker could lose all that it stakes.
-    fn check(&self, liquidity: f64) -> Result<()> {
-        let lost = |p: f64| liquidity * -logs::ln(p);
-        let Some((k, &p)) = self.quotes.iter().enumerate().find(|(_, p)| lost(**p) >= 1.0) else {
+    fn check_quotes(&self, quotes: &[f64]) -> Result<()> {
+        let lost = |p: f64| self.liquidity * -logs::ln(p);
+        let Some((k, &p)) = quotes.iter().enumerate().find(|(_, p)| lost(**p) >= 1.0) else {
             return Ok(());
         };
         Err(MarketError::input(format!(
-            "the maker quotes {p} for outcome {k}: with liquidity {liquidity} it could lose {} of its stake, which must be \
-             less than 1; quote more, or take a smaller liquidity",
+            "the maker quotes {p} for outcome {k}: with liquidity {} it could lose {} of its stake, which must be less than \
+             1; quote more, or take a smaller liquidity",
+            self.liquidity,
             lost(p)
         )))
+    }
+
+    pub(super) fn clear(&self, round: &Round<'_>) -> Result<Price> {
+        let quotes = self.quotes(round.parts)?;
+        let (staked, pool) = self.among_others(round, |others| (others.stakes(), self.pool().pool(others)));
+        let (maker, prices) = match quotes {
+            Some((deep, quotes)) if staked > 0.0 => {
+                let (maker, prices) =
+                    Maker::new(self.liquidity * deep / (self.step * staked), self.step, &quotes, |k| {
+                        pool[k] / staked
+                    });
+                (Some(maker), prices)
+            }
+            Some((_, quotes)) => (None, quotes),
+            None => (None, softmax(pool.iter().map(|sum| sum / staked).collect())),
+        };
+        Ok(Price {
+            staked,
+            ..round.priced(prices, Terms::Lmsr(maker))
+        })
+    }
+
+    pub(super) fn settle(&self, round: &Round<'_>, price: &Price, maker: Option<&Maker>, outcome: usize) -> Settlement {
+        if price.staked == 0.0 {
+            return Settlement {
+                outcome,
+                shift: 0.0,
+                gains: vec![0.0; round.cut.places()],
+            };
+        }
+        let received = price.staked * (1.0 + maker.map_or(0.0, |maker| maker.paid[outcome]));
+        self.among_others(round, |others| self.pool().settle(others, price, outcome, received))
+    }
+
+    /// Puts in what the maker's money grows by, where it stands in this part.
+    pub(super) fn pay_maker(&self, maker: Option<&Maker>, part: &Part<'_>, outcome: usize, log2_growth: &mut [f64]) {
+        if let Some(i) = self.place(part) {
+            let lost = maker.map_or(0.0, |maker| self.liquidity * maker.pull * maker.moves[outcome]);
+            log2_growth[i] = logs::ln_1p(-lost) * LOG2_E;
+        }
+    }
+}
+
+impl Maker {
+    /// The maker and the price, for `depth = b / (step S)`, its quotes, and the mean of what the others say of ln q.
+    fn new(depth: f64, step: f64, quotes: &[f64], said: impl Fn(usize) -> f64) -> (Self, Vec<f64>) {
+        let pull = 1.0 / (1.0 + depth);
+        let news = quotes.iter().enumerate().map(|(k, &p)| said(k) - logs::ln(p));
+        let mut moves: Vec<_> = news.collect();
+        let mean = if pull > TINY {
+            log_mean(quotes, |k| pull * moves[k]) / pull
+        } else {
+            quotes.iter().zip(&moves).map(|(p, news)| p * news).sum() // the same at 0
+        };
+        moves.iter_mut().for_each(|news| *news -= mean);
+        let logs = quotes.iter().zip(&moves).map(|(&p, m)| logs::ln(p) + pull * m);
+        let prices = softmax(logs.collect());
+        let deep = step / (1.0 + 1.0 / depth);
+        let paid = moves.iter().map(|m| deep * m).collect();
+        (Self { pull, moves, paid }, prices)
+    }
+}
+
+/// The pull below which a price no longer moves by a digit.
+const TINY: f64 = 1e-200;
+
+/// `ln sum_k weights_k e^(value k)` for weights that sum to 1, to the last digits of the values also where they are near 0.
+fn log_mean(weights: &[f64], value: impl Fn(usize) -> f64) -> f64 {
+    let top = (0..weights.len()).map(&value).fold(f64::NEG_INFINITY, f64::max);
+    let mean = |f: fn(f64) -> f64| {
+        weights
+            .iter()
+            .enumerate()
+            .map(|(k, w)| w * f(value(k) - top))
+            .sum::<f64>()
+    };
+    let below = mean(logs::exp_m1);
+    top + if below > -0.5 {
+        logs::ln_1p(below)
+    } else {
+        logs::ln(mean(logs::exp))
     }
 }

@@ -25,6 +25,7 @@ pub use log_pool::LogPool;
 
 use crate::error::{MarketError, Result};
 use crate::lanes;
+use crate::scaled::Scaled;
 use std::f64::consts::LOG2_E;
 use std::ops::Range;
 use tiles::Cut;
@@ -46,7 +47,8 @@ pub enum Rule {
 /// Some of the awake traders.
 #[derive(Clone, Debug)]
 pub struct Part<'a> {
-    /// What each stakes, finite and >= 0, in one unit for all parts. Who stakes 0 moves nothing.
+    /// What each stakes, finite and >= 0, in one unit for all parts. Who stakes 0 moves nothing. A maker's alone, which is
+    /// only measured against the others', may be infinite.
     pub stakes: &'a [f64],
     /// Their forecasts, a row for each outcome, in [0, 1].
     pub rows: Vec<&'a [f64]>,
@@ -101,7 +103,7 @@ enum Terms {
     Kelly,
     Isoelastic(passes::Budgets),
     LogPool,
-    Lmsr(lmsr::Maker),
+    Lmsr(Option<lmsr::Maker>),
     Demand(demand::Bought),
 }
 
@@ -126,6 +128,11 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
+    /// The sum of stakes.
+    fn stakes(&self) -> f64 {
+        self.parts.iter().map(|part| lanes::sum(part.stakes)).sum()
+    }
+
     /// A price by a formula.
     fn priced(&self, prices: Vec<f64>, terms: Terms) -> Price {
         let mut starts = vec![0];
@@ -155,20 +162,41 @@ impl Rule {
         }
     }
 
+    /// The maker, if the rule has one. Its stake is measured against the others', not added to them: theirs should be in
+    /// units of their greatest, and its [`Rule::held`], since a float may not hold all together.
+    #[must_use]
+    pub fn maker(&self) -> Option<usize> {
+        match self {
+            Self::Lmsr(rule) => Some(rule.maker),
+            _ => None,
+        }
+    }
+
+    /// What a maker stakes in units of `2^unit`, as 0 only where it is 0.
+    #[must_use]
+    pub fn held(maker: Scaled, unit: i64) -> f64 {
+        let stake = maker.in_units_of(unit);
+        if maker.is_zero() {
+            0.0
+        } else {
+            stake.max(f64::MIN_POSITIVE)
+        }
+    }
+
     /// The price at which the market clears; None where nobody stakes anything. `threads_ok`: whether worker threads may be
     /// used; few traders never use them.
     pub fn clear(&self, outcomes: usize, parts: &[Part<'_>], threads_ok: bool) -> Result<Option<Price>> {
-        let staked: f64 = parts.iter().map(|part| lanes::sum(part.stakes)).sum();
-        if staked <= 0.0 {
-            return Ok(None);
-        }
-        let round = Round {
+        let mut round = Round {
             parts,
             cut: Cut::new(parts, outcomes, threads_ok),
             outcomes,
-            staked,
+            staked: 0.0,
             threads_ok,
         };
+        round.staked = round.stakes();
+        if round.staked <= 0.0 {
+            return Ok(None);
+        }
         match self {
             Self::Kelly { .. } => Ok(round.priced(kelly::prices(&round), Terms::Kelly)),
             Self::Isoelastic(rule) => rule.clear(&round),
@@ -190,7 +218,7 @@ impl Rule {
         };
         match (self, &price.terms) {
             (Self::LogPool(rule), _) => rule.settle(&round, price, outcome, price.staked),
-            (Self::Lmsr(rule), Terms::Lmsr(maker)) => rule.settle(&round, price, maker, outcome),
+            (Self::Lmsr(rule), Terms::Lmsr(maker)) => rule.settle(&round, price, maker.as_ref(), outcome),
             _ => Settlement {
                 outcome,
                 shift: 0.0,
@@ -210,7 +238,7 @@ impl Rule {
             (Self::LogPool(_), _) => settlement.growth(at, log2_growth),
             (Self::Lmsr(rule), Terms::Lmsr(maker)) => {
                 settlement.growth(at, log2_growth);
-                rule.pay_maker(maker, part, outcome, log2_growth);
+                rule.pay_maker(maker.as_ref(), part, outcome, log2_growth);
             }
             (Self::Demand(_), Terms::Demand(bought)) => bought.growth(p, outcome, log2_growth),
             _ => lanes::logs::log2_ratios(part.rows[outcome], price.prices[outcome], log2_growth),

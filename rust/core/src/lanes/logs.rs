@@ -76,6 +76,30 @@ pub fn pow(x: f64, p: f64) -> f64 {
     exp(ln(x) * p)
 }
 
+/// e^x - 1 to all its digits; from the rounding of e^x and back (Kahan).
+pub fn exp_m1(x: f64) -> f64 {
+    let y = exp(x);
+    if y == 1.0 {
+        x
+    } else if y < 0.5 || y > 2.0 {
+        y - 1.0
+    } else {
+        (y - 1.0) * (x / ln(y))
+    }
+}
+
+/// ln(1 + x) to all its digits, for x >= -1.
+pub fn ln_1p(x: f64) -> f64 {
+    let y = 1.0 + x;
+    if y == 1.0 {
+        x
+    } else if y < 0.5 || y > 2.0 {
+        ln(y)
+    } else {
+        ln(y) * (x / (y - 1.0))
+    }
+}
+
 kernel! {
     /// `out = row^p`
     fn raise(row: &'a [f64], p: f64, out: &'a mut [f64]), _s {
@@ -121,15 +145,5 @@ kernel! {
     /// `out = log2(row / over)`
     fn log2_ratios(row: &'a [f64], over: f64, out: &'a mut [f64]), _s {
         out.iter_mut().zip(row).for_each(|(y, &x)| *y = log2(x / over));
-    }
-}
-
-kernel! {
-    /// `out = 2^log2 * stake + (1 - stake)`: what wealth is multiplied by, where this share of it was staked and grew by 2^log2;
-    /// growth below 2^-1021 counts as 0.
-    fn factors(log2: &'a [f64], stakes: &'a [f64], out: &'a mut [f64]), _s {
-        for ((y, &g), &b) in out.iter_mut().zip(log2).zip(stakes) {
-            *y = exp(g * LN_2) * b + (1.0 - b);
-        }
     }
 }

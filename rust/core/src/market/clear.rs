@@ -22,8 +22,6 @@ use std::ops::Range;
 
 /// A stake below this, in units of its trader's wealth, is worked out in scaled arithmetic.
 const SMALL: i64 = -400;
-/// A maker with more than `2^DEEP` times the others' stakes quotes the same price and pays the same with just that much.
-const DEEP: i64 = 500;
 /// A growth of more bits than this takes what is left of others near a float's least.
 const STEEP: f64 = 900.0;
 
@@ -33,9 +31,9 @@ struct Sheet {
     /// What each stakes, in units of `2^unit`; 0 for what is too little to count beside the greatest stake.
     stakes: Vec<f64>,
     unit: i64,
-    /// The exponent of the greatest stake, if there is one, the maker's left out.
+    /// The exponent of the greatest stake beside the maker's, if there is one.
     top: Option<i64>,
-    /// The maker's place and stake, if it is of this tile.
+    /// Where the rule's maker stands, if it is in this tile, and what it stakes.
     maker: Option<(usize, Scaled)>,
     /// The rows that cannot be read in place.
     forecasts: Vec<f64>,
@@ -89,8 +87,9 @@ fn power(log2: f64) -> Scaled {
 }
 
 impl Sheet {
-    fn new<P: Real>(rounds: &Rounds<'_, P>, tile: usize) -> Self {
+    fn new<P: Real>(rounds: &Rounds<'_, P>, maker: Option<usize>, tile: usize) -> Self {
         let range = tile * TILE..((tile + 1) * TILE).min(rounds.traders);
+        let maker = maker.filter(|i| range.contains(i));
         let rows = if rounds.layout == Layout::Full && P::DTYPE == f64::DTYPE {
             0
         } else {
@@ -100,7 +99,7 @@ impl Sheet {
             stakes: vec![0.0; range.len()],
             unit: 0,
             top: None,
-            maker: None,
+            maker: maker.map(|i| (i - range.start, Scaled::ZERO)),
             forecasts: vec![0.0; rows * range.len()],
             range,
         }
@@ -111,7 +110,6 @@ impl Sheet {
         &mut self,
         rounds: &Rounds<'_, P>,
         wealth: TileRef<'_, F>,
-        maker: Option<usize>,
         t: usize,
         totals: &mut [f64],
     ) -> std::result::Result<(), usize> {
@@ -132,15 +130,16 @@ impl Sheet {
         if !near && rounds.fault(t, self.range.clone()).is_some() {
             return Err(t);
         }
-        let stakes = rounds.stakes(t).map(|b| &b[self.range.clone()]);
-        let own = maker.filter(|m| self.range.contains(m)).map(|m| m - self.range.start);
-        self.maker = own.map(|i| (i, wealth.value(i) * stakes.map_or(1.0, |b| b[i])));
-        self.stake(wealth, stakes);
+        self.stake(wealth, rounds.stakes(t).map(|b| &b[self.range.clone()]));
         Ok(())
     }
 
     /// Works out what each stakes, in a unit of the tile's own.
     fn stake<F: Real>(&mut self, wealth: TileRef<'_, F>, stakes: Option<&[f64]>) {
+        let staked = |i: usize| wealth.value(i) * stakes.map_or(1.0, |b| b[i]);
+        if let Some((i, made)) = &mut self.maker {
+            *made = staked(*i);
+        }
         let small = stakes.is_some_and(|b| lanes::extremes(b).1 < pow2(SMALL));
         if wealth.tile.drained.is_empty() && !small {
             self.unit = wealth.tile.exponent;
@@ -150,13 +149,9 @@ impl Sheet {
             }
         } else {
             let maker = self.maker.map(|(i, _)| i);
-            let staked = |i: usize| {
-                if maker == Some(i) {
-                    return Scaled::ZERO;
-                }
-                wealth.value(i) * stakes.map_or(1.0, |b| b[i])
-            };
-            let all: Vec<_> = (0..self.stakes.len()).map(staked).collect();
+            let all: Vec<_> = (0..self.stakes.len())
+                .map(|i| if Some(i) == maker { Scaled::ZERO } else { staked(i) })
+                .collect();
             self.unit = all
                 .iter()
                 .filter(|u| !u.is_zero())
@@ -168,7 +163,7 @@ impl Sheet {
             }
         }
         if let Some((i, _)) = self.maker {
-            self.stakes[i] = 0.0;
+            self.stakes[i] = 0.0; // until the others' unit is known
         }
         let most = lanes::extremes(&self.stakes).0;
         self.top = (most > 0.0).then(|| Scaled::new(most, self.unit).exponent);
@@ -183,8 +178,8 @@ impl Sheet {
             lanes::scale(&mut self.stakes, pow2(shift - shift / 2));
         }
         self.unit = unit;
-        if let Some((i, staked)) = self.maker {
-            self.stakes[i] = staked.in_units_of(unit).min(pow2(DEEP));
+        if let Some((i, made)) = self.maker {
+            self.stakes[i] = Rule::held(made, unit);
         }
     }
 
@@ -205,7 +200,9 @@ impl Sheet {
 impl<P: Real> Game<'_, P> {
     fn sheets(&self) -> Vec<Sheet> {
         let tiles = 0..self.rounds.traders.div_ceil(TILE);
-        tiles.map(|tile| Sheet::new(self.rounds, tile)).collect()
+        tiles
+            .map(|tile| Sheet::new(self.rounds, self.rule.maker(), tile))
+            .collect()
     }
 
     /// [`Game::play`] by another rule than Kelly's.
@@ -259,13 +256,13 @@ impl<P: Real> Game<'_, P> {
     fn clear_by_rule<F: Real>(&self, wealth: &Book<F>, t: usize, sheets: &mut [Sheet]) -> Result<Option<Price>> {
         let n = self.rounds.traders;
         let fill = |totals: &mut Vec<f64>, (tile, sheet): (usize, &mut Sheet)| {
-            sheet.fill(self.rounds, wealth.tile(tile), self.rule.maker(), t, totals)
+            sheet.fill(self.rounds, wealth.tile(tile), t, totals)
         };
         let filled = threads::map(sheets.iter_mut().enumerate().collect(), || vec![0.0; n.min(TILE)], fill);
         self.check(&filled, n)?;
-        let made = sheets.iter().find_map(|sheet| sheet.maker).map(|(_, staked)| staked);
-        let made = made.filter(|staked| !staked.is_zero()).map(|staked| staked.exponent);
-        let Some(top) = sheets.iter().filter_map(|sheet| sheet.top).max().or(made) else {
+        let maker = sheets.iter().find_map(|sheet| sheet.maker).map(|(_, made)| made);
+        let alone = maker.filter(|made| !made.is_zero()).map(|made| made.exponent);
+        let Some(top) = sheets.iter().filter_map(|sheet| sheet.top).max().or(alone) else {
             return Ok(None);
         };
         threads::map(
@@ -316,7 +313,11 @@ impl<P: Real> Game<'_, P> {
             },
         );
         let (paid, staked) = sums.into_iter().fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
-        let kept = Scaled::new(paid / staked, 0);
+        let kept = if staked < f64::INFINITY {
+            Scaled::new(paid / staked, 0)
+        } else {
+            power(-top)
+        };
         Scale { least, top, kept }
     }
 
@@ -357,13 +358,17 @@ pub(super) struct Listed {
 
 impl Listed {
     pub(super) fn new(rule: &Rule, traders: Vec<i64>, stakes: Vec<Scaled>, forecasts: Vec<f64>) -> Self {
-        let makes = |trader: &i64| rule.maker() == Some(*trader as usize);
-        let paired = || traders.iter().zip(&stakes).filter(|(_, u)| !u.is_zero());
-        let others = paired().filter(|(trader, _)| !makes(trader));
-        let top = others.map(|(_, u)| u.exponent).max();
-        let top = top.or_else(|| paired().map(|(_, u)| u.exponent).max());
-        let share = |u: &Scaled| u.in_units_of(top.unwrap_or(0)).min(pow2(DEEP));
-        let shares = stakes.iter().map(share).collect();
+        let maker = rule
+            .maker()
+            .and_then(|maker| traders.iter().position(|&i| i as usize == maker));
+        let exponent = |(_, u): (usize, &Scaled)| u.exponent;
+        let staked = || stakes.iter().enumerate().filter(|(_, u)| !u.is_zero());
+        let others = staked().filter(|(i, _)| Some(*i) != maker).map(exponent).max();
+        let unit = others.or(staked().map(exponent).max()).unwrap_or(0);
+        let mut shares: Vec<_> = stakes.iter().map(|u| u.in_units_of(unit)).collect();
+        if let Some(i) = maker {
+            shares[i] = Rule::held(stakes[i], unit);
+        }
         Self {
             traders,
             stakes,

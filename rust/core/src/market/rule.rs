@@ -72,15 +72,6 @@ impl Rule {
         matches!(self, Self::Demand(_))
     }
 
-    /// The trader who makes the market, if one does.
-    #[must_use]
-    pub fn maker(&self) -> Option<usize> {
-        match self {
-            Self::Lmsr(rule) => Some(rule.maker),
-            _ => None,
-        }
-    }
-
     /// What a checkpoint's header says of it beside its fraction.
     pub fn saved(&self) -> Result<Option<Saved>> {
         Ok(Some(match self {
