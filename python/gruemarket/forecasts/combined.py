@@ -5,9 +5,10 @@ import numpy as np
 from gruemarket.clearing import Kelly
 from gruemarket.forecasts import baselines
 from gruemarket.forecasts.events import Events, default_lock, posterior
+from gruemarket.forecasts.markets import Market, Piece
 from gruemarket.forecasts.measures import bits
 from gruemarket.forecasts.methods import HINDSIGHT, MARKET_OF_MARKETS, WEIGHED, Method
-from gruemarket.forecasts.play import Market, Played
+from gruemarket.forecasts.play import Played
 from gruemarket.forecasts.questions import Floats, Ints, Panel, offsets
 
 
@@ -42,7 +43,7 @@ def _market_of(grid: dict[str, Floats], questions: Panel, when: Events, order: s
     lock = 1.0 if order == "resolve" else default_lock(panel, when)
     prior = np.full(len(grid), np.log2(len(grid)))
     market = Market(Method(MARKET_OF_MARKETS, Kelly(), None), prior, lock, panel)
-    market.play(panel, 0, 0, when)
+    market.play(Piece.of(panel, 0, 0, when))
     mean = baselines.means(panel)[0]
     unfunded = np.repeat(market.staked == 0, panel.counts)
     made: Floats = np.where(unfunded, mean, market.prices)

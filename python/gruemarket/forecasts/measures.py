@@ -9,7 +9,7 @@ from gruemarket.intervals import wilson
 
 BINS = 10
 LEVEL = 0.95
-BLOCK = 2**22  # resampled questions at a time
+BLOCK = 2**18  # resampled questions at a time: what a cache holds
 
 
 def _of_outcome(prices: Floats, starts: Ints, happened: Ints) -> Floats:
