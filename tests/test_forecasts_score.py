@@ -450,8 +450,15 @@ def test_settings_that_are_wrong(given, message):
 
 
 def test_nothing_to_score():
-    with pytest.raises(gm.InputError, match="no question with forecasts in time has resolved"):
+    with pytest.raises(gm.InputError, match="no question has resolved: all 40 have no outcome yet"):
         score(answers=ANSWERS.with_columns(outcome=pl.lit(None, pl.String)))
+    known = ANSWERS["outcome"].count()
+    for scored in (
+        gm.forecasts.score,
+        lambda forecasts, *rest, **at: gm.forecasts.stream(forecasts.lazy(), *rest, **at),
+    ):
+        with pytest.raises(gm.InputError, match=f"none of the {known} resolved questions has a forecast before it is"):
+            scored(FORECASTS, ANSWERS, at="-100")
     with pytest.raises(gm.InputError, match="lock=None needs all forecasts at once"):
         gm.forecasts.stream(FORECASTS.lazy(), ANSWERS, lock=None)
 

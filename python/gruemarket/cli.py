@@ -177,7 +177,7 @@ def score(
     order: Annotated[str, typer.Option(help="close: no look-ahead. resolve: the sequential game.")] = "close",
     at: Annotated[str | None, typer.Option(help="Price then: a time, or 7d (w, d, h, m, s) before close.")] = None,
     which: Annotated[str, typer.Option(help="Of a forecaster's forecasts of a question: last or every.")] = "last",
-    floor: Annotated[float, typer.Option(help="Least probability of a forecast.")] = 2**-20,
+    floor: Annotated[float, typer.Option(help="Least probability of a forecast.", show_default="2^-20")] = 2**-20,
     methods: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Score this and the market only; give it again for more. By default all."),

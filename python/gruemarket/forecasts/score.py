@@ -92,13 +92,25 @@ def score(
     )
     panel = pricing.panel(questions)
     when = events(panel, order)
-    if not len(when.resolved):
-        raise InputError("no question with forecasts in time has resolved; there is nothing to score")
+    refuse_nothing(questions, when)
     most = 1.0 if order == "resolve" else None
     share = lock_of(lock) if lock is not None else most or default_lock(panel, when)
     source = Whole(panel, len(questions.forecasters))
     settings = {"lock": share, **pricing.told()}
     return scored(questions, source, chosen, when, settings, seed=seed, resamples=resamples, progress=progress)
+
+
+def refuse_nothing(known: Questions, when: Events) -> None:
+    """Raises InputError unless there is something to score."""
+    if len(when.resolved):
+        return
+    resolved = int(np.sum(known.happened >= 0))
+    if not resolved:
+        raise InputError(f"no question has resolved: all {len(known):,} have no outcome yet; there is nothing to score")
+    raise InputError(
+        f"none of the {resolved:,} resolved questions has a forecast before it is priced; look at the times, or give "
+        "another at="
+    )
 
 
 def lock_of(asked: float) -> float:

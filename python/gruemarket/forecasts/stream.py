@@ -17,7 +17,7 @@ from gruemarket.forecasts.index import TOLERANCE
 from gruemarket.forecasts.methods import Chosen, markets
 from gruemarket.forecasts.questions import Pricing
 from gruemarket.forecasts.read import summary
-from gruemarket.forecasts.score import FLOOR, lock_of, scored
+from gruemarket.forecasts.score import FLOOR, lock_of, refuse_nothing, scored
 from gruemarket.forecasts.scores import Scores
 from gruemarket.forecasts.spill import Spilled
 from gruemarket.grue import GrueTax
@@ -85,7 +85,10 @@ def stream(
     lazy = tables.scan(forecasts, "forecasts")
     tables.columns(lazy, "forecasts", tables.FORECASTS)
     lazy = lazy.select(tables.FORECASTS)
-    clock = Clock.of(lazy.head(1).collect()["time"])
+    first = lazy.head(1).collect()
+    if first.is_empty():
+        raise InputError("the forecasts have no rows; give some")
+    clock = Clock.of(first["time"])
     index = summary(lazy.select(*tables.typed(lazy), clock.expression()), clock, resolutions, outcomes, tolerance)
     known = index.questions()
     with tempfile.TemporaryDirectory(prefix="gruemarket-", dir=folder) as place:
@@ -93,7 +96,6 @@ def stream(
         with Shown(wanted=progress) as bar:
             source.spill(lazy, bar)
         when = events(source.questions, order)
-        if not len(when.resolved):
-            raise InputError("no question with forecasts in time has resolved; there is nothing to score")
+        refuse_nothing(known, when)
         settings = {"lock": lock_of(lock), **pricing.told()}
         return scored(known, source, chosen, when, settings, seed=seed, resamples=resamples, progress=progress)
