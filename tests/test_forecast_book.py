@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import gruemarket as gm
 import numpy as np
 import pytest
-from gruemarket.forecasts import reference
+from gruemarket import reference
 from gruemarket.forecasts.book import ForecastBook
 from hypothesis import given
 from hypothesis import strategies as st

@@ -175,17 +175,25 @@ GOOD = {
     (
         ({"probability": [0.5, 1.5]}, "row 1 of the forecasts has probability 1.5"),
         ({"probability": [float("nan"), 0.5]}, "row 0 of the forecasts has probability nan"),
-        ({"probability": [0.5, None]}, "row 1 of the forecasts has probability None"),
-        ({"probability": ["much", "little"]}, "give numbers from 0 to 1"),
+        ({"probability": [0.5, None]}, "row 1 of the forecasts has no probability"),
+        ({"probability": ["0.1", "little"]}, "row 1 of the forecasts has probability 'little'"),
+        ({"probability": ["0.1", "0.2"]}, "probability is of type String; give numbers from 0 to 1"),
+        ({"probability": [0.7, 70]}, r"row 1 .* has probability 70.0 \(rows.*\); .* not percent: 0.7 for 70 %"),
+        ({"probability": ["70%", "30%"]}, "row 0 .* has probability '70%' .* not percent"),
+        ({"probability": [0.5, 1e4]}, "give a number from 0 to 1$"),
         ({"time": [1, None]}, "row 1 of the forecasts has no time"),
-        ({"time": ["now", "then"]}, "time is of type String; give numbers, dates or datetimes"),
+        ({"time": ["now", "then"]}, "row 0 of the forecasts has time 'now' .*; give numbers, or all as 2026-01-31"),
+        ({"time": ["2026-01-31", "01/02/2026"]}, "row 1 of the forecasts has time '01/02/2026'"),
+        ({"time": ["2026-01-31", "2026-02-31"]}, "row 1 of the forecasts has time '2026-02-31'"),
+        ({"time": ["2026-01-31T12:00", "2026-01-31T12:00Z"]}, "row 1 .* time '2026-01-31T12:00Z' .* with a time zone"),
+        ({"time": [True, False]}, "time is of type Boolean; give numbers, dates or datetimes"),
         ({"time": [1, 2**60]}, "row 1 of the forecasts: time 1152921504606846976 is too large"),
         ({"question": [None, "a"]}, "row 0 of the forecasts has no question"),
         ({"forecaster": ["A", None]}, "row 1 of the forecasts has no forecaster"),
         ({"outcome": ["x", None]}, "row 1 of the forecasts has no outcome"),
         (
             {"forecaster": ["A", "A"]},
-            r"row 1 of the forecasts \(question 'a', forecaster 'A'\) says an outcome a second",
+            r"row 1 of the forecasts \(question 'a', forecaster 'A'; .*\) says 'x' a second time at the same time",
         ),
         ({"outcome": ["x", "y"], "forecaster": ["A", "A"]}, "row 0 of the forecasts .* sum to 1.5"),
         ({"question": ["b", "b"]}, r"no question of the forecasts \('b', ...\) is in the resolutions \('a', ...\)"),
@@ -223,12 +231,65 @@ def test_no_rows():
         gm.forecasts.stream(TWO.clear().lazy(), ANSWERS)
 
 
-def test_a_misspelt_resolution():
+def test_a_resolution_that_forecasts_rule_out():
     rows = said(("q", "A", 1, "no", 0.4), ("q", "A", 1, "yes", 0.6))
     with pytest.raises(
-        gm.InputError, match=r"row 1 .* 'q' resolved as 'Yes', which all its forecasts rule out; they name"
+        gm.InputError, match=r"row 1 .* 'q' resolved as 'Maybe', which all its forecasts rule out; they name"
     ):
-        gm.forecasts.read(rows, {"question": ["p", "q"], "outcome": ["x", "Yes"]})
+        gm.forecasts.read(rows, {"question": ["p", "q"], "outcome": ["x", "Maybe"]})
+
+
+@pytest.mark.parametrize(
+    ("name", "happened"),
+    (("yes", "YES"), ("yes", " yes"), ("yes", "true"), ("yes", "1"), ("yes", "Maybe"), ("1", "yes"), ("Ada", "ada")),
+)
+def test_a_resolution_in_other_words(name, happened):
+    """It would get what forecasts have left over: the opposite of what it means."""
+    answers = {"question": ["p", "q"], "outcome": ["x", happened]}
+    with pytest.raises(gm.InputError, match=rf"row 1 .* 'q' resolved as '{happened}' .* forecasts speak of '{name}'"):
+        gm.forecasts.read(said(("q", "A", 1, name, 0.6)), answers)
+    outcomes = {"question": ["q"] * 2, "outcome": [name, happened]}
+    assert gm.forecasts.read(said(("q", "A", 1, name, 0.6)), answers, outcomes=outcomes).happened[0] >= 0
+
+
+@pytest.mark.parametrize(("name", "happened"), (("yes", "no"), ("yes", "No"), ("Ada", "Bob")))
+def test_a_resolution_that_nobody_names(name, happened):
+    found = gm.forecasts.read(said(("q", "A", 1, name, 0.6)), {"question": ["q"], "outcome": [happened]})
+    assert found.values[found.happened[0]] == pytest.approx(0.4)
+
+
+CSV = "question,forecaster,time,outcome,probability\nq,Ann,2026-01-01,yes,0.5\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    (
+        ("", r"forecasts.csv: no whole table of forecasts \(empty CSV\)"),
+        (CSV.splitlines()[0], "the forecasts have no rows"),
+        (CSV.replace(",", ";"), "separate columns by commas, not by semicolons"),
+        (CSV + "q,Bob,2026-01-01,yes,0,5\n", r"no whole table .*; give as many cells a row as in the header.* commas$"),
+        (CSV.replace("question", "Question"), r"no column question; .* rename those that are called otherwise \(case"),
+        (CSV + "q,Bob,01/02/2026,yes,0.5\n", "row 1 of the forecasts has time '01/02/2026'"),
+        (CSV + "q,Bob,2026\n", "row 1 of the forecasts has time '2026'"),
+        (CSV + "q,Bob,2026-01-02,yes,50%\n", "row 1 of the forecasts has probability '50%'"),
+        (CSV + "q,Bob,,yes,0.5\n", "row 1 of the forecasts has no time"),
+    ),
+)
+@pytest.mark.parametrize("how", ("read", "stream"))
+def test_files_that_are_wrong(tmp_path, text, message, how):
+    path = tmp_path / "forecasts.csv"
+    path.write_text(text)
+    with pytest.raises(gm.InputError, match=message):
+        getattr(gm.forecasts, how)(path, {"question": ["q"], "outcome": ["yes"]})
+
+
+def test_days_in_files_are_dates_and_names_are_names(tmp_path):
+    path = tmp_path / "forecasts.csv"
+    path.write_text(CSV.replace("q,", "2026-01-01,").replace("yes", "01/02/2026"))
+    answers = {"question": ["2026-01-01"], "outcome": ["01/02/2026"], "closes": [date(2026, 1, 2)]}
+    found = gm.forecasts.read(path, answers)
+    assert found.table["question"].to_list() == ["2026-01-01"]
+    assert "01/02/2026" in found.table["outcomes"][0]
 
 
 def test_too_many_outcomes_left_out():

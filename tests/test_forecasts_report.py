@@ -143,6 +143,14 @@ def test_the_command_streams(files, tmp_path):
     assert_frame_equal(pl.read_parquet(out / "prices.parquet"), expected.prices)
 
 
+@pytest.mark.parametrize("more", ((), ("--stream",)))
+def test_the_command_chooses(files, tmp_path, more):
+    out = tmp_path / "scores"
+    done = invoke(files[0], "-r", files[1], "--out", out, "--methods", "median", "--methods", "Kelly", *more)
+    assert done.exit_code == 0, done.output
+    assert set(pl.read_parquet(out / "methods.parquet")["method"]) == {"Kelly", "median", "uniform mean"}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     (
@@ -152,6 +160,7 @@ def test_the_command_streams(files, tmp_path):
         (("--grue", "sometimes"), "--grue sometimes; give inverse, elias-gamma"),
         (("--grue", "7"), "7"),
         (("--lock", "2"), "lock 2.0"),
+        (("--methods", "mode"), "there is no method 'mode'; give some of: Kelly; Kelly, taxed; Kelly, fraction 0.3;"),
         (("--at", "soon"), "at='soon'; the tables' times are numbers"),
         (("--which", "first"), "which='first'"),
         (("--outcomes", "no.csv"), "there is no such file of outcomes: no.csv"),

@@ -1,5 +1,9 @@
 """Scoring: against loops that hide nothing, and that no method looks ahead."""
 
+import signal
+import threading
+import time
+
 import gruemarket as gm
 import numpy as np
 import polars as pl
@@ -252,6 +256,97 @@ def test_a_market_finds_who_knows():
     assert difference["difference_high"].item() < -0.3
 
 
+# --- Threads, signals, and what is chosen
+
+
+@pytest.fixture
+def set_threads():
+    before = gm.threads()
+    yield gm.set_threads
+    gm.set_threads(before)
+
+
+def test_threads_change_nothing(set_threads):
+    found = []
+    for count in (1, 2, 5):
+        set_threads(count)
+        found.append(score(clearing=gm.Isoelastic(4), grue=TAX).frames())
+    for other in found[1:]:
+        for name, frame in found[0].items():
+            assert_frame_equal(other[name], frame, check_exact=True)
+
+
+def test_an_error_of_one_market_ends_all(set_threads):
+    """A schedule that ends is an error of the taxed markets alone."""
+    set_threads(3)
+    with pytest.raises(gm.InputError, match="index 3 is reached"):
+        score(clearing=gm.Isoelastic(4), grue=gm.GrueTax(gm.schedules.hazard([0, 1, 1])))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("gruemarket")]
+
+
+def test_ctrl_c_ends_all_threads(set_threads):
+    set_threads(2)
+    rows = 400_000
+    draw = np.random.default_rng(0)
+    said = {"question": np.arange(rows) // 100, "forecaster": np.arange(rows) % 100, "time": np.arange(rows) // 100}
+    said |= {"outcome": ["yes"] * rows, "probability": draw.random(rows)}
+    questions = gm.forecasts.read(said, {"question": np.arange(rows // 100), "outcome": ["yes"] * (rows // 100)})
+    pressed = []
+
+    def press():
+        while not any(thread.name.startswith("gruemarket") for thread in threading.enumerate()):
+            time.sleep(0.001)
+        time.sleep(0.1)  # the pool has begun, and is far from its end
+        pressed.append(time.perf_counter())
+        signal.raise_signal(signal.SIGINT)
+
+    timer = threading.Thread(target=press)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        gm.forecasts.score(questions)
+    assert time.perf_counter() - pressed[0] < 2
+    timer.join()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("gruemarket")]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    (
+        ("median",),
+        ("Kelly, taxed", "extremised log odds"),
+        (MARKET_OF_MARKETS,),
+        (WEIGHED, "log pool, equal weights"),
+        ("best in hindsight",),
+    ),
+)
+def test_chosen_methods_are_what_they_are_among_all(scores, chosen):
+    found = score(lock=0.2, methods=chosen)
+    of_grid = [name for name in scores.methods["method"] if name.startswith(HINDSIGHT)]
+    names = {"Kelly", "uniform mean", *(of_grid if chosen == ("best in hindsight",) else chosen)}
+    assert set(found.methods["method"]) == names
+    for name in ("questions", "prices", "calibration"):
+        expected = scores.frames()[name].filter(pl.col("method").is_in(list(names)))
+        assert_frame_equal(found.frames()[name], expected, check_exact=True)
+    assert_frame_equal(found.forecasters, scores.forecasters, check_exact=True)
+    assert found.settings["methods"] == "; ".join(sorted({"Kelly", "uniform mean", *chosen}))
+
+
+def test_no_more_is_played_than_is_chosen(monkeypatch):
+    def never(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr("gruemarket.forecasts.combined._market_of", never)
+    monkeypatch.setattr("gruemarket.forecasts.baselines.extremised", never)
+    assert len(score(methods="median").methods) == 3
+
+
+def test_a_method_of_another_name():
+    with pytest.raises(gm.InputError, match="there is no method 'Median'; give some of: Kelly; Kelly, taxed; log pool"):
+        score(methods=["Kelly", "Median"])
+    with pytest.raises(gm.InputError, match="there is no method 'market of markets'; give some of: Kelly; uniform"):
+        score(methods=[MARKET_OF_MARKETS], grid=())
+
+
 # --- Measures
 
 
@@ -355,8 +450,15 @@ def test_settings_that_are_wrong(given, message):
 
 
 def test_nothing_to_score():
-    with pytest.raises(gm.InputError, match="no question with forecasts in time has resolved"):
+    with pytest.raises(gm.InputError, match="no question has resolved: all 40 have no outcome yet"):
         score(answers=ANSWERS.with_columns(outcome=pl.lit(None, pl.String)))
+    known = ANSWERS["outcome"].count()
+    for scored in (
+        gm.forecasts.score,
+        lambda forecasts, *rest, **at: gm.forecasts.stream(forecasts.lazy(), *rest, **at),
+    ):
+        with pytest.raises(gm.InputError, match=f"none of the {known} resolved questions has a forecast before it is"):
+            scored(FORECASTS, ANSWERS, at="-100")
     with pytest.raises(gm.InputError, match="lock=None needs all forecasts at once"):
         gm.forecasts.stream(FORECASTS.lazy(), ANSWERS, lock=None)
 

@@ -177,7 +177,11 @@ def score(
     order: Annotated[str, typer.Option(help="close: no look-ahead. resolve: the sequential game.")] = "close",
     at: Annotated[str | None, typer.Option(help="Price then: a time, or 7d (w, d, h, m, s) before close.")] = None,
     which: Annotated[str, typer.Option(help="Of a forecaster's forecasts of a question: last or every.")] = "last",
-    floor: Annotated[float, typer.Option(help="Least probability of a forecast.")] = 2**-20,
+    floor: Annotated[float, typer.Option(help="Least probability of a forecast.", show_default="2^-20")] = 2**-20,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Score this and the market only; give it again for more. By default all."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the intervals.")] = 0,
     streamed: Annotated[
         bool, typer.Option("--stream", help="For files larger than memory; --lock 0.1 unless given.")
@@ -190,6 +194,7 @@ def score(
     with failing(WRONG):
         rule = command.clearing_of(clearing, fraction=fraction, aversion=aversion, step=step)
         settings = {"clearing": rule, "grue": command.tax_of(grue), "order": order, "at": at, "which": which}
+        settings["methods"] = methods or None
         if lock is not None or not streamed:
             settings["lock"] = lock
         more = {"outcomes": outcomes, "tolerance": tolerance, "floor": floor, "seed": seed, "progress": not no_progress}

@@ -1,14 +1,15 @@
 """The book of forecasts: questions are priced when they close, stakes stay locked until they resolve."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from gruemarket import _core
 from gruemarket.arrays import integers, vector
 from gruemarket.clearing import RuleSpec
 from gruemarket.errors import InputError
-from gruemarket.forecasts.reference import ForecastRun
 from gruemarket.market import TaxSpec
 
 __all__ = ["ForecastBook", "ForecastRun"]
@@ -17,8 +18,24 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class ForecastRun:
+    """What one call of `ForecastBook.play` gave, for its Q questions in the order of their pricing."""
+
+    prices: Floats
+    """(sum of K,) the price of each outcome, question after question; uniform where nobody had money to stake."""
+    staked: Floats
+    """(Q,) what was locked, as a share of all money."""
+    passes: npt.NDArray[np.uint32]
+    """(Q,) how often the clearing went over the forecasters; 0 for rules in closed form."""
+    residual: Floats
+    """(Q,) the certificate of each clearing: its largest excess demand, as a share of the stakes."""
+    watched: Floats
+    """(Q, len(watch)) log2 of the wealth of the watched forecasters, as each question was priced; -inf for nothing."""
+
+
 class ForecastBook:
-    """Books of N forecasters, in the engine. `gruemarket.forecasts.reference` has every formula, for patient readers.
+    """Books of N forecasters, in the engine. `gruemarket.reference.ForecastBook` has every formula, in plain numpy.
 
     A question is priced when it closes: everybody who forecasts it locks `u = min(lock * W, free)`, where W is free
     money and all stakes that are locked. When it is resolved as x each gets `u G(x)` back, by the clearing rule.

@@ -1,34 +1,55 @@
 """The prices of all methods, of which some are made of others' prices."""
 
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+
 import numpy as np
 
 from gruemarket.clearing import Kelly
 from gruemarket.forecasts import baselines
 from gruemarket.forecasts.events import Events, default_lock, posterior
+from gruemarket.forecasts.markets import Market, Piece
 from gruemarket.forecasts.measures import bits
-from gruemarket.forecasts.methods import HINDSIGHT, MARKET_OF_MARKETS, WEIGHED, Method
-from gruemarket.forecasts.play import Market, Played
+from gruemarket.forecasts.methods import BEST, HINDSIGHT, MARKET_OF_MARKETS, OF_GRID, WEIGHED, Method
+from gruemarket.forecasts.play import Played
 from gruemarket.forecasts.questions import Floats, Ints, Panel, offsets
 
 
-def all_prices(played: Played, questions: Panel, when: Events, order: str) -> dict[str, Floats]:
-    """The prices of all methods: the market that is asked for, the market of markets, baselines, the grid."""
-    starts, happened = questions.price_starts, questions.happened
-    extreme = baselines.extremised(played.logs, starts, happened, when)[0]
+def prices_of(names: AbstractSet[str], played: Played, questions: Panel, when: Events, order: str) -> dict[str, Floats]:
+    """The prices of methods by name: the market that is asked for, baselines, the market of markets, the grid."""
     found = {market.method.name: market.prices for market in played.markets}
-    grid = {market.method.name: market.prices for market in played.markets if market.method.grid}
     asked = played.markets[0].method.name
-    made = {asked: found[asked]}
-    plain = (played.mean, played.median, baselines.pooled(played.logs, starts), extreme)
-    made |= dict(zip(baselines.BASELINES, plain, strict=True))
-    if not grid:
-        return made
-    made[MARKET_OF_MARKETS] = _market_of(grid, questions, when, order)
-    losses = np.stack([np.nan_to_num(bits(one, starts, happened)) for one in grid.values()], axis=1)
-    weights = np.repeat(posterior(losses, when), questions.counts, axis=0)
-    made[WEIGHED] = (np.stack(list(grid.values()), axis=1) * weights).sum(axis=1)
-    best = list(grid)[int(np.argmin(losses.sum(axis=0)))]
-    return made | {HINDSIGHT + best: grid[best]} | found
+    made = {asked: found[asked]} | _baselines(names, played, questions, when)
+    return made | _of_grid(names, played, questions, when, order) | {n: found[n] for n in found if n in names}
+
+
+def _baselines(names: AbstractSet[str], played: Played, questions: Panel, when: Events) -> dict[str, Floats]:
+    starts, logs = questions.price_starts, played.logs
+    makers: dict[str, Callable[[], Floats]] = {
+        baselines.UNIFORM_MEAN: lambda: played.mean,
+        baselines.MEDIAN: lambda: played.median,
+        baselines.LOG_POOL: lambda: baselines.pooled(logs, starts),
+        baselines.EXTREMISED: lambda: baselines.extremised(logs, starts, questions.happened, when)[0],
+    }
+    return {name: make() for name, make in makers.items() if name in names}
+
+
+def _of_grid(names: AbstractSet[str], played: Played, questions: Panel, when: Events, order: str) -> dict[str, Floats]:
+    """What is chosen among the markets of the grid, online and in hindsight."""
+    if names.isdisjoint(OF_GRID):
+        return {}
+    grid = {market.method.name: market.prices for market in played.markets if market.method.grid}
+    made = {}
+    if MARKET_OF_MARKETS in names:
+        made[MARKET_OF_MARKETS] = _market_of(grid, questions, when, order)
+    losses = [np.nan_to_num(bits(one, questions.price_starts, questions.happened)) for one in grid.values()]
+    if WEIGHED in names:
+        weights = np.repeat(posterior(np.stack(losses, axis=1), when), questions.counts, axis=0)
+        made[WEIGHED] = (np.stack(list(grid.values()), axis=1) * weights).sum(axis=1)
+    if BEST in names:
+        best = list(grid)[int(np.argmin([one.sum() for one in losses]))]
+        made[HINDSIGHT + best] = grid[best]
+    return made
 
 
 def _market_of(grid: dict[str, Floats], questions: Panel, when: Events, order: str) -> Floats:
@@ -42,7 +63,7 @@ def _market_of(grid: dict[str, Floats], questions: Panel, when: Events, order: s
     lock = 1.0 if order == "resolve" else default_lock(panel, when)
     prior = np.full(len(grid), np.log2(len(grid)))
     market = Market(Method(MARKET_OF_MARKETS, Kelly(), None), prior, lock, panel)
-    market.play(panel, 0, 0, when)
+    market.play(Piece.of(panel, 0, 0, when))
     mean = baselines.means(panel)[0]
     unfunded = np.repeat(market.staked == 0, panel.counts)
     made: Floats = np.where(unfunded, mean, market.prices)

@@ -54,18 +54,17 @@ def events(panel: Panel, order: str) -> Events:
 def concurrency(panel: Panel, when: Events) -> Ints:
     """(E,) how many questions each entry's forecaster has open as it is priced, this one included."""
     questions = len(panel)
-    place = np.repeat(np.arange(questions), panel.sizes)
-    order = np.lexsort((place, panel.forecasters))
-    whose, place = panel.forecasters[order], place[order]
+    small = len(panel.forecasters) and panel.forecasters.max() < 2**16  # which numpy sorts five times as fast
+    order = np.argsort(panel.forecasters.astype(np.uint16) if small else panel.forecasters, kind="stable")
+    whose, place = panel.forecasters[order], np.repeat(np.arange(questions), panel.sizes)[order]
     # one number line for all forecasters: a question resolves just before the price that first knows of it
     until = np.full(questions, questions)
     until[when.resolved] = when.after
     span = questions + 1
     closed = np.sort(whose * span + until[place])
-    begins = np.searchsorted(whose, whose, side="left")
-    before = np.searchsorted(closed, whose * span + place, side="right") - begins
+    before = np.searchsorted(closed, whose * span + place, side="right")
     found = np.empty(len(whose), np.int64)
-    found[order] = np.arange(len(whose)) - begins - before + 1
+    found[order] = np.arange(1, len(whose) + 1) - before
     return found
 
 

@@ -139,7 +139,8 @@ class Index:
         twice = np.flatnonzero(~new[1:] & (k[1:] == k[:-1])) + 1
         if len(twice):
             at = twice[0] - (rows["row"][int(twice[0] - 1)] > rows["row"][int(twice[0])])  # the later of the two
-            raise InputError(f"{self._where(rows, at)} says an outcome a second time; give each once")
+            outcome = self.outcomes.filter(q=rows["q"][int(at)], k=rows["k"][int(at)])["outcome"].item()
+            raise InputError(f"{self._where(rows, at)} says {outcome!r} a second time at the same time; give it once")
 
     def _refuse_sums(self, rows: pl.DataFrame, begins: Ints, sums: Floats, said: Ints, width: Ints) -> None:
         if (lack := np.flatnonzero(said < width - 1)).size:
@@ -174,7 +175,8 @@ class Index:
         """The first of so many rows, in the order in which they were given."""
         told = rows[int(at) : int(at + count)].sort("row").row(0, named=True)
         question = self.questions_frame["question"][told["q"]]
-        return f"row {told['row']} of the forecasts (question {question!r}, forecaster {self.forecasters[told['f']]!r})"
+        whose = f"question {question!r}, forecaster {self.forecasters[told['f']]!r}"
+        return f"row {told['row']} of the forecasts ({whose}; rows count from 0)"
 
 
 def make_index(
@@ -209,10 +211,34 @@ def make_index(
         )
     )
     outcomes = pl.concat([both, alone]).sort("q", "outcome").with_columns(pl.int_range(pl.len()).over("q").alias("k"))
-    inexact = happened.join(forecast, on=["q", "outcome"], how="anti")["q"].to_numpy()
+    inexact = happened.join(forecast, on=["q", "outcome"], how="anti")
+    _refuse_other_words(frame, inexact, forecast)
     exact = np.ones(len(frame), bool)
-    exact[inexact] = False
+    exact[inexact["q"].to_numpy()] = False
     return Index(frame, outcomes, people, clock, exact, silent, tolerance)
+
+
+def _refuse_other_words(frame: pl.DataFrame, inexact: pl.DataFrame, forecast: pl.DataFrame) -> None:
+    """What happened is not what was forecast in another spelling, nor "true" where all speak of "yes".
+
+    It would be scored as an outcome of its own, which gets what forecasts have left over: the opposite of what it is.
+    """
+
+    def plain(name: str) -> pl.Expr:
+        return pl.col(name).str.strip_chars().str.to_lowercase()
+
+    said = forecast.rename({"outcome": "said"}).with_columns(pl.len().over("q").alias("named"))
+    beside = inexact.join(said, on="q").with_columns(plain("said").replace(OPPOSITE).alias("opposite"))
+    spelt = plain("outcome") == plain("said")
+    answers = (pl.col("named") == 1) & plain("said").is_in(list(OPPOSITE)) & (plain("outcome") != pl.col("opposite"))
+    wrong = beside.filter(spelt | answers).sort("q", "said")
+    if not wrong.is_empty():
+        q, outcome, name = wrong.select("q", "outcome", "said").row(0)
+        told = frame.row(q, named=True)
+        raise InputError(
+            f"row {told['row']} of the resolutions: question {told['question']!r} resolved as {outcome!r} {ROW}, but "
+            f"its forecasts speak of {name!r}; use the same words, or name all outcomes in a table of outcomes"
+        )
 
 
 def _resolutions(resolved: pl.DataFrame, clock: Clock) -> pl.DataFrame:
@@ -223,7 +249,7 @@ def _resolutions(resolved: pl.DataFrame, clock: Clock) -> pl.DataFrame:
             f"row {row} of the resolutions has question {resolved['question'][row]!r} a second time {ROW}; give it once"
         )
     present: Sequence[str] = [name for name in tables.CLOCKED if name in resolved.columns]
-    resolved = tables.parsed(resolved, present)
+    resolved = tables.parsed(resolved, "resolutions", present)
     read = {name: clock.read(resolved[name], "resolutions") for name in present}
     times = [pl.Series(name, read.get(name, np.full(len(resolved), np.nan))) for name in tables.CLOCKED]
     opens, closes = times[0].to_numpy(), times[1].to_numpy()

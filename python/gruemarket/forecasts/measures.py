@@ -106,10 +106,10 @@ def bootstrap(values: Floats, seed: int, resamples: int = 1000) -> tuple[Floats,
     kept = np.where(finite, values, 0.0)
     block = max(1, BLOCK // questions)
     for begin in range(0, resamples, block):
-        rows = min(block, resamples - begin)
-        drawn = draw.integers(questions, size=(rows, questions)) + np.arange(rows)[:, None] * questions
-        counts = np.bincount(drawn.ravel(), minlength=rows * questions).reshape(rows, questions)
-        means[begin : begin + rows] = counts @ kept / questions
+        counts = np.empty((min(block, resamples - begin), questions))
+        for row in counts:  # one by one, as a row fits into the processor's cache
+            row[:] = np.bincount(draw.integers(questions, size=questions), minlength=questions)
+        means[begin : begin + block] = counts @ kept / questions
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(means, [tail, 1 - tail], axis=0)
     return np.where(finite, low, -np.inf), np.where(finite, high, np.inf)

@@ -1,5 +1,6 @@
 """The markets that are scored: clearing rules with and without a tax, by name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from gruemarket import schedules
 from gruemarket.clearing import Isoelastic, Kelly, LogPool
 from gruemarket.errors import InputError
+from gruemarket.forecasts.baselines import BASELINES, UNIFORM_MEAN
 from gruemarket.grue import GrueTax
 
 RULES = (Kelly, Isoelastic, LogPool)
@@ -25,7 +27,9 @@ GRID = (
 TAX = GrueTax(schedules.inverse())
 MARKET_OF_MARKETS = "market of markets"
 WEIGHED = "grid, weighed by its past"
-HINDSIGHT = "best in hindsight: "
+BEST = "best in hindsight"
+HINDSIGHT = f"{BEST}: "
+OF_GRID = (MARKET_OF_MARKETS, WEIGHED, BEST)  # what all markets of the grid are needed for
 
 
 @dataclass(frozen=True)
@@ -89,3 +93,43 @@ def markets(clearing: Any, grue: GrueTax | None, grid: Any = None) -> list[Metho
             one = Method(named(checked(rule), tax), rule, tax)
             found[one.name] = one
     return list(found.values())
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is to be scored.
+
+    Args:
+        markets: those that must be played; the first is the one that is asked for.
+        names: what tables show.
+    """
+
+    markets: list[Method]
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, found: list[Method], wanted: Sequence[str] | None) -> "Chosen":
+        """Methods by their names, and whatever they need; None for all.
+
+        The market that is asked for, whose money is shown, and the uniform mean, which all are held against, are always
+        among them.
+
+        Raises:
+            InputError: there is no method of such a name.
+        """
+        grid = any(method.grid for method in found)
+        known = [*(method.name for method in found), *(OF_GRID if grid else ()), *BASELINES]
+        if wanted is None:
+            return cls(found, frozenset(known))
+        asked = (wanted,) if isinstance(wanted, str) else tuple(wanted)
+        if strange := [name for name in asked if name not in known]:
+            raise InputError(f"there is no method {strange[0]!r}; give some of: {'; '.join(known)}")
+        names = frozenset((found[0].name, UNIFORM_MEAN, *asked))
+        every = names.intersection(OF_GRID)
+        played = [method for method in found if method.name in names or (every and method.grid)]
+        return cls(played, names)
+
+    @property
+    def told(self) -> str:
+        """The names in one line."""
+        return "; ".join(sorted(self.names))

@@ -1,4 +1,4 @@
-"""Markets over the same questions, played side by side as the questions come."""
+"""The play: questions come part by part, and all markets and plain means see each part as it comes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from gruemarket.forecasts.baselines import means
-from gruemarket.forecasts.book import ForecastBook, ForecastRun
 from gruemarket.forecasts.events import Events
+from gruemarket.forecasts.markets import Market, Piece, side_by_side
 from gruemarket.forecasts.measures import bits
 from gruemarket.forecasts.methods import Method
 from gruemarket.forecasts.questions import Floats, Panel, offsets
 
 PARTS = 100  # into which a panel in memory is cut: steps of the progress, and points of the wealth over time
 MOST = 5 * 10**7  # numbers in all snapshots of the wealth together
-NOTHING = 1e9  # bits of who has no money
 
 
 class Source(Protocol):
@@ -60,59 +59,6 @@ class Whole:
         cuts = np.linspace(0, len(self.questions), self.steps + 1).astype(int).tolist()
         for first, last in pairwise(cuts):
             yield self.questions.part(first, last)
-
-
-class Market:
-    """One book on its way through the questions.
-
-    Args:
-        method: what it is.
-        bits: (N,) the forecasters' prior.
-        lock: the share of wealth that a question locks.
-        questions: all of them.
-    """
-
-    def __init__(self, method: Method, bits: Floats, lock: float, questions: Panel) -> None:
-        self.method, self.lock = method, lock
-        self.book = ForecastBook(bits, clearing=method.clearing, lock=lock, grue=method.grue)
-        self.prices = np.empty(int(questions.counts.sum()))
-        self.staked = np.zeros(len(questions))
-        self._open = int(np.sum(questions.happened < 0))
-        self._now: ForecastBook | None = None
-
-    def play(self, part: Panel, first: int, place: int, when: Events) -> None:
-        """Prices the next part, whose first question is number `first`, and whose prices begin at `place`."""
-        still = part.happened < 0
-        closed = len(part) - int(still.sum())
-        for begin, end in ((0, closed), (closed, len(part))):
-            if begin == end:
-                continue
-            some = part.part(begin, end)
-            run = self._ask(some) if still[begin] else self._settle(some, first, when)
-            at = place + part.price_starts[begin]
-            self.prices[at : at + len(run.prices)] = run.prices
-            self.staked[first + begin : first + end] = run.staked
-
-    def _settle(self, part: Panel, first: int, when: Events) -> ForecastRun:
-        due = when.due(first, first + len(part))
-        return self.book.play(
-            part.starts,
-            part.forecasters,
-            part.counts,
-            part.values,
-            resolved=when.resolved[due],
-            happened=when.happened[due],
-            after=when.after[due],
-        )
-
-    def _ask(self, part: Panel) -> ForecastRun:
-        """Open questions, each with all the money that there is in the end: as if it were the only one."""
-        if self._now is None:
-            left = np.minimum(np.maximum(-self.book.log2_wealth, 0.0), NOTHING)
-            # rules do not mind a common factor of all stakes, so that so small a lock changes no price
-            lock = 1 / (self._open + 1)
-            self._now = ForecastBook(left, clearing=self.method.clearing, lock=lock, normalize=True)
-        return self._now.play(part.starts, part.forecasters, part.counts, part.values)
 
 
 @dataclass
@@ -177,6 +123,13 @@ class Played:
     times: list[float] = field(default_factory=list)
     log2_wealth: list[npt.NDArray[np.float32]] = field(default_factory=list)
 
+    def note(self, part: Panel) -> None:
+        """Notes the wealth as of the last question of a part that resolves, if there is one."""
+        resolved = part.priced[part.happened >= 0]
+        if len(resolved):
+            self.log2_wealth.append(self.markets[0].book.log2_wealth.astype(np.float32))
+            self.times.append(float(resolved[-1]))
+
 
 def play(
     source: Source,
@@ -207,26 +160,24 @@ def play(
     played.log2_wealth.append(markets[0].book.log2_wealth.astype(np.float32))
     played.times.append(float(questions.priced[0]))
     first = place = 0
-    for number, part in enumerate(source.parts(), start=1):
-        last = place + int(part.counts.sum())
-        played.mean[place:last], played.median[place:last], played.logs[place:last] = means(part)
-        check(part, played.mean[place:last])
-        for market in markets:
-            market.play(part, first, place, when)
-        _fund(played, part, first, place)
-        played.told.add(part, markets[0].prices[place:last])
-        first, place = first + len(part), last
-        resolved = part.priced[part.happened >= 0]
-        if len(resolved) and (number % every == 0 or number == source.steps):
-            played.log2_wealth.append(markets[0].book.log2_wealth.astype(np.float32))
-            played.times.append(float(resolved[-1]))
-        step(number)
+    with side_by_side(markets) as every_one:
+        for number, part in enumerate(source.parts(), start=1):
+            last = place + int(part.counts.sum())
+            played.mean[place:last], played.median[place:last], played.logs[place:last] = means(part)
+            check(part, played.mean[place:last])
+            every_one(Piece.of(part, first, place, when))
+            _fund(played, part, first, place)
+            played.told.add(part, markets[0].prices[place:last])
+            first, place = first + len(part), last
+            if number % every == 0 or number == source.steps:
+                played.note(part)
+            step(number)
     return played
 
 
 def _fund(played: Played, part: Panel, first: int, place: int) -> None:
     """Where nobody had free money a market has no opinion: the uniform mean stands for it."""
+    prices = slice(place, place + int(part.counts.sum()))
     for market in played.markets:
-        for t in np.flatnonzero(market.staked[first : first + len(part)] == 0):
-            begin, end = (place + int(part.price_starts[i]) for i in (t, t + 1))
-            market.prices[begin:end] = played.mean[begin:end]
+        unfunded = np.repeat(market.staked[first : first + len(part)] == 0, part.counts)
+        market.prices[prices][unfunded] = played.mean[prices][unfunded]

@@ -12,6 +12,8 @@ from gruemarket.forecasts.index import TOLERANCE, Index, make_index
 from gruemarket.forecasts.questions import Questions
 from gruemarket.forecasts.tables import ROW
 
+PERCENT = 100
+
 
 def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None, tolerance: float = TOLERANCE) -> Questions:
     """Forecasts by many forecasters of many questions, checked and indexed.
@@ -42,7 +44,7 @@ def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None, tolerance: f
     rows = tables.table(forecasts, "forecasts", tables.FORECASTS)
     if rows.is_empty():
         raise InputError("the forecasts have no rows; give some")
-    rows = tables.parsed(rows, ("time",))
+    rows = tables.parsed(rows, "forecasts", ("time",))
     clock = Clock.of(rows["time"])
     rows = checked(rows, clock)
     index = summary(rows, clock, resolutions, outcomes, tolerance)
@@ -62,21 +64,30 @@ def checked(rows: pl.DataFrame, clock: Clock, first: int = 0) -> pl.DataFrame:
     """
     rows = tables.identifiers(rows, "forecasts", ("question", "forecaster", "outcome"), first)
     times = clock.read(rows["time"], "forecasts")
-    column = rows["probability"]
-    if not column.dtype.is_numeric():
-        raise InputError(f"the forecasts' probability is of type {column.dtype}; give numbers from 0 to 1")
-    good = column.is_between(0, 1).fill_null(value=False)
-    if not good.all():
-        row = int((~good).arg_true()[0])
-        raise InputError(
-            f"row {first + row} of the forecasts has probability {column[row]} {ROW}; give a number from 0 to 1"
-        )
+    _check_probabilities(rows["probability"], first)
     if np.isnan(times).any():
         row = first + int(np.argmax(np.isnan(times)))
         raise InputError(f"row {row} of the forecasts has no time {ROW}; fill it in or leave the row out")
     return rows.with_columns(
         pl.Series("time", times), pl.col("outcome").cast(pl.String), pl.int_range(first, first + pl.len()).alias("row")
     )
+
+
+def _check_probabilities(column: pl.Series, first: int) -> None:
+    good = column.is_not_null()
+    if column.dtype.is_numeric():
+        good &= column.is_between(0, 1).fill_null(value=True)
+    elif column.dtype == pl.String:
+        good &= column.cast(pl.Float64, strict=False).is_not_null()
+    if not good.all():
+        row = int((~good).arg_true()[0])
+        value = column[row]
+        said = "no probability" if value is None else f"probability {value!r}"
+        percent = "%" in value if isinstance(value, str) else value is not None and 1 < value <= PERCENT
+        hint = ", not percent: 0.7 for 70 %" if percent else ""
+        raise InputError(f"row {first + row} of the forecasts has {said} {ROW}; give a number from 0 to 1{hint}")
+    if not column.dtype.is_numeric():
+        raise InputError(f"the forecasts' probability is of type {column.dtype}; give numbers from 0 to 1")
 
 
 def summary(
@@ -90,8 +101,6 @@ def summary(
         pl.col("time").min().alias("first"), pl.col("time").max().alias("last"), pl.len().alias("rows")
     )
     found = asked.collect(engine="streaming")
-    if found.is_empty():
-        raise InputError("the forecasts have no rows; give some")
     pairs = lazy.select("question", "outcome").unique().collect(engine="streaming")
     people = lazy.select("forecaster").unique().collect(engine="streaming")["forecaster"].sort()
     resolved = tables.table(resolutions, "resolutions", tables.RESOLUTIONS, tables.CLOCKED)

@@ -1,17 +1,18 @@
 """Scoring: what markets and other ways to combine forecasts would have said of each question, without look-ahead."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from gruemarket.clearing import Kelly
 from gruemarket.errors import ImpossibleOutcomeError, InputError
-from gruemarket.forecasts.combined import all_prices
+from gruemarket.forecasts.combined import prices_of
 from gruemarket.forecasts.events import Events, default_lock, events
 from gruemarket.forecasts.frames import Measured, forecasters, wealth
 from gruemarket.forecasts.index import TOLERANCE
 from gruemarket.forecasts.measures import bits
-from gruemarket.forecasts.methods import Method, markets
+from gruemarket.forecasts.methods import Chosen, markets
 from gruemarket.forecasts.play import Source, Whole, play
 from gruemarket.forecasts.questions import Floats, Panel, Pricing, Questions
 from gruemarket.forecasts.read import read
@@ -36,6 +37,7 @@ def score(
     which: Literal["last", "every"] = "last",
     floor: float = FLOOR,
     grid: Any = None,
+    methods: Sequence[str] | None = None,
     seed: int = 0,
     resamples: int = 1000,
     progress: bool = False,
@@ -63,6 +65,8 @@ def score(
             stake.
         floor: forecasts are mixed with as much of every outcome, so that no score is infinite; 0 takes them as given.
         grid: the rules to compare, and to choose among online; None for Kelly, fractions, isoelastic and log pools.
+        methods: names of those that are scored, as the tables have them, and "best in hindsight"; None for all. The
+            market that is asked for and the uniform mean, which all are held against, are always among them.
         seed: of the resampled intervals.
         resamples: of questions, for intervals of 95 %.
         progress: whether to show it.
@@ -80,6 +84,7 @@ def score(
     0.746
     """
     pricing = Pricing(at, which, order, floor)
+    chosen = Chosen.of(markets(Kelly() if clearing is None else clearing, grue, grid), methods)
     questions = (
         forecasts
         if isinstance(forecasts, Questions)
@@ -87,14 +92,25 @@ def score(
     )
     panel = pricing.panel(questions)
     when = events(panel, order)
-    if not len(when.resolved):
-        raise InputError("no question with forecasts in time has resolved; there is nothing to score")
+    refuse_nothing(questions, when)
     most = 1.0 if order == "resolve" else None
     share = lock_of(lock) if lock is not None else most or default_lock(panel, when)
-    asked = markets(Kelly() if clearing is None else clearing, grue, grid)
     source = Whole(panel, len(questions.forecasters))
     settings = {"lock": share, **pricing.told()}
-    return scored(questions, source, asked, when, settings, seed=seed, resamples=resamples, progress=progress)
+    return scored(questions, source, chosen, when, settings, seed=seed, resamples=resamples, progress=progress)
+
+
+def refuse_nothing(known: Questions, when: Events) -> None:
+    """Raises InputError unless there is something to score."""
+    if len(when.resolved):
+        return
+    resolved = int(np.sum(known.happened >= 0))
+    if not resolved:
+        raise InputError(f"no question has resolved: all {len(known):,} have no outcome yet; there is nothing to score")
+    raise InputError(
+        f"none of the {resolved:,} resolved questions has a forecast before it is priced; look at the times, or give "
+        "another at="
+    )
 
 
 def lock_of(asked: float) -> float:
@@ -111,7 +127,7 @@ def lock_of(asked: float) -> float:
 def scored(
     known: Questions,
     source: Source,
-    methods: list[Method],
+    chosen: Chosen,
     when: Events,
     settings: dict[str, Any],
     *,
@@ -124,15 +140,15 @@ def scored(
         bar.stage("markets", source.steps)
         played = play(
             source,
-            methods,
+            chosen.markets,
             settings["lock"],
             when,
             check=lambda part, mean: _refuse_impossible(known, part, mean),
             step=lambda done: bar.step(done, ""),
         )
-    prices = all_prices(played, source.questions, when, settings["order"])
+    prices = prices_of(chosen.names, played, source.questions, when, settings["order"])
     made = Measured(known, source.questions, prices, seed, resamples)
-    asked = methods[0].name
+    asked = chosen.markets[0].name
     unfunded = {market.method.name: int(np.sum(market.staked == 0)) for market in played.markets}
     return Scores(
         questions=made.questions(),
@@ -142,7 +158,7 @@ def scored(
         forecasters=forecasters(known, played),
         wealth=wealth(known, played),
         asked=asked,
-        settings={"clearing": asked, **settings, "seed": seed, "resamples": resamples},
+        settings={"clearing": asked, **settings, "methods": chosen.told, "seed": seed, "resamples": resamples},
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,10 +14,10 @@ from gruemarket.forecasts import tables
 from gruemarket.forecasts.clock import Clock
 from gruemarket.forecasts.events import events
 from gruemarket.forecasts.index import TOLERANCE
-from gruemarket.forecasts.methods import markets
+from gruemarket.forecasts.methods import Chosen, markets
 from gruemarket.forecasts.questions import Pricing
 from gruemarket.forecasts.read import summary
-from gruemarket.forecasts.score import FLOOR, lock_of, scored
+from gruemarket.forecasts.score import FLOOR, lock_of, refuse_nothing, scored
 from gruemarket.forecasts.scores import Scores
 from gruemarket.forecasts.spill import Spilled
 from gruemarket.grue import GrueTax
@@ -40,6 +41,7 @@ def stream(
     which: Literal["last", "every"] = "last",
     floor: float = FLOOR,
     grid: Any = (),
+    methods: Sequence[str] | None = None,
     seed: int = 0,
     resamples: int = 1000,
     progress: bool = False,
@@ -64,6 +66,7 @@ def stream(
         which: see `score`.
         floor: see `score`.
         grid: see `score`; none unless given, for every rule keeps a book of all forecasters, twice.
+        methods: see `score`.
         seed: see `score`.
         resamples: see `score`.
         progress: see `score`.
@@ -78,11 +81,14 @@ def stream(
     if rows < 1:
         raise InputError(f"rows={rows}; give how many to hold in memory, 1 or more")
     pricing = Pricing(at, which, order, floor)
-    asked = markets(Kelly() if clearing is None else clearing, grue, grid)
+    chosen = Chosen.of(markets(Kelly() if clearing is None else clearing, grue, grid), methods)
     lazy = tables.scan(forecasts, "forecasts")
     tables.columns(lazy, "forecasts", tables.FORECASTS)
     lazy = lazy.select(tables.FORECASTS)
-    clock = Clock.of(lazy.head(1).collect()["time"])
+    first = lazy.head(1).collect()
+    if first.is_empty():
+        raise InputError("the forecasts have no rows; give some")
+    clock = Clock.of(first["time"])
     index = summary(lazy.select(*tables.typed(lazy), clock.expression()), clock, resolutions, outcomes, tolerance)
     known = index.questions()
     with tempfile.TemporaryDirectory(prefix="gruemarket-", dir=folder) as place:
@@ -90,7 +96,6 @@ def stream(
         with Shown(wanted=progress) as bar:
             source.spill(lazy, bar)
         when = events(source.questions, order)
-        if not len(when.resolved):
-            raise InputError("no question with forecasts in time has resolved; there is nothing to score")
+        refuse_nothing(known, when)
         settings = {"lock": lock_of(lock), **pricing.told()}
-        return scored(known, source, asked, when, settings, seed=seed, resamples=resamples, progress=progress)
+        return scored(known, source, chosen, when, settings, seed=seed, resamples=resamples, progress=progress)

@@ -16,6 +16,7 @@ OUTCOMES = ("question", "outcome")
 CSV = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
 ROW = "(rows count from 0)"
+ISO = r"^\d{4}-\d{2}-\d{2}"
 
 
 def table(given: Any, what: str, needed: Sequence[str], allowed: Sequence[str] = ()) -> pl.DataFrame:
@@ -50,9 +51,15 @@ def columns(lazy: pl.LazyFrame, what: str, needed: Sequence[str]) -> list[str]:
     if missing := [name for name in needed if name not in present]:
         raise InputError(
             f"the {what} have no column {', '.join(missing)}; they need {', '.join(needed)} and have "
-            f"{', '.join(present) or 'none'}"
+            f"{', '.join(present) or 'none'}; {_mended(present)}"
         )
     return present
+
+
+def _mended(present: list[str]) -> str:
+    if len(present) == 1 and ";" in present[0]:
+        return "separate columns by commas, not by semicolons"
+    return "rename those that are called otherwise (case counts)"
 
 
 def typed(lazy: pl.LazyFrame) -> list[pl.Expr]:
@@ -88,13 +95,15 @@ def _file(path: Path, what: str) -> pl.LazyFrame:
         elif kind in CSV:
             separator = "\t" if kind == ".tsv" else ","
             # types from all rows: an outcome or a name may be a number in the first thousand and a word after
-            read = pl.read_csv(path, separator=separator, try_parse_dates=True, infer_schema_length=None)
-            frame = read.lazy()
+            read = pl.read_csv(path, separator=separator, infer_schema_length=None)
+            frame = parsed(read, what, [name for name in ("time", *CLOCKED) if name in read.columns]).lazy()
         else:
             raise InputError(f"{path}: the {what} are of an unknown kind {path.suffix!r}; give .parquet or .csv")
         frame.collect_schema()
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: no whole table of {what} ({error})") from error
+        why = str(error).partition("\n")[0]
+        hint = f"; give as many cells a row as in the header, separated by {'tabs' if kind == '.tsv' else 'commas'}"
+        raise InputError(f"{path}: no whole table of {what} ({why}){hint if kind in CSV else ''}") from error
     return frame
 
 
@@ -125,19 +134,38 @@ def alike(left: pl.DataFrame, right: pl.DataFrame, name: str) -> tuple[pl.DataFr
     return left.with_columns(pl.col(name).cast(pl.String)), right.with_columns(pl.col(name).cast(pl.String))
 
 
-def parsed(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """Columns of text that hold ISO dates or datetimes as such; others as they are."""
-    return frame.with_columns(_parsed(frame[name]) for name in names)
+def parsed(frame: pl.DataFrame, what: str, names: Sequence[str]) -> pl.DataFrame:
+    """Columns of text that hold ISO dates or datetimes as such; others as they are.
+
+    Nothing else is taken for a time: 01/02/2026 is January to some and February to others.
+
+    Raises:
+        InputError: text that is no time; the message names the row.
+    """
+    return frame.with_columns(_parsed(frame[name], what) for name in names)
 
 
-def _parsed(column: pl.Series) -> pl.Series:
+def _parsed(column: pl.Series, what: str) -> pl.Series:
     if column.dtype != pl.String or column.null_count() == len(column):
         return column
-    for parse in (column.str.to_datetime, column.str.to_date):
-        try:
-            found = parse(strict=False)
-        except pl.exceptions.ComputeError:  # not even the first looks like one
-            continue
-        if found.null_count() == column.null_count():
-            return found
-    return column
+    text = column.str.strip_chars()
+    good = text.str.contains(ISO).fill_null(value=True)
+    if good.all():
+        found = _times(text)
+        good = found.is_not_null() | text.is_null()
+    if not good.all():
+        row = int((~good).arg_true()[0])
+        raise InputError(
+            f"row {row} of the {what} has {column.name} {column[row]!r} {ROW}; give numbers, or all as 2026-01-31, or "
+            "2026-01-31T12:00, or 2026-01-31T12:00Z with a time zone"
+        )
+    return found
+
+
+def _times(text: pl.Series) -> pl.Series:
+    """Dates if all are, else datetimes; what is neither is null."""
+    days = text.str.len_chars().max() == len("2026-01-31")
+    try:
+        return text.str.to_date("%Y-%m-%d", strict=False) if days else text.str.to_datetime(strict=False)
+    except pl.exceptions.ComputeError:  # not even the first looks like one
+        return pl.Series(text.name, [None] * len(text), pl.Datetime)

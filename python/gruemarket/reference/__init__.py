@@ -4,10 +4,11 @@ Every formula of the engine stands here once, with its source, for few traders a
 is kept as log2 of a share of all money, so it cannot underflow; kernels are dense (traders, traders) matrices.
 
 `market.py` says what happens when, `books.py` what money does, `clearing.py`, `isoelastic.py` and `demand.py` how
-forecasts become prices, `tax.py` what the Grue tax takes.
+forecasts become prices, `tax.py` what the Grue tax takes; `forecasts.py` is the book of real forecasters.
 """
 
+from gruemarket.reference.forecasts import ForecastBook
 from gruemarket.reference.market import Market
 from gruemarket.reference.tax import hazards
 
-__all__ = ["Market", "hazards"]
+__all__ = ["ForecastBook", "Market", "hazards"]

@@ -12,46 +12,30 @@ locked. Wealth W is free money and all stakes that are locked, at what they were
 No event looks ahead: an outcome is only known to the resolution that brings it. Money is kept as log2 of its share of
 all money, so it cannot underflow.
 
-Sources: Beygelzimer, Langford, Pennock 2012 (Kelly markets, arXiv 1201.6655); Hanson 2003 and 2007 (LMSR); Chen and
-Pennock 2007 (utility framework); Herbster and Warmuth 1998 (Fixed Share).
+Prices and growth are those of `clearing.py`. Source of the tax: Herbster and Warmuth 1998 (Fixed Share).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from gruemarket.clearing import LMSR, Isoelastic, Kelly, LogPool
-from gruemarket.errors import ImpossibleOutcomeError, InputError, ShapeError
+from gruemarket.errors import ImpossibleOutcomeError, InputError, MarketError, ShapeError
+from gruemarket.forecasts.book import Floats, ForecastRun, Ints
+from gruemarket.reference.clearing import Cleared, clear
 from gruemarket.reference.given import endowment
 from gruemarket.reference.logs import NOTHING, log2, total
 from gruemarket.reference.tax import hazards
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+RULES = (Kelly, Isoelastic, LogPool, LMSR)
 
 SUM_TOLERANCE = 1e-6
 REMNANT = 2.0**-32  # of a forecaster's wealth: rounding decides what is left below it, so it is staked too
 LEAST_FREE = -900  # log2 of the share of all money that must be free for a tax to move any of it
-
-
-@dataclass(frozen=True)
-class ForecastRun:
-    """What one call of `ForecastBook.play` gave, for its Q questions in the order of their pricing."""
-
-    prices: Floats
-    """(sum of K,) the price of each outcome, question after question; uniform where nobody had money to stake."""
-    staked: Floats
-    """(Q,) what was locked, as a share of all money."""
-    passes: npt.NDArray[np.uint32]
-    """(Q,) how often the clearing went over the forecasters; 0 for rules in closed form."""
-    residual: Floats
-    """(Q,) the certificate of each clearing: its largest excess demand, as a share of the stakes."""
-    watched: Floats
-    """(Q, len(watch)) log2 of the wealth of the watched forecasters, as each question was priced; -inf for nothing."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +44,8 @@ class Locked:
 
     forecasters: Ints  # (n,)
     log2_stakes: Floats  # (n,)
-    forecasts: Floats  # (n, K)
-    price: Floats  # (K,)
-    log2_growth: Callable[[int], Floats]  # of outcome x
+    log2_forecasts: Floats  # (K, n)
+    cleared: Cleared
 
 
 class ForecastBook:
@@ -254,11 +237,19 @@ class ForecastBook:
         stakes[has] = wealth[who] + log2(share)
         self._free[who] = wealth[who] + log2(free - share)
         each = (stakes - np.log2(parts))[part]
-        cleared = clear(self._clearing, t, forecasters, each, forecasts)
-        self._open[t] = Locked(forecasters, each, forecasts, cleared.price, cleared.log2_growth)
+        said = log2(forecasts.T)
+        cleared = self._clear(t, forecasters, each, said)
+        self._open[t] = Locked(forecasters, each, said, cleared)
         self._outcomes.append(forecasts.shape[1])
         staked = float(np.exp2(total(each))) if len(each) else 0.0
-        return cleared.price, staked, cleared.passes, cleared.residual, wealth[watch]
+        return np.exp2(cleared.log2_price), staked, cleared.passes, cleared.residual, wealth[watch]
+
+    def _clear(self, t: int, forecasters: Ints, log2_stakes: Floats, log2_forecasts: Floats) -> Cleared:
+        try:
+            rule = listed(self._clearing, forecasters[log2_stakes > NOTHING], forecasters)
+            return clear(rule, log2_stakes, log2_forecasts, len(log2_forecasts))
+        except MarketError as error:
+            raise type(error)(f"question {t}: {error}") from None
 
     def _resolve(self, t: int, x: int) -> None:
         question, wealth = self._open[t], self.log2_wealth
@@ -267,13 +258,30 @@ class ForecastBook:
         del self._open[t]
         if not np.any(stakes > NOTHING):
             return
-        if question.price[x] == 0:
+        log2_price = question.cleared.log2_price[x]
+        if log2_price == NOTHING:
             raise ImpossibleOutcomeError(f"question {t}: outcome {x} happened at a price of 0; floor the forecasts")
         awake = stakes > NOTHING
         beta = np.exp2(stakes[awake] - wealth[forecasters[awake]])
-        gain = log2(question.forecasts[awake, x]) - np.log2(question.price[x])
+        gain = question.log2_forecasts[x, awake] - log2_price
         np.add.at(self._regret, forecasters[awake], beta * gain)
-        np.logaddexp2.at(self._free, forecasters, stakes + question.log2_growth(x))
+        np.logaddexp2.at(self._free, forecasters, stakes + question.cleared.log2_growth(x))
+
+
+def listed(rule: Any, awake: Ints, forecasters: Ints) -> Any:
+    """A rule that speaks of all forecasters, for those of one question: by their places in it.
+
+    Where the maker has nothing at stake the others trade alone, at the same tolerance of risk.
+    """
+    if isinstance(rule, Isoelastic) and np.ndim(rule.aversion) and len(forecasters):
+        return Isoelastic(np.asarray(rule.aversion)[forecasters])
+    if isinstance(rule, LMSR):
+        if np.sum(awake == rule.maker) > 1:
+            raise InputError(f"the maker {rule.maker} stands there more than once")
+        if rule.maker not in awake:
+            return LogPool(rule.step, rule.floor)
+        return replace(rule, maker=int(np.flatnonzero(forecasters == rule.maker)[0]))
+    return rule
 
 
 def ints(given: npt.ArrayLike) -> Ints:
@@ -367,126 +375,3 @@ class Chunk:
         """The (question, outcome) that are due once `count` questions have been priced."""
         due = self.after == count
         return list(zip(self.resolved[due].tolist(), self.happened[due].tolist(), strict=True))
-
-
-# --- Clearing one question
-
-
-@dataclass(frozen=True)
-class Cleared:
-    """A price, and log2 of how a unit staked grows by outcome."""
-
-    price: Floats
-    log2_growth: Callable[[int], Floats]
-    passes: int = 0
-    residual: float = 0.0
-
-
-def clear(rule: Any, t: int, forecasters: Ints, log2_stakes: Floats, forecasts: Floats) -> Cleared:
-    """The price of question t: the stakes as shares of their sum, so that none underflows that counts."""
-    outcomes = forecasts.shape[1]
-    if not np.any(log2_stakes > NOTHING):
-        return Cleared(np.full(outcomes, 1 / outcomes), lambda _: np.zeros(len(forecasters)))
-    u = np.exp2(log2_stakes - total(log2_stakes))
-    return RULES[type(rule)](rule, t, forecasters, u, forecasts)
-
-
-def kelly(_: Any, __: int, ___: Ints, u: Floats, q: Floats) -> Cleared:
-    """Price c = sum u q, G = q(x) / c(x) (Beygelzimer et al. 2012)."""
-    price = u @ q
-    return Cleared(price, lambda x: log2(q[:, x]) - np.log2(price[x]))
-
-
-def isoelastic(rule: Any, _: int, forecasters: Ints, u: Floats, q: Floats) -> Cleared:
-    """Shares s_k prop. to c_k (q_k / c_k)^(1/eta), sum u s = c; damped Newton on log prices from the Kelly price."""
-    given = np.asarray(rule.aversion, dtype=float)
-    eta = given[forecasters] if given.ndim else np.full(len(u), float(given))
-    kelly_price = u @ q
-    some = kelly_price > 0
-    log_q = np.log(2) * log2(q[:, some])
-
-    def spent(y: Floats) -> Floats:
-        exponent = y + (log_q - y) / eta[:, None]
-        s = np.exp(exponent - exponent.max(axis=1, keepdims=True))
-        return np.asarray(s / s.sum(axis=1, keepdims=True))
-
-    y, passes = np.log(kelly_price[some]), 0
-    s = spent(y)
-    excess = u @ s / np.exp(y) - 1
-    while abs(excess).max() > 1e-12 and passes < 100:
-        bought = u[:, None] * s / np.exp(y)
-        jacobian = np.einsum("ik,il,i->kl", bought, s, 1 / eta - 1) - np.diag(bought.T @ (1 / eta))
-        step, was = np.linalg.solve(jacobian, -excess), abs(excess).max()
-        for halved in range(40):
-            tried = y + step / 2**halved
-            tried -= np.log(np.exp(tried).sum())
-            s = spent(tried)
-            excess = u @ s / np.exp(tried) - 1
-            if abs(excess).max() < was:
-                break
-        y, passes = tried, passes + 1
-        if abs(excess).max() >= was:
-            break
-    price = np.zeros(len(kelly_price))
-    price[some] = np.exp(y)
-    share = np.zeros(q.shape)
-    share[:, some] = s
-    return Cleared(price, lambda x: log2(share[:, x]) - np.log2(price[x]), passes, float(abs(excess).max()))
-
-
-def log_pool(rule: Any, _: int, __: Ints, u: Floats, q: Floats) -> Cleared:
-    """Price c prop. to prod q^u; G = exp(step g) / sum u exp(step g), g = ln(q(x)/c(x)) - sum c ln(q/c)."""
-    log_q = np.log(np.clip(q, rule.floor, 1 - rule.floor))
-    return pooled(rule, u, log_q, softmax(u @ log_q))
-
-
-def lmsr(rule: Any, t: int, forecasters: Ints, u: Floats, q: Floats) -> Cleared:
-    """A log pool of CARA traders of risk tolerance step u and one maker of liquidity b (Hanson 2007; Chen, Pennock)."""
-    is_maker = forecasters == rule.maker
-    log_q = np.log(np.clip(q, rule.floor, 1 - rule.floor))
-    if not u[is_maker].any():
-        return pooled(rule, u, log_q, softmax(u @ log_q))
-    if is_maker.sum() > 1:
-        raise InputError(f"question {t}: the maker {rule.maker} stands there more than once")
-    log_p = np.log(2) * log2(q[is_maker][0])
-    if rule.liquidity * -log_p.min() >= 1:
-        raise InputError(f"question {t}: the maker could lose more than it has: its quote is too low")
-    maker, others = float(u[is_maker][0]), np.where(is_maker, 0, u)
-    b, rest = rule.liquidity * maker, others.sum()
-    price = softmax((b * log_p + rule.step * others @ log_q) / (b + rule.step * rest))
-    paid = b * (np.log(price) - log_p)  # what the maker pays if x happens
-    if rest == 0:
-        return Cleared(price, lambda _: np.zeros(len(u)))
-    trade = pooled(rule, others / rest, log_q, price)
-
-    def growth(x: int) -> Floats:
-        for_others = trade.log2_growth(x) + np.log2((rest + paid[x]) / rest)
-        return np.asarray(np.where(is_maker, np.log2((maker - paid[x]) / maker), for_others))
-
-    return Cleared(price, growth)
-
-
-def pooled(rule: Any, u: Floats, log_q: Floats, price: Floats) -> Cleared:
-    """The log pool's settlement at a price, for stakes that sum to 1."""
-    gain = log_q - np.log(price)
-    gain -= (gain @ price)[:, None]
-
-    def growth(x: int) -> Floats:
-        bits = rule.step * gain[:, x] / np.log(2)
-        return np.asarray(bits - total(log2(u) + bits))
-
-    return Cleared(price, growth)
-
-
-def softmax(x: Floats) -> Floats:
-    """Exp(x) over its sum."""
-    e = np.exp(x - x.max())
-    return np.asarray(e / e.sum())
-
-
-RULES: dict[type, Callable[[Any, int, Ints, Floats, Floats], Cleared]] = {
-    Kelly: kelly,
-    Isoelastic: isoelastic,
-    LogPool: log_pool,
-    LMSR: lmsr,
-}
