@@ -181,6 +181,23 @@ def test_the_command_refuses_a_foreign_folder_before_it_reads(tmp_path):
     assert "holds something else than scores" in done.stderr
 
 
+def test_ctrl_c_leaves_the_folder_as_it_was(files, tmp_path, monkeypatch):
+    out = tmp_path / "scores"
+    assert invoke(files[0], "-r", files[1], "--out", out, "--methods", "median").exit_code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    for where in ("gruemarket.forecasts.markets.Market.play", "gruemarket.forecasts.folder.report"):
+        monkeypatch.setattr(where, pressed)
+        done = invoke(files[0], "-r", files[1], "--out", out)
+        assert done.exit_code == 130
+        assert done.stderr.splitlines()[-1] == "stopped before any results were written"
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["scores"]
+
+
 # --- The example
 
 
