@@ -144,6 +144,19 @@ def test_the_command_streams(files, tmp_path):
 
 
 @pytest.mark.parametrize("more", ((), ("--stream",)))
+def test_the_command_counts_what_nobody_forecast(files, tmp_path, more):
+    answers = pl.read_csv(files[1])
+    early = answers.with_columns(pl.when(pl.col("question") == "q01").then(-99.0).otherwise("closes").alias("closes"))
+    silent = answers.head(2).with_columns(question=pl.lit("unheard of ") + pl.col("question"))
+    pl.concat([early, silent]).write_csv(tmp_path / "more.csv")
+    done = invoke(files[0], "-r", tmp_path / "more.csv", "--out", tmp_path / "scores", *more)
+    assert done.exit_code == 0, done.output
+    assert "36 resolved questions (3 more without a forecast in time), 8" in " ".join(done.stdout.split())
+    done = invoke(files[0], "-r", files[1], "--out", tmp_path / "scores", *more)
+    assert "37 resolved questions, 8 forecasters" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("more", ((), ("--stream",)))
 def test_the_command_chooses(files, tmp_path, more):
     out = tmp_path / "scores"
     done = invoke(files[0], "-r", files[1], "--out", out, "--methods", "median", "--methods", "Kelly", *more)
