@@ -144,6 +144,19 @@ def test_the_command_streams(files, tmp_path):
 
 
 @pytest.mark.parametrize("more", ((), ("--stream",)))
+def test_the_command_counts_what_nobody_forecast(files, tmp_path, more):
+    answers = pl.read_csv(files[1])
+    early = answers.with_columns(pl.when(pl.col("question") == "q01").then(-99.0).otherwise("closes").alias("closes"))
+    silent = answers.head(2).with_columns(question=pl.lit("unheard of ") + pl.col("question"))
+    pl.concat([early, silent]).write_csv(tmp_path / "more.csv")
+    done = invoke(files[0], "-r", tmp_path / "more.csv", "--out", tmp_path / "scores", *more)
+    assert done.exit_code == 0, done.output
+    assert "36 resolved questions (3 more without a forecast in time), 8" in " ".join(done.stdout.split())
+    done = invoke(files[0], "-r", files[1], "--out", tmp_path / "scores", *more)
+    assert "37 resolved questions, 8 forecasters" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("more", ((), ("--stream",)))
 def test_the_command_chooses(files, tmp_path, more):
     out = tmp_path / "scores"
     done = invoke(files[0], "-r", files[1], "--out", out, "--methods", "median", "--methods", "Kelly", *more)
@@ -179,6 +192,23 @@ def test_the_command_refuses_a_foreign_folder_before_it_reads(tmp_path):
     done = invoke("no.parquet", "-r", "no.csv", "--out", tmp_path)
     assert done.exit_code == 2
     assert "holds something else than scores" in done.stderr
+
+
+def test_ctrl_c_leaves_the_folder_as_it_was(files, tmp_path, monkeypatch):
+    out = tmp_path / "scores"
+    assert invoke(files[0], "-r", files[1], "--out", out, "--methods", "median").exit_code == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def pressed(*_):
+        raise KeyboardInterrupt
+
+    for where in ("gruemarket.forecasts.markets.Market.play", "gruemarket.forecasts.folder.report"):
+        monkeypatch.setattr(where, pressed)
+        done = invoke(files[0], "-r", files[1], "--out", out)
+        assert done.exit_code == 130
+        assert done.stderr.splitlines()[-1] == "stopped before any results were written"
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["scores"]
 
 
 # --- The example

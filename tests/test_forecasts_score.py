@@ -169,6 +169,24 @@ def test_the_order_of_rows_and_the_cut_into_pieces_change_nothing(scores):
                 assert_frame_equal(found[name], frame, check_exact=True)
 
 
+def test_rows_in_the_order_of_prices_are_read_where_they_are(scores, monkeypatch):
+    turn = ANSWERS.with_columns(
+        pl.min_horizontal("closes", "resolves").alias("by"), pl.col("outcome").is_null().alias("open")
+    ).sort("open", "by", "question", maintain_order=True)
+    ordered = turn.select("question").join(FORECASTS, on="question", maintain_order="left")
+    asked = {"lock": 0.2, "grid": SMALL, "resamples": 100, "floor": 0, "rows": 60}
+    spilled = gm.forecasts.stream(ordered.reverse().lazy(), ANSWERS, **asked)
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", None)
+    found = gm.forecasts.stream(ordered.select(FORECASTS.columns).lazy(), ANSWERS, **asked)
+    for name, frame in spilled.frames().items():
+        assert_frame_equal(found.frames()[name], frame, check_exact=True)
+    assert_frame_equal(found.prices, scores.prices, check_exact=True)
+    far = pl.when(pl.int_range(pl.len()) == 900).then(2).otherwise("probability").alias("probability")
+    wrong = ordered.with_columns(far)
+    with pytest.raises(gm.InputError, match="row 900 of the forecasts has probability 2"):
+        gm.forecasts.stream(wrong.lazy(), ANSWERS, **asked)
+
+
 @pytest.mark.parametrize("given", ({"at": 20}, {"at": "-1", "which": "every"}, {"order": "resolve"}, {"grue": TAX}))
 def test_a_stream_has_every_setting(given):
     asked = given | {"lock": 0.1, "resamples": 100, "grid": ()}

@@ -198,7 +198,11 @@ def score(
         if lock is not None or not streamed:
             settings["lock"] = lock
         more = {"outcomes": outcomes, "tolerance": tolerance, "floor": floor, "seed": seed, "progress": not no_progress}
-        scores = command.run(forecasts, resolutions, out, streamed=streamed, **settings, **more)
+        try:
+            scores = command.run(forecasts, resolutions, out, streamed=streamed, **settings, **more)
+        except KeyboardInterrupt:
+            typer.echo("stopped before any results were written", err=True)
+            raise
     _show(*command.tables(scores))
     typer.echo(f"results: {out}\nreport:  {out / 'report.html'}")
 

@@ -85,7 +85,9 @@ def run(forecasts: Path, resolutions: Path, out: Path, *, streamed: bool, **sett
 def tables(scores: Scores) -> list[Table]:
     """The methods, and the first of the open questions."""
     resolved = scores.questions["question"].n_unique()
-    title = f"{resolved:,} resolved questions, {len(scores.forecasters):,} forecasters ({scores.order}); less is better"
+    left_out = f" ({scores.settings['left_out']:,} more without a forecast in time)" * bool(scores.settings["left_out"])
+    people = f"{len(scores.forecasters):,} forecasters ({scores.order})"
+    title = f"{resolved:,} resolved questions{left_out}, {people}; less is better"
     unfunded = bool(scores.methods["unfunded"].sum())
     found = Table(title=title)
     found.add_column("method")

@@ -24,7 +24,8 @@ class Index:
 
     Args:
         questions_frame: a row a question, sorted: question, first and last (times of its forecasts), rows (of
-            forecasts), outcome, row (of the resolutions), opens, closes, resolves.
+            forecasts: how many), begin and end (the first and the last of them), outcome, row (of the resolutions),
+            opens, closes, resolves.
         outcomes: a row for each question and outcome: q, outcome, k.
         forecasters: names, sorted.
         clock: of the tables' times.

@@ -98,7 +98,11 @@ def summary(
         raise InputError(f"tolerance {tolerance}; give how far from 1 a forecast's sum may be, such as {TOLERANCE:g}")
     lazy = rows.lazy()
     asked = lazy.group_by("question").agg(
-        pl.col("time").min().alias("first"), pl.col("time").max().alias("last"), pl.len().alias("rows")
+        pl.col("time").min().alias("first"),
+        pl.col("time").max().alias("last"),
+        pl.len().alias("rows"),
+        pl.col("row").min().cast(pl.Int64).alias("begin"),
+        pl.col("row").max().cast(pl.Int64).alias("end"),
     )
     found = asked.collect(engine="streaming")
     pairs = lazy.select("question", "outcome").unique().collect(engine="streaming")

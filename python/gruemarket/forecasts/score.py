@@ -150,6 +150,8 @@ def scored(
     made = Measured(known, source.questions, prices, seed, resamples)
     asked = chosen.markets[0].name
     unfunded = {market.method.name: int(np.sum(market.staked == 0)) for market in played.markets}
+    resolved = known.silent + int(np.sum(known.happened >= 0))
+    more = {"left_out": resolved - len(when.resolved), "methods": chosen.told, "seed": seed, "resamples": resamples}
     return Scores(
         questions=made.questions(),
         prices=made.prices(),
@@ -158,7 +160,7 @@ def scored(
         forecasters=forecasters(known, played),
         wealth=wealth(known, played),
         asked=asked,
-        settings={"clearing": asked, **settings, "methods": chosen.told, "seed": seed, "resamples": resamples},
+        settings={"clearing": asked, **settings, **more},
     )
 
 

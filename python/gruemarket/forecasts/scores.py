@@ -26,7 +26,7 @@ class Scores:
             these the means of its own bits, of the market's, and of its own Brier score.
         wealth: of the richest over time: time, forecaster, log2_wealth, wealth.
         asked: the method that was asked for, whose money `forecasters` and `wealth` show.
-        settings: what was scored how.
+        settings: what was scored how, and `left_out`: how many resolved questions nobody forecast in time.
     """
 
     questions: pl.DataFrame

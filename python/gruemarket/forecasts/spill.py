@@ -37,8 +37,13 @@ class Spilled:
             np.zeros(len(turn) + 1, np.int64), none, np.zeros(0),
         )  # fmt: skip
         self.forecasters = len(known.forecasters)
-        cuts = _cuts(index.questions_frame["rows"].to_numpy()[turn], rows)
+        sizes, begin, end = (index.questions_frame[name].to_numpy()[turn] for name in ("rows", "begin", "end"))
+        cuts = _cuts(sizes, rows)
         self._cuts = cuts
+        self._begin, self._size = np.minimum.reduceat(begin, cuts[:-1]), np.add.reduceat(sizes, cuts[:-1])
+        # whether each piece is one run of rows: then it is read where it stands, and nothing is spilled
+        self._runs = bool(np.all(np.maximum.reduceat(end, cuts[:-1]) - self._begin + 1 == self._size))
+        self._lazy = pl.LazyFrame()
         self._piece = np.full(len(asked), -1)
         self._piece[turn] = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
 
@@ -48,26 +53,38 @@ class Spilled:
         return len(self._cuts) - 1
 
     def spill(self, lazy: pl.LazyFrame, bar: Shown) -> None:
-        """Reads all rows once, and writes those that are priced into the pieces that they belong to."""
+        """Reads all rows once, and writes those that are priced into the pieces that they belong to.
+
+        Rows that come piece after piece are left where they are.
+        """
+        self._lazy = lazy
+        if self._runs:
+            return
         total = int(self._index.questions_frame["rows"].sum())
         steps = -(-total // self._rows)
         bar.stage("reading", steps)
         for step in range(steps):
-            first = step * self._rows
-            batch = checked(lazy.slice(first, self._rows).collect(), self._known.clock, first)
-            coded = self._index.coded(batch)
-            piece = self._piece[coded["q"].to_numpy()]
-            kept = (piece >= 0) & (coded["time"].to_numpy() <= self._until[coded["q"].to_numpy()])
-            rows = coded.with_columns(pl.Series("piece", piece)).filter(pl.Series(kept))
+            rows = self._priced(step * self._rows, self._rows)
             for (number,), part in rows.cast(NARROW).partition_by("piece", as_dict=True, include_key=False).items():  # type: ignore[arg-type] # names to types
                 part.write_parquet(self._folder / f"{number:06}-{step:06}.parquet", compression="lz4", statistics=False)
             bar.step(step + 1, "")
 
+    def _priced(self, first: int, count: int) -> pl.DataFrame:
+        """Of so many rows those that are priced, with numbers for names and the pieces that they belong to."""
+        batch = checked(self._lazy.slice(first, count).collect(), self._known.clock, first)
+        coded = self._index.coded(batch)
+        piece = self._piece[coded["q"].to_numpy()]
+        kept = (piece >= 0) & (coded["time"].to_numpy() <= self._until[coded["q"].to_numpy()])
+        return coded.with_columns(pl.Series("piece", piece)).filter(pl.Series(kept))
+
     def parts(self) -> Iterator[Panel]:
         """The panel, a piece at a time."""
         for number in range(self.steps):
-            files = sorted(self._folder.glob(f"{number:06}-*.parquet"))
-            yield self._panel(pl.concat(pl.read_parquet(file) for file in files))
+            if self._runs:
+                yield self._panel(self._priced(int(self._begin[number]), int(self._size[number])))
+            else:
+                files = sorted(self._folder.glob(f"{number:06}-*.parquet"))
+                yield self._panel(pl.concat(pl.read_parquet(file) for file in files))
 
     def _panel(self, coded: pl.DataFrame) -> Panel:
         q, entries, times, values = self._index.assemble(coded)

@@ -50,8 +50,8 @@ def stream(
 ) -> Scores:
     """Scores as `score` does, with the forecasts on disk: memory grows with questions and forecasters only.
 
-    The file is read a few times, a piece at a time, and its rows may come in any order. What the prices need is kept in
-    a temporary folder meanwhile, about 20 bytes a row.
+    The file is read a few times, a piece at a time, and its rows may come in any order. Unless they are in the order of
+    the questions' prices, what the prices need is kept in a temporary folder meanwhile, about 20 bytes a row.
 
     Args:
         forecasts: a Parquet file, or a lazy frame of Polars.
@@ -89,7 +89,8 @@ def stream(
     if first.is_empty():
         raise InputError("the forecasts have no rows; give some")
     clock = Clock.of(first["time"])
-    index = summary(lazy.select(*tables.typed(lazy), clock.expression()), clock, resolutions, outcomes, tolerance)
+    rows_of = lazy.select(*tables.typed(lazy), clock.expression()).with_row_index("row")
+    index = summary(rows_of, clock, resolutions, outcomes, tolerance)
     known = index.questions()
     with tempfile.TemporaryDirectory(prefix="gruemarket-", dir=folder) as place:
         source = Spilled(index, known, Path(place), pricing, rows)
