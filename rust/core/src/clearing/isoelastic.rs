@@ -6,7 +6,7 @@
 //! definite, a step is `A dy = S c z`, z the excess demand. Where the step does not help, `c_k <- c_k (1 + z_k)^g`.
 
 use super::passes::{Budgets, GIVEN_UP, Pass, Passes};
-use super::{Part, Price, Round, Terms, kelly, linear, within};
+use super::{Part, Price, Room, Round, Terms, kelly, linear, within};
 use crate::error::{MarketError, Result};
 use crate::lanes::{budgets, logs};
 use std::ops::Range;
@@ -62,11 +62,11 @@ impl Isoelastic {
         }
     }
 
-    pub(super) fn clear(&self, round: &Round<'_>) -> Result<Price> {
+    pub(super) fn clear(&self, round: &Round<'_>, room: &mut Room) -> Result<Price> {
         if matches!(self.aversion, Aversion::Common(1.0)) {
             return Ok(round.priced(kelly::prices(round), Terms::Kelly));
         }
-        let (mut passes, mut prices) = Passes::begin(&self.aversion, round);
+        let (mut passes, mut prices) = Passes::begin(&self.aversion, round, room);
         let mut at = passes.look(&prices, true);
         let mut slope = Vec::new();
         while at.residual > TOLERANCE {
@@ -79,7 +79,7 @@ impl Isoelastic {
             }
             (prices, at) = self.better(&mut passes, &prices, &at, &slope)?;
         }
-        let (passes, budgets) = passes.end(at.excess);
+        let (passes, budgets) = passes.end(at.excess, room);
         Ok(Price {
             passes,
             residual: at.residual,

@@ -1,7 +1,7 @@
 //! A market maker by the logarithmic market scoring rule, in a log pool of traders who trade with it.
 
 use super::log_pool::{LogPool, softmax};
-use super::{Cut, Part, Price, Round, Settlement, Terms, kelly};
+use super::{Cut, Part, Price, Room, Round, Settlement, Terms, kelly};
 use crate::error::{MarketError, Result};
 use crate::lanes::logs;
 use std::f64::consts::LOG2_E;
@@ -141,7 +141,14 @@ impl Lmsr {
         })
     }
 
-    pub(super) fn settle(&self, round: &Round<'_>, price: &Price, maker: Option<&Maker>, outcome: usize) -> Settlement {
+    pub(super) fn settle(
+        &self,
+        round: &Round<'_>,
+        room: &mut Room,
+        price: &Price,
+        maker: Option<&Maker>,
+        outcome: usize,
+    ) -> Settlement {
         if price.staked == 0.0 {
             return Settlement {
                 outcome,
@@ -150,7 +157,9 @@ impl Lmsr {
             };
         }
         let received = price.staked * (1.0 + maker.map_or(0.0, |maker| maker.paid[outcome]));
-        self.among_others(round, |others| self.pool().settle(others, price, outcome, received))
+        self.among_others(round, |others| {
+            self.pool().settle(others, room, price, outcome, received)
+        })
     }
 
     /// Puts in what the maker's money grows by, where it stands in this part.

@@ -1,7 +1,7 @@
 //! The log pool: traders of exponential utility, whose price is the normalised geometric mean of their forecasts.
 
 use super::tiles::{Pieces, Tile};
-use super::{Price, Round, Settlement, Terms, kelly, within};
+use super::{Price, Room, Round, Settlement, Terms, kelly, within};
 use crate::error::{MarketError, Result};
 use crate::lanes::{self, logs};
 
@@ -37,7 +37,7 @@ impl LogPool {
         round.cut.sums(round.outcomes, |tile, logs, sums| {
             for (k, sum) in sums.iter_mut().enumerate() {
                 logs.fill(0.0);
-                logs::add_lns(logs, tile.row(k), self.floor, 1.0 - self.floor, 1.0);
+                logs::add_lns(logs, tile.row(k), tile.ahead(k), self.floor, 1.0 - self.floor, 1.0);
                 *sum += lanes::dot(tile.stakes(), logs);
             }
         })
@@ -55,13 +55,27 @@ impl LogPool {
         let priced = (0..prices.len()).filter(|&k| prices[k] > 0.0);
         gains.fill(-self.step * priced.map(|k| weight(k) * logs::ln(prices[k])).sum::<f64>());
         for k in 0..prices.len() {
-            logs::add_lns(gains, tile.row(k), self.floor, 1.0 - self.floor, self.step * weight(k));
+            logs::add_lns(
+                gains,
+                tile.row(k),
+                tile.ahead(k),
+                self.floor,
+                1.0 - self.floor,
+                self.step * weight(k),
+            );
         }
     }
 
     /// Every trader's gain, and the factor by which all growth is multiplied so that `received` is paid.
-    pub(super) fn settle(&self, round: &Round<'_>, price: &Price, outcome: usize, received: f64) -> Settlement {
-        let mut gains = vec![0.0; round.cut.places()];
+    pub(super) fn settle(
+        &self,
+        round: &Round<'_>,
+        room: &mut Room,
+        price: &Price,
+        outcome: usize,
+        received: f64,
+    ) -> Settlement {
+        let mut gains = room.take(round.cut.places());
         let mut rest = Pieces(&mut gains);
         let tasks = round
             .cut

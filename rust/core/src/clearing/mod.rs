@@ -15,6 +15,7 @@ mod linear;
 mod lmsr;
 mod log_pool;
 mod passes;
+mod room;
 mod simplicial;
 mod tiles;
 
@@ -22,6 +23,7 @@ pub use demand::{Demand, DemandFunction};
 pub use isoelastic::{Aversion, Isoelastic};
 pub use lmsr::Lmsr;
 pub use log_pool::LogPool;
+pub use room::Room;
 
 use crate::error::{MarketError, Result};
 use crate::lanes;
@@ -186,6 +188,17 @@ impl Rule {
     /// The price at which the market clears; None where nobody stakes anything. `threads_ok`: whether worker threads may be
     /// used; few traders never use them.
     pub fn clear(&self, outcomes: usize, parts: &[Part<'_>], threads_ok: bool) -> Result<Option<Price>> {
+        self.clear_in(&mut Room::default(), outcomes, parts, threads_ok)
+    }
+
+    /// The same in the memory of an earlier round.
+    pub fn clear_in(
+        &self,
+        room: &mut Room,
+        outcomes: usize,
+        parts: &[Part<'_>],
+        threads_ok: bool,
+    ) -> Result<Option<Price>> {
         let mut round = Round {
             parts,
             cut: Cut::new(parts, outcomes, threads_ok),
@@ -199,7 +212,7 @@ impl Rule {
         }
         match self {
             Self::Kelly { .. } => Ok(round.priced(kelly::prices(&round), Terms::Kelly)),
-            Self::Isoelastic(rule) => rule.clear(&round),
+            Self::Isoelastic(rule) => rule.clear(&round, room),
             Self::LogPool(rule) => Ok(rule.clear(&round)),
             Self::Lmsr(rule) => rule.clear(&round),
             Self::Demand(rule) => rule.clear(&round),
@@ -209,6 +222,18 @@ impl Rule {
 
     /// What `outcome`, whose price is not 0, pays to the same parts.
     pub fn settle(&self, price: &Price, parts: &[Part<'_>], outcome: usize, threads_ok: bool) -> Settlement {
+        self.settle_in(&mut Room::default(), price, parts, outcome, threads_ok)
+    }
+
+    /// The same in the memory of an earlier round.
+    pub fn settle_in(
+        &self,
+        room: &mut Room,
+        price: &Price,
+        parts: &[Part<'_>],
+        outcome: usize,
+        threads_ok: bool,
+    ) -> Settlement {
         let round = Round {
             parts,
             cut: Cut::new(parts, price.prices.len(), threads_ok),
@@ -217,8 +242,8 @@ impl Rule {
             threads_ok,
         };
         match (self, &price.terms) {
-            (Self::LogPool(rule), _) => rule.settle(&round, price, outcome, price.staked),
-            (Self::Lmsr(rule), Terms::Lmsr(maker)) => rule.settle(&round, price, maker.as_ref(), outcome),
+            (Self::LogPool(rule), _) => rule.settle(&round, room, price, outcome, price.staked),
+            (Self::Lmsr(rule), Terms::Lmsr(maker)) => rule.settle(&round, room, price, maker.as_ref(), outcome),
             _ => Settlement {
                 outcome,
                 shift: 0.0,

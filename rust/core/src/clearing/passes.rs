@@ -6,7 +6,8 @@
 
 use super::isoelastic::Aversion;
 use super::tiles::{Cut, Pieces, TILE, Tile, total};
-use super::{Round, kelly};
+use super::{Room, Round, kelly};
+use crate::lanes::prefetch::send_for;
 use crate::lanes::{self, budgets, logs};
 
 /// The greatest |ln| of a power that is kept.
@@ -43,22 +44,26 @@ pub struct Passes<'a> {
     aversion: &'a Aversion,
     outcomes: usize,
     staked: f64,
-    /// For each task: the least positive forecast of each of its tiles, and their powers where they are kept.
+    /// For each task.
     runs: Vec<Kept>,
     found: Budgets,
     pub count: u32,
 }
 
-#[derive(Default)]
+/// What a task keeps of its tiles.
 struct Kept {
+    /// The least positive forecast of each.
     least: Vec<f64>,
+    /// Whether its scales are all 1.
+    plain: Vec<bool>,
+    /// The powers, where they are kept.
     powers: Vec<f64>,
 }
 
 /// One task of a pass.
 struct Task<'a> {
     tiles: &'a [Tile<'a>],
-    kept: &'a Kept,
+    kept: &'a mut Kept,
     budgets: Pieces<'a, f64>,
     scales: Pieces<'a, f64>,
 }
@@ -84,32 +89,37 @@ const ROWS: usize = 4;
 
 impl<'a> Passes<'a> {
     /// The Kelly price, and what is kept for every pass.
-    pub fn begin(aversion: &'a Aversion, round: &'a Round<'a>) -> (Self, Vec<f64>) {
+    pub fn begin(aversion: &'a Aversion, round: &'a Round<'a>, room: &mut Room) -> (Self, Vec<f64>) {
         let (cut, outcomes) = (&round.cut, round.outcomes);
         let power = match aversion {
             Aversion::Common(eta) if cut.places() * outcomes <= KEPT => Some(1.0 / eta),
             _ => None,
         };
-        let work = |(): &mut (), tiles: &[Tile<'_>]| {
-            let (mut sums, mut kept) = (vec![0.0; outcomes], Kept::default());
-            if power.is_some() {
-                kept.powers
-                    .reserve_exact(tiles.iter().map(|tile| tile.stride() * outcomes).sum());
-            }
-            for tile in tiles {
-                let mut least = f64::INFINITY;
+        let work = |(): &mut (), (tiles, mut powers): (&[Tile<'_>], Vec<f64>)| {
+            let mut sums = vec![0.0; outcomes];
+            let mut least = vec![f64::INFINITY; tiles.len()];
+            let mut rest = Pieces(&mut powers);
+            for (tile, least) in tiles.iter().zip(&mut least) {
                 for (k, sum) in sums.iter_mut().enumerate() {
+                    send_for(tile.ahead(k), tile.len());
                     *sum += lanes::dot(tile.stakes(), tile.row(k));
-                    least = least.min(lanes::extremes(tile.row(k)).1);
-                }
-                kept.least.push(least);
-                if let Some(power) = power {
-                    raise(tile, outcomes, power, &mut kept.powers);
+                    *least = least.min(lanes::extremes(tile.row(k)).1);
+                    if let Some(power) = power {
+                        raise(tile, k, power, rest.take(tile.stride()));
+                    }
                 }
             }
-            (sums, kept)
+            let plain = vec![false; tiles.len()];
+            (sums, Kept { least, plain, powers })
         };
-        let (sums, runs) = cut.map(cut.tasks(true), || (), work).into_iter().unzip();
+        let tasks = cut.tasks(true).map(|tiles| {
+            let places: usize = tiles.iter().map(Tile::stride).sum();
+            (tiles, room.take(if power.is_some() { places * outcomes } else { 0 }))
+        });
+        let (sums, runs) = cut
+            .map(tasks.collect::<Vec<_>>().into_iter(), || (), work)
+            .into_iter()
+            .unzip();
         let mut prices = total(sums);
         let whole: f64 = prices.iter().sum();
         prices
@@ -123,8 +133,8 @@ impl<'a> Passes<'a> {
             staked: round.staked,
             runs,
             found: Budgets {
-                sums: vec![0.0; cut.places()],
-                scales: vec![0.0; cut.places()],
+                sums: room.take(cut.places()),
+                scales: room.take(cut.places()),
                 excess: Vec::new(),
             },
             count: 0,
@@ -138,7 +148,7 @@ impl<'a> Passes<'a> {
         let trial = Trial::new(self.aversion, prices, slope);
         let k = self.outcomes;
         let (mut budgets, mut scales) = (Pieces(&mut self.found.sums), Pieces(&mut self.found.scales));
-        let tasks = self.cut.tasks(true).zip(&self.runs).map(|(tiles, kept)| {
+        let tasks = self.cut.tasks(true).zip(&mut self.runs).map(|(tiles, kept)| {
             let places = tiles.iter().map(Tile::stride).sum();
             Task {
                 tiles,
@@ -159,19 +169,17 @@ impl<'a> Passes<'a> {
     }
 
     /// How many passes there were, and what the last has left for the settlement.
-    pub fn end(self, excess: Vec<f64>) -> (u32, Budgets) {
+    pub fn end(self, excess: Vec<f64>, room: &mut Room) -> (u32, Budgets) {
+        room.leave(self.runs.into_iter().map(|kept| kept.powers));
         (self.count, Budgets { excess, ..self.found })
     }
 }
 
-/// Appends a tile's powers, a padded row for each outcome.
-fn raise(tile: &Tile<'_>, outcomes: usize, power: f64, powers: &mut Vec<f64>) {
-    let stride = tile.stride();
-    for k in 0..outcomes {
-        let start = powers.len();
-        powers.resize(start + stride, 0.0);
-        logs::raise(tile.row(k), power, &mut powers[start..start + tile.len()]);
-    }
+/// A tile's powers for an outcome, filled up with zeros.
+fn raise(tile: &Tile<'_>, outcome: usize, power: f64, powers: &mut [f64]) {
+    let (own, beyond) = powers.split_at_mut(tile.len());
+    logs::raise(tile.row(outcome), power, own);
+    beyond.fill(0.0);
 }
 
 impl Trial {
@@ -246,8 +254,9 @@ impl Task<'_> {
         let outcomes = trial.prices.len();
         let mut sums = vec![0.0; width];
         let mut powers = self.kept.powers.as_slice();
-        for (tile, &least) in self.tiles.iter().zip(&self.kept.least) {
-            let (n, stride) = (tile.len(), tile.stride());
+        let known = self.kept.least.iter().zip(&mut self.kept.plain);
+        for (tile, (&least, plain)) in self.tiles.iter().zip(known) {
+            let stride = tile.stride();
             let kept = powers.split_at_checked(stride * outcomes).map(|(block, after)| {
                 powers = after;
                 block
@@ -257,17 +266,20 @@ impl Task<'_> {
             let scales = self.scales.take(stride);
             match (&trial.kept, trial.power) {
                 (Some((r, spent)), Some(power)) if -power * logs::ln(least) <= RANGE => {
-                    scales.fill(1.0);
+                    if !*plain {
+                        scales.fill(1.0);
+                        *plain = true;
+                    }
                     let block = kept.unwrap_or_else(|| {
                         for (k, row) in fresh.chunks_exact_mut(stride).enumerate() {
-                            logs::raise(tile.row(k), power, &mut row[..n]);
-                            row[n..].fill(0.0);
+                            raise(tile, k, power, row);
                         }
                         fresh
                     });
                     rows.add(block, spent, r, trial, &mut sums);
                 }
                 _ => {
+                    *plain = false;
                     rows.raise(tile, trial, aversion, fresh, scales);
                     rows.add(fresh, &trial.prices, &trial.ones, trial, &mut sums);
                 }

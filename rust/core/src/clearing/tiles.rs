@@ -43,6 +43,11 @@ impl<'a> Tile<'a> {
         &self.part.rows[outcome][self.range.clone()]
     }
 
+    /// Where the next tile's row begins.
+    pub fn ahead(&self, outcome: usize) -> &'a [f64] {
+        &self.part.rows[outcome][self.range.end..]
+    }
+
     pub fn trader(&self, i: usize) -> usize {
         self.part.traders.index(self.range.start + i)
     }

@@ -3,7 +3,8 @@
 //! The system's own differ from processor to processor, where they use fused multiply-add. These have no branch and no table,
 //! so the compiler makes vectors of them, and the same bits everywhere. The series are fdlibm's (Sun Microsystems 1993).
 
-use super::arch;
+use super::prefetch::prefetch;
+use super::{LINE, arch};
 use pulp::{Simd, WithSimd};
 use std::f64::consts::{LN_2, LOG2_E};
 
@@ -13,6 +14,8 @@ const ONE: u64 = 1023 << 52;
 const MANTISSA: u64 = (1 << 52) - 1;
 /// 1.5 * 2^52: what is added to it is rounded to a whole number, which stands in the last bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
+/// Lines of the cache that are sent for at a time.
+const LINES: usize = 8;
 /// Below this e^x is given as 0; the true value is less than the least normal number times 1.4.
 const LEAST: f64 = -708.0;
 
@@ -103,10 +106,12 @@ pub fn ln_1p(x: f64) -> f64 {
 kernel! {
     /// `out = row^p`
     fn raise(row: &'a [f64], p: f64, out: &'a mut [f64]), _s {
-        // the aversions most asked for, 2, 1/2 and 1/4, need no logarithm
+        // the aversions most asked for, 2, 4, 1/2 and 1/4, need no logarithm
         let pairs = out.iter_mut().zip(row);
         if p == 0.5 {
             pairs.for_each(|(y, &x)| *y = x.sqrt());
+        } else if p == 0.25 {
+            pairs.for_each(|(y, &x)| *y = x.sqrt().sqrt());
         } else if p == 2.0 {
             pairs.for_each(|(y, &x)| *y = x * x);
         } else if p == 4.0 {
@@ -126,10 +131,14 @@ kernel! {
 
 kernel! {
     /// `sums += factor * ln(row held within [low, high])`; low is a normal number.
-    fn add_lns(sums: &'a mut [f64], row: &'a [f64], low: f64, high: f64, factor: f64), _s {
-        for (sum, &x) in sums.iter_mut().zip(row) {
-            let x = if x > low { x } else { low };
-            *sum += factor * ln_normal(if x < high { x } else { high });
+    /// What stands at `ahead` is sent for.
+    fn add_lns(sums: &'a mut [f64], row: &'a [f64], ahead: &'a [f64], low: f64, high: f64, factor: f64), _s {
+        for (line, (sums, row)) in sums.chunks_mut(LINES * LINE).zip(row.chunks(LINES * LINE)).enumerate() {
+            (0..LINES).for_each(|i| prefetch(ahead, (line * LINES + i) * LINE));
+            for (sum, &x) in sums.iter_mut().zip(row) {
+                let x = if x > low { x } else { low };
+                *sum += factor * ln_normal(if x < high { x } else { high });
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::market::play::{Game, Played};
 use crate::market::regret::{Regret, Track, growth};
 use crate::market::state::Accounts;
 use crate::market::tax::Taxman;
-use crate::market::{Interrupt, Market, Run, When};
+use crate::market::{Interrupt, Market, Run, Spare, When};
 use crate::real::Real;
 use crate::rounds::Rounds;
 use crate::scaled::Scaled;
@@ -106,7 +106,7 @@ impl<F: Real> Market<F> {
                 let by_growth = game.flows && !slow.bankruptcies;
                 let mut track = (regret && !by_growth).then(|| Track::new(traders_count, !game.everything));
                 let mut fast = start.clone();
-                let part = game.play(&mut fast, &roster, &mut taxman, track.as_mut(), None)?;
+                let part = game.play(&mut fast, &roster, &mut taxman, track.as_mut(), &mut Spare::none())?;
                 Ok((part, fast, track))
             };
             let parts: Vec<Result<_>> = if let [game] = &games[..] {

@@ -5,9 +5,10 @@
 //! its share of the greatest growth, which lies in [0, 1], and the book's total falls instead of the poor's accounts.
 
 use crate::accounts::book::{Book, TILE, TileRef};
-use crate::clearing::{Part, Price, Rule, Who};
+use crate::clearing::{Part, Price, Room, Rule, Who};
 use crate::error::{MarketError, Result};
 use crate::lanes;
+use crate::market::Spare;
 use crate::market::play::{Game, Played};
 use crate::market::regret::Track;
 use crate::market::rule::in_round;
@@ -19,13 +20,15 @@ use crate::rounds::{Layout, Next, Rounds};
 use crate::scaled::Scaled;
 use crate::threads;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A stake below this, in units of its trader's wealth, is worked out in scaled arithmetic.
 const SMALL: i64 = -400;
 /// A growth of more bits than this takes what is left of others near a float's least.
 const STEEP: f64 = 900.0;
 
-/// What a tile's traders stake and forecast in a round. Kept from round to round, as is the memory.
+/// What a tile's traders stake and forecast in a round.
+#[derive(Debug)]
 struct Sheet {
     range: Range<usize>,
     /// What each stakes, in units of `2^unit`; 0 for what is too little to count beside the greatest stake.
@@ -37,6 +40,24 @@ struct Sheet {
     maker: Option<(usize, Scaled)>,
     /// The rows that cannot be read in place.
     forecasts: Vec<f64>,
+}
+
+/// What rounds by a rule leave to the next.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    size: Option<Size>,
+    sheets: Vec<Sheet>,
+    log2_growth: Vec<f64>,
+    room: Room,
+}
+
+/// What a desk is made for.
+#[derive(Debug, PartialEq)]
+struct Size {
+    traders: usize,
+    /// Outcomes whose forecasts cannot be read in place.
+    rows: usize,
+    maker: Option<usize>,
 }
 
 /// How a tile is settled.
@@ -87,20 +108,15 @@ fn power(log2: f64) -> Scaled {
 }
 
 impl Sheet {
-    fn new<P: Real>(rounds: &Rounds<'_, P>, maker: Option<usize>, tile: usize) -> Self {
-        let range = tile * TILE..((tile + 1) * TILE).min(rounds.traders);
-        let maker = maker.filter(|i| range.contains(i));
-        let rows = if rounds.layout == Layout::Full && P::DTYPE == f64::DTYPE {
-            0
-        } else {
-            rounds.outcomes
-        };
+    fn new(size: &Size, tile: usize) -> Self {
+        let range = tile * TILE..((tile + 1) * TILE).min(size.traders);
+        let maker = size.maker.filter(|i| range.contains(i));
         Self {
             stakes: vec![0.0; range.len()],
             unit: 0,
             top: None,
             maker: maker.map(|i| (i - range.start, Scaled::ZERO)),
-            forecasts: vec![0.0; rows * range.len()],
+            forecasts: vec![0.0; size.rows * range.len()],
             range,
         }
     }
@@ -197,14 +213,29 @@ impl Sheet {
     }
 }
 
-impl<P: Real> Game<'_, P> {
-    fn sheets(&self) -> Vec<Sheet> {
-        let tiles = 0..self.rounds.traders.div_ceil(TILE);
-        tiles
-            .map(|tile| Sheet::new(self.rounds, self.rule.maker(), tile))
-            .collect()
+impl Desk {
+    /// Makes it fit these rounds, if it does not.
+    fn set<P: Real>(&mut self, game: &Game<'_, P>) {
+        let (rounds, maker) = (game.rounds, game.rule.maker());
+        let in_place = rounds.layout == Layout::Full && P::DTYPE == f64::DTYPE;
+        let size = Size {
+            traders: rounds.traders,
+            rows: if in_place { 0 } else { rounds.outcomes },
+            maker,
+        };
+        if self.size.as_ref() != Some(&size) {
+            let tiles = 0..size.traders.div_ceil(TILE);
+            *self = Self {
+                sheets: tiles.map(|tile| Sheet::new(&size, tile)).collect(),
+                log2_growth: vec![0.0; size.traders],
+                room: Room::default(),
+                size: Some(size),
+            };
+        }
     }
+}
 
+impl<P: Real> Game<'_, P> {
     /// [`Game::play`] by another rule than Kelly's.
     pub(super) fn play_by_rule<F: Real>(
         &self,
@@ -212,10 +243,12 @@ impl<P: Real> Game<'_, P> {
         roster: &Roster<F>,
         taxman: &mut Taxman<'_, F>,
         mut track: Option<&mut Track<F>>,
+        spare: &mut Spare<F>,
     ) -> Result<Played> {
         let mut played = Played::default();
-        let mut sheets = self.sheets();
-        let mut log2_growth = vec![0.0; self.rounds.traders];
+        let mut book = spare.take();
+        let desk = &mut spare.desk;
+        desk.set(self);
         for t in 0..self.rounds.rounds {
             if (self.interrupt)() {
                 return Err(MarketError::Interrupted { rounds: t as u64 });
@@ -224,7 +257,7 @@ impl<P: Real> Game<'_, P> {
                 taxman.levy(accounts, roster, due);
             }
             taxman.money = None; // of before this round
-            let Some(price) = self.clear_by_rule(&accounts.wealth, t, &mut sheets)? else {
+            let Some(price) = self.clear_by_rule(&accounts.wealth, t, desk)? else {
                 let uniform = self.record_asleep(&mut played);
                 if let Some(track) = track.as_deref_mut() {
                     self.track_asleep(track, t, uniform);
@@ -232,11 +265,17 @@ impl<P: Real> Game<'_, P> {
                 continue;
             };
             played.record(&price, self.rounds.outcome(t), t)?;
-            let scale = self.grow(&price, t, &sheets, &mut log2_growth);
             let of_outcome = Scaled::new(price.prices[self.rounds.outcome(t)], 0);
+            let scale = self.grow(price, t, desk);
+            // a book that is kept in case the call is refused is copied tile by tile
+            let kept = Arc::get_mut(&mut accounts.wealth).is_none();
+            let before = kept.then(|| accounts.replace_wealth(book.take()));
             let settle = |scratch: &mut Scratch<F>, mut task: Task<'_, F>| {
+                if let Some(before) = &before {
+                    task.wealth.copy_from(before.tile(task.tile));
+                }
                 let growth = Growth {
-                    log2: &log2_growth[task.range()],
+                    log2: &desk.log2_growth[task.range()],
                     least: scale.least[task.tile],
                     top: scale.top,
                     kept: scale.kept,
@@ -253,7 +292,8 @@ impl<P: Real> Game<'_, P> {
     }
 
     /// The price of round t; `None` where nobody awake has money.
-    fn clear_by_rule<F: Real>(&self, wealth: &Book<F>, t: usize, sheets: &mut [Sheet]) -> Result<Option<Price>> {
+    fn clear_by_rule<F: Real>(&self, wealth: &Book<F>, t: usize, desk: &mut Desk) -> Result<Option<Price>> {
+        let Desk { sheets, room, .. } = desk;
         let n = self.rounds.traders;
         let fill = |totals: &mut Vec<f64>, (tile, sheet): (usize, &mut Sheet)| {
             sheet.fill(self.rounds, wealth.tile(tile), t, totals)
@@ -272,21 +312,27 @@ impl<P: Real> Game<'_, P> {
         );
         let parts: Vec<_> = sheets.iter().map(|sheet| sheet.part(self.rounds, t)).collect();
         self.rule
-            .clear(self.rounds.outcomes, &parts, true)
+            .clear_in(room, self.rounds.outcomes, &parts, true)
             .map_err(|error| in_round(error, t))
     }
 
     /// Works out log2 of everybody's growth, and what it is to be measured by.
-    fn grow(&self, price: &Price, t: usize, sheets: &[Sheet], growth: &mut [f64]) -> Scale {
+    fn grow(&self, price: Price, t: usize, desk: &mut Desk) -> Scale {
+        let Desk {
+            sheets,
+            log2_growth: growth,
+            room,
+            ..
+        } = desk;
         let parts: Vec<_> = sheets.iter().map(|sheet| sheet.part(self.rounds, t)).collect();
-        let paid = self.rule.settle(price, &parts, self.rounds.outcome(t), true);
+        let paid = self.rule.settle_in(room, &price, &parts, self.rounds.outcome(t), true);
         let stakes = self.rounds.stakes(t);
         let jobs: Vec<_> = parts.iter().zip(growth.chunks_mut(TILE)).enumerate().collect();
         let spans = threads::map(
             jobs,
             || (),
             |(), (p, (part, growth)): (usize, (&Part<'_>, &mut [f64]))| {
-                self.rule.growth(price, &paid, p, part, growth);
+                self.rule.growth(&price, &paid, p, part, growth);
                 if let Some(b) = stakes.map(|b| &b[sheets[p].range.clone()]) {
                     let asleep = growth.iter_mut().zip(b).filter(|(_, b)| **b == 0.0);
                     asleep.for_each(|(growth, _)| *growth = f64::NEG_INFINITY);
@@ -294,6 +340,7 @@ impl<P: Real> Game<'_, P> {
                 lanes::growth::span(growth)
             },
         );
+        room.leave_round(price, paid);
         let (least, tops): (Vec<_>, Vec<_>) = spans.into_iter().unzip();
         let top = tops.into_iter().fold(f64::NEG_INFINITY, f64::max);
         if stakes.is_none() || top > STEEP {
@@ -323,7 +370,9 @@ impl<P: Real> Game<'_, P> {
 
     /// [`Game::price`] by another rule than Kelly's.
     pub(super) fn price_by_rule<F: Real>(&self, wealth: &Book<F>) -> Result<Vec<f64>> {
-        let price = self.clear_by_rule(wealth, 0, &mut self.sheets())?;
+        let mut desk = Desk::default();
+        desk.set(self);
+        let price = self.clear_by_rule(wealth, 0, &mut desk)?;
         let outcomes = self.rounds.outcomes;
         Ok(price.map_or_else(|| vec![1.0 / outcomes as f64; outcomes], |price| price.prices))
     }

@@ -29,6 +29,7 @@ use crate::ledger::{Entry, Open};
 use crate::real::Real;
 use crate::rounds::{Rounds, Stakes};
 use crate::scaled::Scaled;
+use clear::Desk;
 use play::{Game, Played};
 use regret::{Regret, Track, Unredefined};
 use state::{Accounts, Clock, Roster, State, Traders};
@@ -67,24 +68,34 @@ pub struct Market<F> {
     state: State<F>,
     entries: Vec<Entry>,
     nodes: Vec<Node>,
-    /// The book before the last call, whose memory the next may use.
+    /// Memory of the last call that the next may use.
     spare: Spare<F>,
 }
 
-/// A book that is not part of the market's state.
+/// What is not part of the market's state: a book, and what rounds by a rule leave to the next.
 #[derive(Debug)]
-struct Spare<F>(Option<Arc<Book<F>>>);
-
-impl<F> Clone for Spare<F> {
-    fn clone(&self) -> Self {
-        Self(None)
-    }
+struct Spare<F> {
+    book: Option<Arc<Book<F>>>,
+    desk: Desk,
 }
 
 impl<F> Spare<F> {
+    fn none() -> Self {
+        Self {
+            book: None,
+            desk: Desk::default(),
+        }
+    }
+
     /// The book, if nobody else holds it.
     fn take(&mut self) -> Option<Book<F>> {
-        self.0.take().and_then(Arc::into_inner)
+        self.book.take().and_then(Arc::into_inner)
+    }
+}
+
+impl<F> Clone for Spare<F> {
+    fn clone(&self) -> Self {
+        Self::none()
     }
 }
 
@@ -148,7 +159,7 @@ impl<F: Real> Market<F> {
             state,
             entries: Vec::new(),
             nodes: Vec::new(),
-            spare: Spare(None),
+            spare: Spare::none(),
         }
     }
 
@@ -160,7 +171,7 @@ impl<F: Real> Market<F> {
             state,
             entries,
             nodes,
-            spare: Spare(None),
+            spare: Spare::none(),
         }
     }
 
@@ -271,7 +282,7 @@ impl<F: Real> Market<F> {
             let book = saved.0.accounts.wealth;
             // what the drained take beside their mantissas is not worth keeping
             let light = book.tiles.iter().all(|t| t.drained.is_empty());
-            self.spare = Spare(light.then_some(book));
+            self.spare.book = light.then_some(book);
         }
         result
     }
@@ -324,7 +335,7 @@ impl<F: Real> Market<F> {
         let mut taxman = Taxman::new(&traders, &mut state.open, &mut state.clock.landmark, nodes, 1.0);
         taxman.money = known;
         let (accounts, roster) = (&mut state.accounts, &state.roster);
-        let played = game.play(accounts, roster, &mut taxman, track.as_mut(), spare.take())?;
+        let played = game.play(accounts, roster, &mut taxman, track.as_mut(), spare)?;
         if let Some(money) = taxman.money.take() {
             state.keep_money(money);
         }

@@ -11,6 +11,7 @@ use crate::accounts::groups::Groups;
 use crate::clearing::Rule;
 use crate::error::{MarketError, Result};
 use crate::grue::levy::Levy;
+use crate::market::Spare;
 use crate::market::regret::Track;
 use crate::market::state::{Accounts, Roster};
 use crate::market::tax::Taxman;
@@ -77,20 +78,20 @@ impl<P: Real> Game<'_, P> {
     }
 
     /// Plays every round against `accounts`. On an interruption `accounts` stands after the last settled round.
-    pub fn play<F: Real>(
+    pub(super) fn play<F: Real>(
         &self,
         accounts: &mut Accounts<F>,
         roster: &Roster<F>,
         taxman: &mut Taxman<'_, F>,
         mut track: Option<&mut Track<F>>,
-        spare: Option<Book<F>>,
+        spare: &mut Spare<F>,
     ) -> Result<Played> {
         if !self.rule.is_kelly() {
-            return self.play_by_rule(accounts, roster, taxman, track);
+            return self.play_by_rule(accounts, roster, taxman, track, spare);
         }
         let mut played = Played::default();
         if self.flows && track.is_none() {
-            self.flow(accounts, roster, spare, &mut played)?;
+            self.flow(accounts, roster, spare.take(), &mut played)?;
             return Ok(played);
         }
         if !self.everything && track.is_none() && !taxman.by_round() && self.rounds.traders <= TILE {

@@ -1,0 +1,25 @@
+//! Memory that one round leaves to the next: to be given fresh pages takes as long as a pass over them.
+
+/// Vectors of numbers that are not in use.
+#[derive(Debug, Default)]
+pub struct Room(Vec<Vec<f64>>);
+
+impl Room {
+    /// So many numbers, of any value: 0, or what was left.
+    pub(super) fn take(&mut self, n: usize) -> Vec<f64> {
+        let found = self.0.iter().rposition(|held| held.len() == n);
+        found.map_or_else(|| vec![0.0; n], |at| self.0.swap_remove(at))
+    }
+
+    pub(super) fn leave(&mut self, held: impl IntoIterator<Item = Vec<f64>>) {
+        self.0.extend(held.into_iter().filter(|held| !held.is_empty()));
+    }
+
+    /// What [`super::Rule::clear_in`] and [`super::Rule::settle_in`] have taken.
+    pub fn leave_round(&mut self, price: super::Price, settlement: super::Settlement) {
+        self.leave([settlement.gains]);
+        if let super::Terms::Isoelastic(budgets) = price.terms {
+            self.leave([budgets.sums, budgets.scales]);
+        }
+    }
+}
