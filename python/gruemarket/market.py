@@ -434,9 +434,9 @@ class Market:
     def state_bytes(self) -> int:
         """Bytes of the books and of what stands beside each trader.
 
-        A trader takes 16 (f32: 8) for its prior and its wealth, and 0, 1, 2 or 4 each for its group, the episode at which
-        it enters, and how far its prior and its wealth are drained. Provenance and definitions come on top. Sums by
-        group are not counted.
+        A trader takes 16 (f32: 8) for its prior and its wealth, and 0, 1, 2 or 4 each for its group, the episode at
+        which it enters, and how far its prior and its wealth are drained. Provenance and definitions come on top.
+        Sums by group are not counted.
         """
         return self._core.state_bytes
 
