@@ -271,6 +271,41 @@ def test_the_number_of_threads_does_not_change_a_bit(threads, clearing, dtype):
 
 
 @every_rule
+def test_memory_of_earlier_calls_is_not_seen(clearing):
+    """Forecasts of other precision, another number of outcomes awake, in between."""
+    forecasts, outcomes, _ = played(rounds=3)
+    rough = np.asarray(forecasts, np.float32)
+    used = market(clearing)
+    used.run(forecasts, outcomes)
+    used.run(rough, outcomes, np.where(np.arange(N) == 1, 1.0, 0.5))
+    fresh = market(clearing).with_wealth(used.wealth)
+    again = used.with_wealth(used.wealth)
+    for one in (used, again, fresh):
+        one.run(forecasts[:1], outcomes[:1])
+    np.testing.assert_allclose(used.wealth, fresh.wealth, rtol=1e-12)
+    np.testing.assert_array_equal(again.wealth, fresh.wealth)
+
+
+@pytest.mark.parametrize("sparse", (False, True))
+def test_a_maker_may_be_very_poor_or_rich(sparse):
+    forecasts = np.array([[0.5, 0.5], [0.2, 0.8], [0.4, 0.6]]).T
+    for shift in (-2000, -300, 0, 300, 2000):
+        bits = np.array([1 - min(shift, 0), 2.0 + max(shift, 0), 2 + max(shift, 0)])
+        one = gm.Market(bits, clearing=gm.LMSR(0.5))
+        if sparse:
+            price = one.run(gm.SparseRounds([0, 3], [0, 1, 2], forecasts=forecasts.T), [1]).prices[0]
+        else:
+            price = one.settle(forecasts, 1).prices[0]
+        made = one.log2_wealth + bits
+        lost = 0.5 * np.log(price[1] / 0.5)
+        np.testing.assert_allclose(made[0], np.log2(1 - lost), atol=1e-12)
+        if shift >= 300:  # nobody moves such a maker
+            np.testing.assert_allclose(price, 0.5)
+        assert made[1] > 1e-4 or shift < 0
+        assert made[2] != 0
+
+
+@every_rule
 @under("anything", "within groups", "rows", "definitions")
 def test_a_tax_is_levied_before_the_round_clears(clearing, options):
     forecasts, outcomes, stakes = played()

@@ -1,6 +1,7 @@
 //! A market maker by the logarithmic market scoring rule, in a log pool of traders who trade with it.
 
 use super::log_pool::{LogPool, softmax};
+use super::tiles::TILE;
 use super::{Cut, Part, Price, Room, Round, Settlement, Terms, kelly};
 use crate::error::{MarketError, Result};
 use crate::lanes::logs;
@@ -33,7 +34,7 @@ pub(super) struct Maker {
 }
 
 impl Lmsr {
-    fn pool(&self) -> LogPool {
+    pub(super) fn pool(&self) -> LogPool {
         LogPool {
             step: self.step,
             floor: self.floor,
@@ -121,9 +122,12 @@ impl Lmsr {
         )))
     }
 
-    pub(super) fn clear(&self, round: &Round<'_>) -> Result<Price> {
+    pub(super) fn clear(&self, round: &Round<'_>, opened: Option<&[f64]>) -> Result<Price> {
         let quotes = self.quotes(round.parts)?;
-        let (staked, pool) = self.among_others(round, |others| (others.stakes(), self.pool().pool(others)));
+        let (staked, pool) = match opened {
+            Some(sums) => (round.staked, sums.to_vec()),
+            None => self.among_others(round, |others| (others.stakes(), self.pool().pool(&others.cut, TILE))),
+        };
         let (maker, prices) = match quotes {
             Some((deep, quotes)) if staked > 0.0 => {
                 let (maker, prices) =
@@ -133,7 +137,10 @@ impl Lmsr {
                 (Some(maker), prices)
             }
             Some((_, quotes)) => (None, quotes),
-            None => (None, softmax(pool.iter().map(|sum| sum / staked).collect())),
+            None => {
+                let sums = &pool[..round.outcomes];
+                (None, softmax(sums.iter().map(|sum| sum / staked).collect()))
+            }
         };
         Ok(Price {
             staked,

@@ -1,6 +1,6 @@
 //! The log pool: traders of exponential utility, whose price is the normalised geometric mean of their forecasts.
 
-use super::tiles::{Pieces, Tile};
+use super::tiles::{Cut, Pieces, TILE, Tile};
 use super::{Price, Room, Round, Settlement, Terms, kelly, within};
 use crate::error::{MarketError, Result};
 use crate::lanes::{self, logs};
@@ -32,20 +32,21 @@ impl LogPool {
         )
     }
 
-    /// `sum_i u_i ln q_ik` of every outcome.
-    pub(super) fn pool(&self, round: &Round<'_>) -> Vec<f64> {
-        round.cut.sums(round.outcomes, |tile, logs, sums| {
+    /// `sum_i u_i ln q_ik` of every outcome. What stands so far `ahead` is sent for.
+    pub(super) fn pool(&self, cut: &Cut<'_>, ahead: usize) -> Vec<f64> {
+        cut.sums(cut.outcomes(), |tile, logs, sums| {
             for (k, sum) in sums.iter_mut().enumerate() {
                 logs.fill(0.0);
-                logs::add_lns(logs, tile.row(k), tile.ahead(k), self.floor, 1.0 - self.floor, 1.0);
+                logs::add_lns(logs, tile.row(k), ahead, self.floor, 1.0 - self.floor, 1.0);
                 *sum += lanes::dot(tile.stakes(), logs);
             }
         })
     }
 
-    pub(super) fn clear(&self, round: &Round<'_>) -> Price {
-        let pool = self.pool(round);
-        let prices = softmax(pool.iter().map(|sum| sum / round.staked).collect());
+    pub(super) fn clear(&self, round: &Round<'_>, opened: Option<&[f64]>) -> Price {
+        let pool = opened.map_or_else(|| self.pool(&round.cut, TILE), <[f64]>::to_vec);
+        let sums = &pool[..round.outcomes];
+        let prices = softmax(sums.iter().map(|sum| sum / round.staked).collect());
         round.priced(prices, Terms::LogPool)
     }
 
@@ -58,7 +59,7 @@ impl LogPool {
             logs::add_lns(
                 gains,
                 tile.row(k),
-                tile.ahead(k),
+                TILE,
                 self.floor,
                 1.0 - self.floor,
                 self.step * weight(k),

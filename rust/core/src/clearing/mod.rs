@@ -188,15 +188,39 @@ impl Rule {
     /// The price at which the market clears; None where nobody stakes anything. `threads_ok`: whether worker threads may be
     /// used; few traders never use them.
     pub fn clear(&self, outcomes: usize, parts: &[Part<'_>], threads_ok: bool) -> Result<Option<Price>> {
-        self.clear_in(&mut Room::default(), outcomes, parts, threads_ok)
+        self.clear_in(&mut Room::default(), outcomes, parts, None, threads_ok)
     }
 
-    /// The same in the memory of an earlier round.
+    /// Whether [`Rule::open`] finds anything.
+    #[must_use]
+    pub fn opens(&self) -> bool {
+        matches!(self, Self::LogPool(_) | Self::Lmsr(_))
+    }
+
+    /// The sums over a part of the traders that a log pool makes its price of, outcome by outcome, then that of stakes; the
+    /// maker's stake is 0. Other rules have none. So a caller can take them part by part while the forecasts are at hand.
+    #[must_use]
+    pub fn open(&self, part: &Part<'_>) -> Option<Vec<f64>> {
+        let pool = match self {
+            Self::LogPool(rule) => rule.clone(),
+            Self::Lmsr(rule) => rule.pool(),
+            _ => return None,
+        };
+        let outcomes = part.rows.len();
+        let sums = pool.pool(
+            &Cut::new(std::slice::from_ref(part), outcomes, false),
+            part.stakes.len(),
+        );
+        Some(sums.into_iter().chain([lanes::sum(part.stakes)]).collect())
+    }
+
+    /// The same in the memory of an earlier round, from what [`Rule::open`] has found for all parts together.
     pub fn clear_in(
         &self,
         room: &mut Room,
         outcomes: usize,
         parts: &[Part<'_>],
+        opened: Option<&[f64]>,
         threads_ok: bool,
     ) -> Result<Option<Price>> {
         let mut round = Round {
@@ -206,15 +230,15 @@ impl Rule {
             staked: 0.0,
             threads_ok,
         };
-        round.staked = round.stakes();
-        if round.staked <= 0.0 {
+        round.staked = opened.map_or_else(|| round.stakes(), |sums| sums[outcomes]);
+        if opened.is_none() && round.staked <= 0.0 {
             return Ok(None);
         }
         match self {
             Self::Kelly { .. } => Ok(round.priced(kelly::prices(&round), Terms::Kelly)),
             Self::Isoelastic(rule) => rule.clear(&round, room),
-            Self::LogPool(rule) => Ok(rule.clear(&round)),
-            Self::Lmsr(rule) => rule.clear(&round),
+            Self::LogPool(rule) => Ok(rule.clear(&round, opened)),
+            Self::Lmsr(rule) => rule.clear(&round, opened),
             Self::Demand(rule) => rule.clear(&round),
         }
         .map(Some)

@@ -87,6 +87,10 @@ impl<'a> Cut<'a> {
         self.places
     }
 
+    pub fn outcomes(&self) -> usize {
+        self.outcomes
+    }
+
     /// Runs of tiles, each one task. `matrices`: whether a task sums a number for every two outcomes.
     pub fn tasks(&self, matrices: bool) -> impl ExactSizeIterator<Item = &[Tile<'a>]> {
         let most = if matrices {

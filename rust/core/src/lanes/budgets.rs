@@ -3,6 +3,7 @@
 //! Traders come in blocks: a row of `stride` numbers for each outcome, a multiple of [`LANES`], the rest filled with zeros.
 //! Sums have 8 interleaved lanes, added pairwise.
 
+use super::prefetch::prefetch;
 use super::vector::Vector;
 use super::{arch, logs};
 use pulp::{Simd, WithSimd};
@@ -10,7 +11,8 @@ use pulp::{Simd, WithSimd};
 pub const LANES: usize = 8;
 
 kernel! {
-    /// Every trader's `budgets_i = sum_k weights_k a_ik` and `spent_i = stakes_i / budgets_i` (0 where the budget is 0).
+    /// Every trader's `budgets_i = sum_k weights_k a_ik` and `spent_i = stakes_i / budgets_i` (0 where the budget is 0). The
+    /// block that stands behind this is sent for.
     fn budgets(block: &'a [f64], weights: &'a [f64], stakes: &'a [f64], budgets: &'a mut [f64], spent: &'a mut [f64]), s {
         let stride = stakes.len();
         let zero = s.splat_f64s(0.0);
@@ -20,7 +22,8 @@ kernel! {
         for (j, (&u, (budget, share))) in stakes.iter().zip(outs).enumerate() {
             let at = j * width..(j + 1) * width;
             let mut sum = zero;
-            for (row, &weight) in block.chunks_exact(stride).zip(weights) {
+            for (k, (row, &weight)) in block.chunks_exact(stride).zip(weights).enumerate() {
+                prefetch(block, block.len() + (j * weights.len() + k) * width);
                 let a = f64::split::<S>(&row[at.clone()]).0[0];
                 sum = s.add_f64s(sum, s.mul_f64s(a, s.splat_f64s(weight)));
             }

@@ -131,10 +131,11 @@ kernel! {
 
 kernel! {
     /// `sums += factor * ln(row held within [low, high])`; low is a normal number.
-    /// What stands at `ahead` is sent for.
-    fn add_lns(sums: &'a mut [f64], row: &'a [f64], ahead: &'a [f64], low: f64, high: f64, factor: f64), _s {
+    /// What stands so far `ahead` of the row is sent for.
+    fn add_lns(sums: &'a mut [f64], row: &'a [f64], ahead: usize, low: f64, high: f64, factor: f64), _s {
+        let whole = row;
         for (line, (sums, row)) in sums.chunks_mut(LINES * LINE).zip(row.chunks(LINES * LINE)).enumerate() {
-            (0..LINES).for_each(|i| prefetch(ahead, (line * LINES + i) * LINE));
+            (0..LINES).for_each(|i| prefetch(whole, ahead + (line * LINES + i) * LINE));
             for (sum, &x) in sums.iter_mut().zip(row) {
                 let x = if x > low { x } else { low };
                 *sum += factor * ln_normal(if x < high { x } else { high });

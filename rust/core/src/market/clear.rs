@@ -24,6 +24,8 @@ use std::sync::Arc;
 
 /// A stake below this, in units of its trader's wealth, is worked out in scaled arithmetic.
 const SMALL: i64 = -400;
+/// Stakes may be in units of which the greatest has 2 to the power of this, or of minus this.
+const FAR: i64 = 100;
 /// A growth of more bits than this takes what is left of others near a float's least.
 const STEEP: f64 = 900.0;
 
@@ -40,6 +42,8 @@ struct Sheet {
     maker: Option<(usize, Scaled)>,
     /// The rows that cannot be read in place.
     forecasts: Vec<f64>,
+    /// What the rule makes its price of, if it has such sums.
+    opened: Option<Vec<f64>>,
 }
 
 /// What rounds by a rule leave to the next.
@@ -117,6 +121,7 @@ impl Sheet {
             top: None,
             maker: maker.map(|i| (i - range.start, Scaled::ZERO)),
             forecasts: vec![0.0; size.rows * range.len()],
+            opened: None,
             range,
         }
     }
@@ -125,16 +130,23 @@ impl Sheet {
     fn fill<F: Real, P: Real>(
         &mut self,
         rounds: &Rounds<'_, P>,
+        rule: &Rule,
         wealth: TileRef<'_, F>,
         t: usize,
         totals: &mut [f64],
     ) -> std::result::Result<(), usize> {
+        // a rule that opens sends for the next tile meanwhile
+        let next = if rule.opens() && self.forecasts.is_empty() {
+            Next::Sent
+        } else {
+            Next::Tile
+        };
         let n = self.range.len();
         let totals = &mut totals[..n];
         totals.fill(0.0);
         for k in 0..rounds.outcomes {
             let row = self.forecasts.get_mut(k * n..(k + 1) * n).unwrap_or_default();
-            let (given, extent) = rounds.load::<f64>(t, k, self.range.clone(), Next::Tile, row);
+            let (given, extent) = rounds.load::<f64>(t, k, self.range.clone(), next, row);
             if !extent.valid {
                 return Err(t);
             }
@@ -147,6 +159,7 @@ impl Sheet {
             return Err(t);
         }
         self.stake(wealth, rounds.stakes(t).map(|b| &b[self.range.clone()]));
+        self.opened = rule.open(&self.part(rounds, t));
         Ok(())
     }
 
@@ -190,8 +203,10 @@ impl Sheet {
         let shift = self.unit - unit;
         if shift != 0 {
             // in two steps, since a float may not hold the whole shift
-            lanes::scale(&mut self.stakes, pow2(shift / 2));
-            lanes::scale(&mut self.stakes, pow2(shift - shift / 2));
+            for factor in [pow2(shift / 2), pow2(shift - shift / 2)] {
+                lanes::scale(&mut self.stakes, factor);
+                self.opened.iter_mut().flatten().for_each(|sum| *sum *= factor);
+            }
         }
         self.unit = unit;
         if let Some((i, made)) = self.maker {
@@ -296,7 +311,7 @@ impl<P: Real> Game<'_, P> {
         let Desk { sheets, room, .. } = desk;
         let n = self.rounds.traders;
         let fill = |totals: &mut Vec<f64>, (tile, sheet): (usize, &mut Sheet)| {
-            sheet.fill(self.rounds, wealth.tile(tile), t, totals)
+            sheet.fill(self.rounds, self.rule, wealth.tile(tile), t, totals)
         };
         let filled = threads::map(sheets.iter_mut().enumerate().collect(), || vec![0.0; n.min(TILE)], fill);
         self.check(&filled, n)?;
@@ -305,14 +320,22 @@ impl<P: Real> Game<'_, P> {
         let Some(top) = sheets.iter().filter_map(|sheet| sheet.top).max().or(alone) else {
             return Ok(None);
         };
+        // the books' own unit mostly serves
+        let unit = sheets.iter().map(|sheet| sheet.unit).max().unwrap_or(top);
+        let unit = if (unit - top).abs() < FAR { unit } else { top };
         threads::map(
             sheets.iter_mut().collect(),
             || (),
-            |(), sheet: &mut Sheet| sheet.rescale(top),
+            |(), sheet: &mut Sheet| sheet.rescale(unit),
         );
+        let opened = sheets.iter().filter_map(|sheet| sheet.opened.as_deref());
+        let opened = opened.map(<[f64]>::to_vec).reduce(|mut sums, more| {
+            sums.iter_mut().zip(more).for_each(|(a, b)| *a += b);
+            sums
+        });
         let parts: Vec<_> = sheets.iter().map(|sheet| sheet.part(self.rounds, t)).collect();
         self.rule
-            .clear_in(room, self.rounds.outcomes, &parts, true)
+            .clear_in(room, self.rounds.outcomes, &parts, opened.as_deref(), true)
             .map_err(|error| in_round(error, t))
     }
 
