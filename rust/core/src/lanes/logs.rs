@@ -84,7 +84,7 @@ pub fn exp_m1(x: f64) -> f64 {
     let y = exp(x);
     if y == 1.0 {
         x
-    } else if y < 0.5 || y > 2.0 {
+    } else if !(0.5..=2.0).contains(&y) {
         y - 1.0
     } else {
         (y - 1.0) * (x / ln(y))
@@ -96,7 +96,7 @@ pub fn ln_1p(x: f64) -> f64 {
     let y = 1.0 + x;
     if y == 1.0 {
         x
-    } else if y < 0.5 || y > 2.0 {
+    } else if !(0.5..=2.0).contains(&y) {
         ln(y)
     } else {
         ln(y) * (x / (y - 1.0))
