@@ -11,7 +11,7 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gruemarket import analysis, corpora, reference, rewards, rundir, schedules
+from gruemarket import analysis, corpora, processes, reference, rewards, rundir, schedules
 from gruemarket._core import build_info, set_threads, threads
 from gruemarket.clearing import Kelly, LogPool
 from gruemarket.contract import check_family
@@ -30,6 +30,7 @@ from gruemarket.grue import GrueTax
 from gruemarket.history import History
 from gruemarket.inductor import Inductor, Rehearsal, Sample
 from gruemarket.market import Market, Transfer
+from gruemarket.processes import Processes
 from gruemarket.reinforce import Reinforce
 from gruemarket.run import Run, Span
 from gruemarket.schedules import Schedule
@@ -60,6 +61,7 @@ __all__ = [
     "MarketError",
     "MissingExtraError",
     "Pretrain",
+    "Processes",
     "Rehearsal",
     "Reinforce",
     "Run",
@@ -75,6 +77,7 @@ __all__ = [
     "build_info",
     "check_family",
     "corpora",
+    "processes",
     "reference",
     "report",
     "rewards",
