@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gruemarket import analysis, corpora, processes, reference, rewards, rundir, schedules
 from gruemarket._core import build_info, set_threads, threads
 from gruemarket.clearing import Kelly, LogPool
+from gruemarket.context_trees import ContextTrees
 from gruemarket.contract import check_family
 from gruemarket.corpora import Corpus
 from gruemarket.curriculum import Callback, Curriculum
@@ -35,6 +36,7 @@ from gruemarket.reinforce import Reinforce
 from gruemarket.run import Run, Span
 from gruemarket.schedules import Schedule
 from gruemarket.sparse import SparseRounds
+from gruemarket.state_machines import StateMachines
 from gruemarket.stages import FineTune, Pretrain
 from gruemarket.table import Table
 from gruemarket.text import Text
@@ -46,6 +48,7 @@ __version__: str = build_info()["version"]
 __all__ = [
     "Callback",
     "CheckpointError",
+    "ContextTrees",
     "Corpus",
     "Curriculum",
     "Family",
@@ -70,6 +73,7 @@ __all__ = [
     "ShapeError",
     "Span",
     "SparseRounds",
+    "StateMachines",
     "Table",
     "Text",
     "Transfer",

@@ -53,7 +53,7 @@ class HiddenMarkov(Process):
         if initial is None:
             if np.abs(long_run - long_run[:1]).max() > SUM_TOLERANCE:
                 raise InputError(f"{name}: states that never meet have several stationary distributions; give initial=")
-            self.initial = long_run[0]
+            self.initial = long_run[0].copy()
         else:
             self.initial = np.array(initial, dtype=np.float64)
             if self.initial.shape != (self.states,):
@@ -167,7 +167,7 @@ class HiddenMarkov(Process):
 
 
 def _checked(transitions: Any) -> Floats:
-    given: Floats = np.array(transitions, dtype=np.float64)
+    given: Floats = np.array(transitions, dtype=np.float64, order="C")
     if given.ndim != 3 or given.shape[0] < 2 or given.shape[1] < 1 or given.shape[1] != given.shape[2]:
         raise ShapeError(f"transitions of shape {given.shape}; give (symbols, states, states), with 2 symbols or more")
     sums = given.sum(axis=(0, 2))
