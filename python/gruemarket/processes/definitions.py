@@ -24,7 +24,7 @@ def from_definition(definition: Mapping[str, Any]) -> Process:
 
     >>> from gruemarket.processes import even
     >>> from_definition(even().definition())
-    <HiddenMarkov 'even': 2 symbols, 20.6 bits>
+    <HiddenMarkov 'even': 2 symbols, 19.8 bits>
     """
     given = dict(definition)
     kind = given.pop("kind", None)

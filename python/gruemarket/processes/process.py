@@ -93,7 +93,7 @@ class Processes:
     >>> import gruemarket as gm
     >>> family = gm.Processes([gm.processes.golden_mean(), gm.processes.even()])
     >>> family.names, family.bits.round(1).tolist()
-    (['golden mean', 'even'], [20.6, 20.6])
+    (['golden mean', 'even'], [19.8, 19.8])
     >>> family.observe_all([0, 1, 1]).round(3).tolist()
     [[0.333, 0.333], [1.0, 0.5], [0.5, 1.0]]
     """
