@@ -36,8 +36,8 @@ from gruemarket.reinforce import Reinforce
 from gruemarket.run import Run, Span
 from gruemarket.schedules import Schedule
 from gruemarket.sparse import SparseRounds
-from gruemarket.state_machines import StateMachines
 from gruemarket.stages import FineTune, Pretrain
+from gruemarket.state_machines import StateMachines
 from gruemarket.table import Table
 from gruemarket.text import Text
 

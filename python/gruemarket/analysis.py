@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from gruemarket.complexity import Complexity, complexity
 from gruemarket.diversity import distinct, entropy_bits, similarity, vendi
 from gruemarket.errors import InputError
 from gruemarket.history import History
@@ -17,7 +18,9 @@ from gruemarket.run import Floats
 from gruemarket.selection import selection_share
 
 __all__ = [
+    "Complexity",
     "bits_to_win_back",
+    "complexity",
     "distinct",
     "entropy_bits",
     "inductive_bias",

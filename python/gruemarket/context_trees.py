@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 
 from gruemarket import files
-from gruemarket.errors import CheckpointError, InputError
+from gruemarket.errors import CheckpointError
 from gruemarket.families import Outcomes, outcomes_of
+from gruemarket.processes.checks import whole
 from gruemarket.run import Floats
 from gruemarket.text import Text
 
@@ -45,18 +46,12 @@ class ContextTrees:
     def __init__(
         self, depth: int | None = None, *, outcomes: int = 2, estimator: float = 0.5, memory_mib: float = 64
     ) -> None:
-        if isinstance(outcomes, bool) or not isinstance(outcomes, int | np.integer) or not 2 <= outcomes <= 256:
-            raise InputError(f"outcomes {outcomes!r}; give a whole number from 2 to 256")
+        self.outcomes = whole(outcomes, "outcomes", 2, 256)
         most = DEEPEST_BITS if outcomes == 2 else (DEEPEST_BITS - BYTE + 1) // BYTE
-        depth = min(16, most) if depth is None else depth
-        if isinstance(depth, bool) or not isinstance(depth, int | np.integer) or not 0 <= depth <= most:
-            raise InputError(f"depth {depth!r} for {outcomes} symbols; give a whole number from 0 to {most}")
-        self.outcomes, self.depth = int(outcomes), int(depth)
+        self.depth = min(16, most) if depth is None else whole(depth, f"depth for {outcomes} symbols", 0, most)
         # on the way to a byte's last bit, its other bits come before the context
         bits = self.depth if outcomes == 2 else BYTE * self.depth + BYTE - 1
-        self._text = Text(
-            mode="exact", depth=bits, factored=outcomes > 2, estimator=estimator, memory_mib=memory_mib
-        )
+        self._text = Text(mode="exact", depth=bits, factored=outcomes > 2, estimator=estimator, memory_mib=memory_mib)
 
     def begin_episode(self) -> None:
         """Forgets the context of the last episode, not what was learned."""
@@ -67,7 +62,7 @@ class ContextTrees:
         if self.outcomes == 2:
             return self._text.forecast()
         chances = self._text.byte_forecast()[: self.outcomes]
-        return (chances / chances.sum())[:, None]
+        return np.asarray(chances / chances.sum())[:, None]
 
     def observe(self, outcome: int) -> None:
         """Sees the symbol, and learns from it unless frozen.

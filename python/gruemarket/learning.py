@@ -35,6 +35,23 @@ CURVES: dict[str, Any] = {
     "symbols": pl.Int64,
     "regret_bits": pl.Float64,
 }
+SUMMARY: dict[str, Any] = {
+    "arm": pl.String,
+    "seeds": pl.Int64,
+    "symbols": pl.Int64,
+    "bits": pl.Float64,
+    "true_bits": pl.Float64,
+    "regret_bits": pl.Float64,
+    "regret_low": pl.Float64,
+    "regret_high": pl.Float64,
+    "time": pl.Float64,
+    "time_low": pl.Float64,
+    "time_high": pl.Float64,
+    "learned": pl.Float64,
+    "order_bits": pl.Float64,
+    "order_low": pl.Float64,
+    "order_high": pl.Float64,
+}
 
 
 @dataclass(frozen=True)
@@ -102,14 +119,13 @@ def learning_time(
     >>> found.select("arm", pl.col("regret_bits", "order_bits").round(1), "time").rows()
     [('process', 12.2, 493.2, 9.0), ('shuffled', 5.4, None, 2.0)]
     """
+    check_epsilon(epsilon)
     readings = read(inductor, process, length=length, seeds=seeds, window=window)
     runs = pl.DataFrame([told(one, process.name, epsilon, window) for one in readings], RUNS, orient="row")
     return summary(runs)
 
 
-def read(
-    inductor: Any, process: Process, *, length: int, seeds: int | Sequence[int], window: int = 1
-) -> list[Reading]:
+def read(inductor: Any, process: Process, *, length: int, seeds: int | Sequence[int], window: int = 1) -> list[Reading]:
     """The readings of a process and of its shuffled symbols, seed by seed."""
     if length < max(1, window) or window < 1:
         raise InputError(f"{length} symbols and a window of {window}; give 1 or more, and no larger window")
@@ -128,6 +144,12 @@ def read(
         shuffled = process.random(seed, 1).permutation(symbols)
         found.append(Reading("shuffled", seed, _losses(make(), shuffled), coin_bits(shuffled)))
     return found
+
+
+def check_epsilon(epsilon: float) -> None:
+    """Raises InputError unless epsilon is a loss."""
+    if not (math.isfinite(epsilon) and epsilon >= 0):
+        raise InputError(f"epsilon {epsilon!r}; give a number of bits a symbol, >= 0")
 
 
 def maker(inductor: Any, outcomes: int) -> Callable[[], Inductor]:
@@ -205,16 +227,15 @@ def summary(runs: pl.DataFrame) -> pl.DataFrame:
         for arm in ARMS:
             one = seeds[arm]
             regret = mean_interval(one["regret_bits"].to_numpy())
-            known = mean_interval(order.to_numpy()) if arm == "process" else (None, None, None)
+            known: tuple[float | None, ...] = (None, None, None)
+            if arm == "process":
+                known = mean_interval(order.to_numpy())
             means = (one["bits"].mean(), one["true_bits"].mean())
             times = [math.inf if time is None else float(time) for time in one["time"]]
             spread = [None if math.isinf(time) else time for time in median_interval(times)]
             learned = 1 - one["time"].null_count() / len(one)
             rows.append((*key, arm, len(one), one["symbols"][0], *means, *regret, *spread, learned, *known))
-    floats = ("bits", "true_bits", "regret_bits", "regret_low", "regret_high", "time", "time_low", "time_high")
-    floats = (*floats, "learned", "order_bits", "order_low", "order_high")
-    schema = dict.fromkeys((*keys, "arm"), pl.String) | dict.fromkeys(("seeds", "symbols"), pl.Int64)
-    return pl.DataFrame(rows, schema | dict.fromkeys(floats, pl.Float64), orient="row")
+    return pl.DataFrame(rows, dict.fromkeys(keys, pl.String) | SUMMARY, orient="row")
 
 
 def mean_interval(values: Floats) -> tuple[float, float | None, float | None]:

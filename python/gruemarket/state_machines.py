@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gruemarket import files
 from gruemarket.errors import CheckpointError, InputError
 from gruemarket.families import Outcomes, outcomes_of
+from gruemarket.processes.checks import whole
 from gruemarket.run import Floats
 
 Tables = npt.NDArray[np.int64]
@@ -23,18 +24,19 @@ class StateMachines:
     """All machines in which state and symbol determine the next state, up to a number of states; one account each.
 
     A machine begins every episode in its first state. In each state it forecasts by the symbols that it has seen there:
-    (count + estimator) / (total + K estimator), the rule of Krichevsky and Trofimov for 1/2. So it is an epsilon-machine
-    (Crutchfield and Young 1989) that knows its wiring and learns its probabilities.
+    (count + estimator) / (total + K estimator), the rule of Krichevsky and Trofimov for 1/2. So it is an
+    epsilon-machine (Crutchfield and Young 1989) that knows its wiring and learns its probabilities.
 
     Machines that differ only in the names of their states are one: states are numbered as they are met from the first
     on, symbol by symbol, and every state is met. A machine of n states costs n bits for n (the largest n one less), and
     log2 of how many of that size there are; all together hold money 1.
 
     Args:
-        states: the most states: 1, 12, 216, 5,248, 160,675 machines have 1 to 5 states over 2 symbols, 1, 56, 7,965
-            have 1 to 3 states over 3.
+        states: the most states: 1, 12, 216, 5,248, 160,675 machines have 1 to 5 states over 2 symbols,
+            1, 56, 7,965 have 1 to 3 states over 3.
         outcomes: K, the number of symbols.
         estimator: what is added to each count, > 0.
+        forget: whether counts begin anew with every episode, so that from one to the next only money remembers.
 
     Attributes:
         names: of the machines: where each state goes by each symbol, states by their numbers, as in "01 10".
@@ -48,13 +50,13 @@ class StateMachines:
     (13, ['00', '01 00', '01 01'], [1.0, 4.58, 4.58])
     """
 
-    def __init__(self, states: int = 4, *, outcomes: int = 2, estimator: float = 0.5) -> None:
-        for what, given, least in (("states", states, 1), ("outcomes", outcomes, 2)):
-            if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < least:
-                raise InputError(f"{what} {given!r}; give a whole number, {least} or more")
+    def __init__(self, states: int = 4, *, outcomes: int = 2, estimator: float = 0.5, forget: bool = False) -> None:
         if not (np.isfinite(estimator) and estimator > 0):
             raise InputError(f"estimator {estimator!r}; give a number > 0, 0.5 for Krichevsky-Trofimov")
-        self.states, self.outcomes, self.estimator = int(states), int(outcomes), float(estimator)
+        self.states, self.outcomes = whole(states, "states", 1), whole(outcomes, "outcomes", 2)
+        self.estimator, self.forget = float(estimator), bool(forget)
+        if (known := sum(count(n, self.outcomes) for n in range(1, self.states + 1))) > MOST:
+            raise InputError(f"{known} machines have up to {states} states over {outcomes} symbols; give fewer states")
         tables = [wirings(n, self.outcomes) for n in range(1, self.states + 1)]
         sizes = np.minimum(np.arange(1, self.states + 1), max(1, self.states - 1))
         sizes = sizes if self.states > 1 else np.zeros(1)
@@ -71,8 +73,10 @@ class StateMachines:
     # --- A family
 
     def begin_episode(self) -> None:
-        """Every machine goes to its first state."""
-        self._at = self._first.copy()
+        """Every machine goes to its first state, and forgets its counts if it is to."""
+        self._at = self._first
+        if self.forget:
+            self._counts, self._totals = np.zeros_like(self._counts), np.zeros_like(self._totals)
 
     def forecast(self) -> Floats:
         """(K, N) probabilities of the next symbol."""
@@ -98,7 +102,7 @@ class StateMachines:
 
     def _chance(self, symbol: int) -> Floats:
         """(N,) the probability of a symbol."""
-        counts = self._counts[symbol].take(self._at)
+        counts: Floats = self._counts[symbol].take(self._at)
         counts += self.estimator
         counts /= self._totals.take(self._at) + self.estimator * self.outcomes
         return counts
@@ -122,7 +126,7 @@ class StateMachines:
 
     def config(self) -> dict[str, Any]:
         """What tells it from others: its arguments, and how much it has seen."""
-        return {"state machines": repr(self), "seen": float(self._counts.sum() / max(1, self.accounts))}
+        return {"state machines": repr(self), "seen": float(self._totals.sum() / self.accounts)}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes its arguments and counts to a file: under another name, then renamed.
@@ -131,7 +135,7 @@ class StateMachines:
             OSError: the folder cannot be written, or the disk is full. What was at `path` before is still there.
         """
         buffer = io.BytesIO()
-        kind = np.array([self.states, self.outcomes])
+        kind = np.array([self.states, self.outcomes, self.forget])
         np.savez_compressed(buffer, format=FORMAT, kind=kind, estimator=self.estimator, counts=self._counts)
         files.write(Path(path), buffer.getvalue())
 
@@ -148,8 +152,8 @@ class StateMachines:
             with np.load(io.BytesIO(data), allow_pickle=False) as saved:
                 if str(saved["format"]) != FORMAT:
                     raise CheckpointError(f"{path} has format {saved['format']}; this gruemarket knows {FORMAT!r}")
-                states, outcomes = saved["kind"].tolist()
-                family = cls(states, outcomes=outcomes, estimator=float(saved["estimator"]))
+                states, outcomes, forget = saved["kind"].tolist()
+                family = cls(states, outcomes=outcomes, estimator=float(saved["estimator"]), forget=bool(forget))
                 if saved["counts"].shape != family._counts.shape:
                     raise CheckpointError(f"{path}: counts of other machines than it says")
                 family._counts = saved["counts"]
@@ -162,7 +166,8 @@ class StateMachines:
 
     def __repr__(self) -> str:
         frozen = ", frozen" if self.frozen else ""
-        return f"<StateMachines({self.states}, outcomes={self.outcomes}, estimator={self.estimator}){frozen}>"
+        forget = ", forget=True" if self.forget else ""
+        return f"<StateMachines({self.states}, outcomes={self.outcomes}, estimator={self.estimator}{forget}){frozen}>"
 
 
 def wirings(states: int, outcomes: int) -> Tables:
@@ -170,9 +175,6 @@ def wirings(states: int, outcomes: int) -> Tables:
 
     Tables are filled row by row, each place with a state that was met or with the next new one; a row's state must have
     been met before. So every machine comes once, whatever its states are called.
-
-    Raises:
-        InputError: more than 2^20 machines.
 
     >>> [len(wirings(n, 2)) for n in (1, 2, 3, 4)], [len(wirings(n, 3)) for n in (1, 2, 3)]
     ([1, 12, 216, 5248], [1, 56, 7965])
@@ -183,16 +185,11 @@ def wirings(states: int, outcomes: int) -> Tables:
         kept = met > row  # the state of this row was met
         tables, met = tables[kept], met[kept]
         choices = np.minimum(met + 1, states)
-        if choices.sum() > 8 * MOST:
-            raise InputError(_too_many(states, outcomes))
         index = np.repeat(np.arange(len(tables)), choices)
         to = np.arange(len(index)) - np.repeat(np.cumsum(choices) - choices, choices)
         tables = np.column_stack([tables[index], to])
         met = np.maximum(met[index], to + 1)
-    tables = tables[met == states]
-    if len(tables) > MOST:
-        raise InputError(_too_many(states, outcomes))
-    return tables.reshape(-1, states, outcomes)
+    return np.asarray(tables[met == states].reshape(-1, states, outcomes))
 
 
 def _joined(tables: list[Tables]) -> tuple[Tables, Tables]:
@@ -207,8 +204,21 @@ def _joined(tables: list[Tables]) -> tuple[Tables, Tables]:
     return np.ascontiguousarray(np.concatenate(follows).T), np.concatenate(firsts)
 
 
-def _too_many(states: int, outcomes: int) -> str:
-    return f"more than {MOST} machines have {states} states over {outcomes} symbols; give fewer states"
+def count(states: int, outcomes: int) -> int:
+    """How many machines have so many states, all met from the first on.
+
+    >>> [count(n, 2) for n in (1, 2, 3, 4, 5)], [count(n, 3) for n in (1, 2, 3, 4)]
+    ([1, 12, 216, 5248, 160675], [1, 56, 7965, 2128064])
+    """
+    ways = {1: 1}  # of filling the table so far, by how many states were met
+    for place in range(states * outcomes):
+        longer: dict[int, int] = {}
+        for met, number in ways.items():
+            if met > place // outcomes:
+                longer[met] = longer.get(met, 0) + met * number
+                longer[min(met + 1, states)] = longer.get(min(met + 1, states), 0) + number * (met < states)
+        ways = longer
+    return ways.get(states, 0)
 
 
 def _name(rows: list[list[int]]) -> str:

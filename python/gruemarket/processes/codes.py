@@ -30,7 +30,7 @@ def probability(p: float) -> float:
     [3.0, 6.58...]
     """
     fraction = Fraction(p).limit_denominator(LARGEST)
-    denominator = fraction.denominator if 1 < fraction.denominator and abs(fraction - p) <= SAME else LARGEST
+    denominator = fraction.denominator if fraction.denominator > 1 and abs(fraction - p) <= SAME else LARGEST
     return natural(denominator) + math.log2(denominator - 1)
 
 

@@ -41,7 +41,9 @@ def generated(
     """
     sizes = list(states)
     if n < 0 or not sizes or min(sizes) < 1 or outcomes < 2:
-        raise InputError(f"{n} machines of {sizes} states over {outcomes} symbols; give 0 or more, 1 or more, 2 or more")
+        raise InputError(
+            f"{n} machines of {sizes} states over {outcomes} symbols; give 0 or more, 1 or more, 2 or more"
+        )
     random = np.random.default_rng([seed, outcomes])
     forms = {canonical(one) for one in without if isinstance(one, HiddenMarkov) and one.is_unifilar}
     found: list[HiddenMarkov] = []

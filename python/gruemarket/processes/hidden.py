@@ -10,6 +10,7 @@ import numpy as np
 from gruemarket.errors import InputError, ShapeError
 from gruemarket.families import Outcomes
 from gruemarket.processes import codes, measures
+from gruemarket.processes.checks import whole
 from gruemarket.processes.process import Process
 from gruemarket.run import Floats
 
@@ -57,7 +58,9 @@ class HiddenMarkov(Process):
         else:
             self.initial = np.array(initial, dtype=np.float64)
             if self.initial.shape != (self.states,):
-                raise ShapeError(f"{name}: an initial distribution of shape {self.initial.shape} for {self.states} states")
+                raise ShapeError(
+                    f"{name}: an initial distribution of shape {self.initial.shape} for {self.states} states"
+                )
             if not (np.all(self.initial >= 0) and abs(self.initial.sum() - 1) <= SUM_TOLERANCE):
                 raise InputError(f"{name}: initial {self.initial.tolist()} does not sum to 1")
         self.stationary = self.initial @ long_run
@@ -71,8 +74,7 @@ class HiddenMarkov(Process):
 
     def forecast(self, state: Any) -> Floats:
         """(K,) the probabilities of the next symbol, given the distribution of the hidden state."""
-        row: Floats = state @ self._emits
-        return row
+        return state @ self._emits  # type: ignore[no-any-return] # a product of arrays
 
     def after(self, state: Any, symbol: int) -> Floats:
         """(S,) Bayes' distribution of the hidden state once `symbol` was seen too.
@@ -80,9 +82,11 @@ class HiddenMarkov(Process):
         A symbol that cannot have come from `state` is read as coming from the process in the long run.
         """
         for before in (state, self.stationary):
-            joint = before @ self.transitions[symbol]
-            if (total := joint.sum()) > 0:
-                return np.asarray(joint / total)
+            joint: Floats = before @ self.transitions[symbol]
+            total = joint.sum()
+            if total > 0:
+                joint /= total
+                return joint
         return self.stationary
 
     def sample(self, length: int, seed: int = 0) -> Outcomes:
@@ -91,13 +95,12 @@ class HiddenMarkov(Process):
         Raises:
             InputError: a negative length or seed.
         """
-        if length < 0:
-            raise InputError(f"a sample of {length} symbols; give 0 or more")
+        count = whole(length, "length", 0)
         random = self.random(seed)
         edges = [self._edges(s) for s in range(self.states)]
         state = bisect(list(accumulate(self.initial.tolist()))[:-1], random.random())
         symbols = []
-        for u in random.random(length).tolist():
+        for u in random.random(count).tolist():
             bounds, leads = edges[state]
             symbol, state = leads[bisect(bounds, u)]
             symbols.append(symbol)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from gruemarket.run import Floats
 
@@ -57,7 +58,7 @@ def conditional_entropies(transitions: Floats, beliefs: Floats, weights: Floats)
 
 def _merged(beliefs: Floats, weights: Floats) -> tuple[Floats, Floats]:
     _, first, place = np.unique(np.round(beliefs, DIGITS) + 0.0, axis=0, return_index=True, return_inverse=True)
-    return beliefs[first], np.bincount(place.ravel(), weights)
+    return beliefs[first], np.bincount(place.ravel(), weights).astype(np.float64)
 
 
 def rate_bounds(transitions: Floats, stationary: Floats) -> tuple[float, float]:
@@ -105,7 +106,7 @@ def causal_states(transitions: Floats, stationary: Floats) -> list[int]:
         classes = finer
 
 
-def _numbered(rows: list[tuple[object, ...]], visited: Floats) -> list[int]:
+def _numbered(rows: list[tuple[object, ...]], visited: npt.NDArray[np.bool_]) -> list[int]:
     numbers: dict[tuple[object, ...], int] = {}
     return [numbers.setdefault(row, len(numbers)) if seen else -1 for row, seen in zip(rows, visited, strict=True)]
 
@@ -113,5 +114,5 @@ def _numbered(rows: list[tuple[object, ...]], visited: Floats) -> list[int]:
 def causal_entropy(transitions: Floats, stationary: Floats) -> float:
     """The entropy of the causal states of a unifilar machine, in bits."""
     classes = np.array(causal_states(transitions, stationary))
-    mass = np.bincount(classes[classes >= 0], stationary[classes >= 0])
+    mass = np.bincount(classes[classes >= 0], stationary[classes >= 0]).astype(np.float64)
     return float(entropy(mass))

@@ -148,4 +148,3 @@ def _machine(name: str, edges: Edges, outcomes: int = 2) -> HiddenMarkov:
         for to, chance in leads.items():
             transitions[symbol, states.index(state), states.index(to)] = chance
     return HiddenMarkov(transitions, name=name)
-

@@ -15,6 +15,7 @@ from gruemarket import files
 from gruemarket.arrays import vector
 from gruemarket.errors import CheckpointError, InputError, ShapeError
 from gruemarket.families import Outcomes, outcomes_of
+from gruemarket.processes.checks import whole
 from gruemarket.run import Floats
 
 FORMAT = "gruemarket processes 1"
@@ -67,9 +68,7 @@ class Process(ABC):
 
     def random(self, seed: int, *more: int) -> np.random.Generator:
         """A stream of its own for each process and seed."""
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise InputError(f"seed {seed!r}; give a whole number >= 0")
-        return np.random.default_rng([int(seed), crc32(self.name.encode()), *more])
+        return np.random.default_rng([whole(seed, "seed", 0), crc32(self.name.encode()), *more])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {self.outcomes} symbols, {self.bits:.1f} bits>"
@@ -98,19 +97,18 @@ class Processes:
     [[0.333, 0.333], [1.0, 0.5], [0.5, 1.0]]
     """
 
-    def __init__(self, processes: Iterable[Process], *, bits: Any = None, outcomes: int | None = None) -> None:
-        self.processes = list(processes)
-        if not self.processes:
+    def __init__(self, processes: Iterable[Any], *, bits: Any = None, outcomes: int | None = None) -> None:
+        given: list[Any] = list(processes)
+        if not given:
             raise InputError("a family of no processes; give one or more")
-        if wrong := [one for one in self.processes if not isinstance(one, Process)]:
+        if wrong := [one for one in given if not isinstance(one, Process)]:
             raise InputError(f"{wrong[0]!r} is not a process; give such as gm.processes.golden_mean()")
+        self.processes: list[Process] = given
         self.names = [one.name for one in self.processes]
         if twice := [name for i, name in enumerate(self.names) if name in self.names[:i]]:
             raise InputError(f"two processes are called {twice[0]!r}; give each a name of its own")
         most = max(one.outcomes for one in self.processes)
-        self.outcomes = most if outcomes is None else int(outcomes)
-        if self.outcomes < most:
-            raise InputError(f"{outcomes} outcomes for a process of {most} symbols; give {most} or more")
+        self.outcomes = most if outcomes is None else whole(outcomes, "outcomes", most)
         self.accounts = len(self.processes)
         self.bits = vector([one.bits for one in self.processes] if bits is None else bits, "bits")
         if len(self.bits) != self.accounts:

@@ -12,6 +12,7 @@ import numpy as np
 from gruemarket.errors import InputError
 from gruemarket.families import Outcomes, outcomes_of
 from gruemarket.processes import codes
+from gruemarket.processes.checks import whole
 from gruemarket.processes.process import Process
 from gruemarket.run import Floats
 
@@ -195,14 +196,12 @@ class Switch(Process):
         InputError: `at` below 1, or something else than processes.
     """
 
-    def __init__(
-        self, before: Process, after: Process, at: int, *, name: str | None = None, bits: float | None = None
-    ) -> None:
+    def __init__(self, before: Any, after: Any, at: int, *, name: str | None = None, bits: float | None = None) -> None:
         if not (isinstance(before, Process) and isinstance(after, Process)):
             raise InputError(f"a switch from {before!r} to {after!r}; give two processes")
-        if isinstance(at, bool) or not isinstance(at, int | np.integer) or at < 1:
-            raise InputError(f"a switch at {at!r}; give a whole number of symbols, 1 or more")
-        self.first, self.then, self.at = before, after, int(at)
+        self.first: Process = before
+        self.then: Process = after
+        self.at = whole(at, "a switch at symbol", 1)
         self.outcomes = max(before.outcomes, after.outcomes)
         self.name = f"{before.name}, from {at} on {after.name}" if name is None else name
         known = codes.KINDS + before.bits + after.bits + codes.natural(self.at)
