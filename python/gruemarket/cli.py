@@ -156,9 +156,7 @@ def complexity(
     machines: Annotated[int, typer.Option("--generated", min=0, help="How many machines to generate besides.")] = 30,
     length: Annotated[int, typer.Option(min=1, help="Symbols a sequence.")] = 2000,
     seeds: Annotated[int, typer.Option(min=1, help="Sequences of each process.")] = 5,
-    epsilon: Annotated[
-        float, typer.Option(min=0.0, help="Excess loss, bits a symbol, that counts as compared.")
-    ] = 0.05,
+    epsilon: Annotated[float, typer.Option(min=0.0, help="Excess loss, bits a symbol, that counts as learned.")] = 0.05,
     states: Annotated[int, typer.Option(min=1, help="Of the state machines, at most.")] = 4,
     depth: Annotated[int, typer.Option(min=0, max=64, help="Of the context trees, in symbols.")] = 16,
     pretrain: Annotated[

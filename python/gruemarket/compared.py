@@ -7,6 +7,7 @@ from typing import Any
 
 from gruemarket import learning
 from gruemarket.context_trees import ContextTrees
+from gruemarket.errors import InputError
 from gruemarket.inductor import Inductor
 from gruemarket.names import check_known
 from gruemarket.processes import Process, generated, named, read
@@ -60,27 +61,42 @@ def processes(
 
 
 def pretrained(
-    inductor: Factory, *, episodes: int = 16, length: int = 500, seed: int = 0, without: Iterable[Process] = ()
+    inductor: Factory,
+    *,
+    episodes: int = 16,
+    length: int = 500,
+    seed: int = 0,
+    keep: float = 0.5,
+    without: Iterable[Process] = (),
 ) -> Factory:
     """What makes an inductor that has read generated processes, an episode each, before it meets another.
 
-    Its families have learned what they do not forget, and money lies with whoever predicted them.
+    Its families have learned what they do not forget, and money lies with whoever predicted them: the episodes are
+    resolved all at once, so an account holds the mean of what it has at the end of each. A part of the money stays
+    where it was; without that, whoever predicted none of them would hold next to nothing, and take long to win it back.
 
     Args:
         inductor: what makes a virgin one for K outcomes.
         episodes: how many generated processes it reads.
         length: symbols an episode.
         seed: of the generated processes and of their symbols.
+        keep: the share of the money that stays where it was.
         without: processes that it shall not have seen.
+
+    Raises:
+        InputError: `keep` is not a share.
     """
+    if not 0 <= keep <= 1:
+        raise InputError(f"keep {keep}; give a share of the money, 0 to 1")
     known, made = list(without), dict[int, Inductor]()
 
     def make(outcomes: int) -> Inductor:
         if outcomes not in made:
             one = learning.maker(inductor, outcomes)()
             shown = generated(episodes, seed, outcomes=outcomes, without=known)
-            one.read([process.sample(length, seed) for process in shown], regret=False)
-            made[outcomes] = one
+            virgin = one.market.wealth
+            one.read([process.sample(length, seed) for process in shown], batch=episodes, regret=False)
+            made[outcomes] = one.with_wealth(keep * virgin + (1 - keep) * one.market.wealth)
         return made[outcomes].fork()
 
     return make

@@ -54,7 +54,7 @@ class HiddenMarkov(Process):
         if initial is None:
             if np.abs(long_run - long_run[:1]).max() > SUM_TOLERANCE:
                 raise InputError(f"{name}: states that never meet have several stationary distributions; give initial=")
-            self.initial = long_run[0].copy()
+            self.initial: Floats = long_run[0].copy()
         else:
             self.initial = np.array(initial, dtype=np.float64)
             if self.initial.shape != (self.states,):
@@ -63,7 +63,7 @@ class HiddenMarkov(Process):
                 )
             if not (np.all(self.initial >= 0) and abs(self.initial.sum() - 1) <= SUM_TOLERANCE):
                 raise InputError(f"{name}: initial {self.initial.tolist()} does not sum to 1")
-        self.stationary = self.initial @ long_run
+        self.stationary: Floats = self.initial @ long_run
         self.bits = codes.machine(self.transitions) if bits is None else float(bits)
 
     # --- Forecasting

@@ -47,9 +47,9 @@ def write(found: Complexity, path: str | os.PathLike[str], *, manifest: Mapping[
 def _lead(found: Complexity) -> str:
     length, seeds = shown(int(found.runs["symbols"].to_numpy().max())), found.runs["seed"].n_unique()
     return paragraph(
-        f"{len(found.inductors)} inductors read {len(found.processes)} processes of {length} symbols, {seeds} sequences "
-        "each. Regret is what an inductor paid beyond the forecaster that knows the law, in bits. Is complexity, as "
-        "learning time, a property of the process or of the inductor?",
+        f"{len(found.inductors)} inductors read {len(found.processes)} processes of {length} symbols, {seeds} "
+        "sequences each. Regret is what an inductor paid beyond the forecaster that knows the law, in bits. Is "
+        "complexity, as learning time, a property of the process or of the inductor?",
         "lead",
     )
 
