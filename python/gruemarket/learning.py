@@ -84,6 +84,7 @@ def learning_time(
     seeds: int | Sequence[int] = 5,
     epsilon: float = 0.05,
     window: int = 64,
+    null: bool = True,
 ) -> pl.DataFrame:
     """How many bits and symbols an inductor needs to learn a process, beside the same symbols in a random order.
 
@@ -103,6 +104,7 @@ def learning_time(
         seeds: how many sequences, 0, 1, ...; or their seeds.
         epsilon: bits a symbol.
         window: symbols over which losses are averaged.
+        null: read the shuffled sequences too. Leave that where the inductor gives some of them no probability.
 
     Returns:
         One row for the process and one for the shuffled sequence: process, arm, seeds, symbols, bits, true_bits,
@@ -113,6 +115,7 @@ def learning_time(
 
     Raises:
         InputError: fewer outcomes than the process has, numbers out of range, or no inductor.
+        ImpossibleOutcomeError: the inductor gave no probability to what happened.
 
     >>> import gruemarket as gm
     >>> found = learning_time(gm.StateMachines(2), gm.processes.alternating(), length=500, seeds=1)
@@ -120,12 +123,20 @@ def learning_time(
     [('process', 12.2, 493.2, 9.0), ('shuffled', 5.4, None, 2.0)]
     """
     check_epsilon(epsilon)
-    readings = read(inductor, process, length=length, seeds=seeds, window=window)
+    readings = read(inductor, process, length=length, seeds=seeds, window=window, null=null)
     runs = pl.DataFrame([told(one, process.name, epsilon, window) for one in readings], RUNS, orient="row")
     return summary(runs)
 
 
-def read(inductor: Any, process: Process, *, length: int, seeds: int | Sequence[int], window: int = 1) -> list[Reading]:
+def read(
+    inductor: Any,
+    process: Process,
+    *,
+    length: int,
+    seeds: int | Sequence[int],
+    window: int = 1,
+    null: bool = True,
+) -> list[Reading]:
     """The readings of a process and of its shuffled symbols, seed by seed."""
     if length < max(1, window) or window < 1:
         raise InputError(f"{length} symbols and a window of {window}; give 1 or more, and no larger window")
@@ -141,6 +152,8 @@ def read(inductor: Any, process: Process, *, length: int, seeds: int | Sequence[
         with np.errstate(divide="ignore"):
             true = -np.log2(process.forecaster().observe_all(symbols)[:, 0])
         found.append(Reading("process", seed, _losses(make(), symbols), true + 0.0))
+        if not null:
+            continue
         shuffled = process.random(seed, 1).permutation(symbols)
         found.append(Reading("shuffled", seed, _losses(make(), shuffled), coin_bits(shuffled)))
     return found
@@ -223,13 +236,13 @@ def summary(runs: pl.DataFrame) -> pl.DataFrame:
     rows = []
     for key, part in runs.group_by(keys, maintain_order=True):
         seeds = {arm: part.filter(arm=arm).sort("seed") for arm in ARMS}
-        order = seeds["shuffled"]["bits"] - seeds["process"]["bits"]
-        for arm in ARMS:
-            one = seeds[arm]
+        for arm, one in seeds.items():
+            if one.is_empty():
+                continue
             regret = mean_interval(one["regret_bits"].to_numpy())
             known: tuple[float | None, ...] = (None, None, None)
-            if arm == "process":
-                known = mean_interval(order.to_numpy())
+            if arm == "process" and len(seeds["shuffled"]):
+                known = mean_interval((seeds["shuffled"]["bits"] - one["bits"]).to_numpy())
             means = (one["bits"].mean(), one["true_bits"].mean())
             times = [math.inf if time is None else float(time) for time in one["time"]]
             spread = [None if math.isinf(time) else time for time in median_interval(times)]
