@@ -251,7 +251,13 @@ def test_saved_families_are_whole(tmp_path):
     again = gm.Processes.load(tmp_path / "laws")
     assert again.config() == family.config()
     assert again.names == family.names
-    for damaged in (b"{}", b"[1]", b"\xff", (tmp_path / "laws").read_bytes()[:-9], b'{"format": "gruemarket processes 9"}'):
+    for damaged in (
+        b"{}",
+        b"[1]",
+        b"\xff",
+        (tmp_path / "laws").read_bytes()[:-9],
+        b'{"format": "gruemarket processes 9"}',
+    ):
         (tmp_path / "bad").write_bytes(damaged)
         with pytest.raises(gm.CheckpointError):
             gm.Processes.load(tmp_path / "bad")

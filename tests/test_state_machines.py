@@ -97,7 +97,13 @@ def test_saved_state_machines_are_whole(tmp_path):
     whole = (tmp_path / "machines").read_bytes()
     gm.Processes([gm.processes.even()]).save(tmp_path / "other")
     np.savez(tmp_path / "newer.npz", format="gruemarket state machines 9")
-    for bad in (whole[:100], whole[:-30], b"", (tmp_path / "other").read_bytes(), (tmp_path / "newer.npz").read_bytes()):
+    for bad in (
+        whole[:100],
+        whole[:-30],
+        b"",
+        (tmp_path / "other").read_bytes(),
+        (tmp_path / "newer.npz").read_bytes(),
+    ):
         (tmp_path / "bad").write_bytes(bad)
         with pytest.raises(gm.CheckpointError):
             gm.StateMachines.load(tmp_path / "bad")

@@ -282,7 +282,7 @@ def _learned(found: Complexity) -> list[Table]:
     both = found.correlations().filter(pl.col("second").is_in(found.inductors))
     agree = Table("inductor", "and", "Spearman's rank correlation of regrets", "95 %", title="Agreement")
     for row in both.iter_rows(named=True):
-        known = row["spearman"] is not None
+        known = row["low"] is not None
         interval = f"{row['low']:.2f} .. {row['high']:.2f}" if known else ""
         agree.add_row(row["first"], row["second"], f"{row['spearman']:.2f}" if known else "", interval)
     return [*([cost] if cost else []), *([agree] if len(both) else [])]

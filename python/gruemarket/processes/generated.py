@@ -11,7 +11,7 @@ from gruemarket.processes.hidden import HiddenMarkov
 from gruemarket.run import Floats
 
 WEIGHTS = 4  # a probability is a weight over the state's sum of weights, each 1 to this
-TRIES = 1000  # for each machine, before the request is taken for too large
+TRIES = 2000  # without a new machine, before the request is taken for too large
 
 Form = tuple[tuple[tuple[int, float], ...], ...]
 
@@ -47,16 +47,17 @@ def generated(
     random = np.random.default_rng([seed, outcomes])
     forms = {canonical(one) for one in without if isinstance(one, HiddenMarkov) and one.is_unifilar}
     found: list[HiddenMarkov] = []
-    for _ in range(TRIES * max(1, n)):
-        if len(found) == n:
-            return found
+    tries = 0
+    while len(found) < n:
+        tries += 1
+        if tries > TRIES:
+            raise InputError(f"only {len(found)} machines of {sizes} states were found, not {n}; allow more states")
         machine = _drawn(random, int(random.choice(sizes)), outcomes, f"machine {seed}.{len(found)}")
         if machine is not None and (form := canonical(machine)) not in forms:
             forms.add(form)
             found.append(machine)
-    if len(found) == n:
-        return found
-    raise InputError(f"only {len(found)} different machines of {sizes} states were found, not {n}; allow more states")
+            tries = 0
+    return found
 
 
 def _drawn(random: np.random.Generator, states: int, outcomes: int, name: str) -> HiddenMarkov | None:

@@ -7,11 +7,10 @@ import numpy.typing as npt
 
 from gruemarket.run import Floats
 
-MOST = 1 << 14  # mixed states at once
+MOST = 1 << 16  # mixed states that are looked at
 GAP = 1e-9  # bits that are taken for none
 NEGLIGIBLE = 1e-14  # probability of a mixed state that is dropped
 DIGITS = 12  # in which equal mixed states agree
-LONGEST = 1 << 12  # words that are followed
 
 
 def entropy(rows: Floats) -> Floats:
@@ -45,15 +44,14 @@ def conditional_entropies(transitions: Floats, beliefs: Floats, weights: Floats)
     Words that lead to the same mixed state are one: what follows depends on nothing else.
     """
     emits = transitions.sum(axis=2).T
-    for _ in range(LONGEST):
+    looked = 0
+    while (looked := looked + len(beliefs)) <= MOST:
         yield float(weights @ entropy(beliefs @ emits))
         joint = np.einsum("ms,xst->xmt", beliefs, transitions).reshape(-1, beliefs.shape[1])
         chances = joint.sum(axis=1)
         mass = np.tile(weights, len(transitions)) * chances
         kept = mass > NEGLIGIBLE
         beliefs, weights = _merged(joint[kept] / chances[kept, None], mass[kept])
-        if len(beliefs) > MOST:
-            return
 
 
 def _merged(beliefs: Floats, weights: Floats) -> tuple[Floats, Floats]:
