@@ -276,13 +276,13 @@ def test_training_moves_the_bias():
     assert rows["trained", "noughts"]["learning_bytes"] > rows["virgin", "noughts"]["learning_bytes"]
 
 
-def test_learning_time_counts_from_the_last_crossing():
+def test_learned_at_counts_from_the_last_crossing():
     shares = np.array([[0.9, 0.1], [0.4, 0.6], [0.6, 0.4], [0.7, 0.3]])
-    assert analysis.learning_time(shares, [0, 5, 10, 15]) == 10
-    assert analysis.learning_time(shares[2:], [0, 5]) == 0
-    assert analysis.learning_time(shares[:2], [0, 5]) == 5
-    assert analysis.learning_time(np.array([[0.9, 0.05, 0.05], [0.4, 0.35, 0.25]]), [0, 5]) == math.inf
-    assert analysis.learning_time(np.array([[0.5, 0.5]]), [0]) == math.inf
+    assert analysis.learned_at(shares, [0, 5, 10, 15]) == 10
+    assert analysis.learned_at(shares[2:], [0, 5]) == 0
+    assert analysis.learned_at(shares[:2], [0, 5]) == 5
+    assert analysis.learned_at(np.array([[0.9, 0.05, 0.05], [0.4, 0.35, 0.25]]), [0, 5]) == math.inf
+    assert analysis.learned_at(np.array([[0.5, 0.5]]), [0]) == math.inf
 
 
 def test_what_is_never_learned_has_no_time(still):

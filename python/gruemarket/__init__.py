@@ -11,9 +11,10 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gruemarket import analysis, corpora, forecasts, reference, rewards, rundir, schedules
+from gruemarket import analysis, corpora, forecasts, processes, reference, rewards, rundir, schedules
 from gruemarket._core import build_info, set_threads, threads
 from gruemarket.clearing import LMSR, Demand, Isoelastic, Kelly, LogPool
+from gruemarket.context_trees import ContextTrees
 from gruemarket.contract import check_family
 from gruemarket.corpora import Corpus
 from gruemarket.curriculum import Callback, Curriculum
@@ -31,11 +32,13 @@ from gruemarket.grue import GrueTax
 from gruemarket.history import History
 from gruemarket.inductor import Inductor, Rehearsal, Sample
 from gruemarket.market import Market, Transfer
+from gruemarket.processes import Processes
 from gruemarket.reinforce import Reinforce
 from gruemarket.run import Run, Span
 from gruemarket.schedules import Schedule
 from gruemarket.sparse import SparseRounds
 from gruemarket.stages import FineTune, Pretrain
+from gruemarket.state_machines import StateMachines
 from gruemarket.table import Table
 from gruemarket.text import Text
 
@@ -48,6 +51,7 @@ __all__ = [
     "LMSR",
     "Callback",
     "CheckpointError",
+    "ContextTrees",
     "Corpus",
     "Curriculum",
     "Demand",
@@ -66,6 +70,7 @@ __all__ = [
     "MissingExtraError",
     "NotClearedError",
     "Pretrain",
+    "Processes",
     "Rehearsal",
     "Reinforce",
     "Run",
@@ -74,6 +79,7 @@ __all__ = [
     "ShapeError",
     "Span",
     "SparseRounds",
+    "StateMachines",
     "Table",
     "Text",
     "Transfer",
@@ -82,6 +88,7 @@ __all__ = [
     "check_family",
     "corpora",
     "forecasts",
+    "processes",
     "reference",
     "report",
     "rewards",

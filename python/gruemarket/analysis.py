@@ -7,19 +7,24 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from gruemarket.complexity import Complexity, complexity
 from gruemarket.diversity import distinct, entropy_bits, similarity, vendi
 from gruemarket.errors import InputError
 from gruemarket.history import History
 from gruemarket.inductor import Inductor
 from gruemarket.intervals import wilson
+from gruemarket.learning import learning_time
 from gruemarket.run import Floats
 from gruemarket.selection import selection_share
 
 __all__ = [
+    "Complexity",
     "bits_to_win_back",
+    "complexity",
     "distinct",
     "entropy_bits",
     "inductive_bias",
+    "learning_time",
     "mode_collapse",
     "responsibility",
     "selection_share",
@@ -98,17 +103,17 @@ def _probe(inductor: Inductor, start: Floats, text: bytes, every: int) -> tuple[
     marks = range(every, len(text), every)
     [told] = inductor.rehearse([text], marks=marks)
     shares = np.vstack([start, _shares(told.wealth)])
-    return len(text), told.bits, learning_time(shares, [0, *marks, len(text)])
+    return len(text), told.bits, learned_at(shares, [0, *marks, len(text)])
 
 
-def learning_time(shares: Floats, marks: Sequence[int]) -> float:
+def learned_at(shares: Floats, marks: Sequence[int]) -> float:
     """The first mark from which on the account that is best at the end holds more than half, to the end; inf if none.
 
     Args:
         shares: (M, N) each account's share at each mark.
         marks: (M,) bytes.
 
-    >>> learning_time(np.array([[0.6, 0.4], [0.3, 0.7], [0.6, 0.4], [0.8, 0.2]]), [0, 8, 16, 24])
+    >>> learned_at(np.array([[0.6, 0.4], [0.3, 0.7], [0.6, 0.4], [0.8, 0.2]]), [0, 8, 16, 24])
     16.0
     """
     above = shares[:, shares[-1].argmax()] > 0.5

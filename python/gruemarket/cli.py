@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -16,7 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 import gruemarket
-from gruemarket import corpora, experiments, rundir
+from gruemarket import compared, corpora, experiments, rundir
+from gruemarket.complexity import Complexity
+from gruemarket.complexity import complexity as measure_complexity
 from gruemarket.config import Config
 from gruemarket.corpora.corpus import size
 from gruemarket.errors import InputError, MarketError
@@ -207,6 +210,51 @@ def score(
     typer.echo(f"results: {out}\nreport:  {out / 'report.html'}")
 
 
+@app.command()
+def complexity(
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")],
+    process: Annotated[
+        list[str] | None, typer.Option("--process", "-p", help="A named process, such as 'even'; all. Repeatable.")
+    ] = None,
+    symbols: Annotated[
+        list[Path] | None, typer.Option(help="A file of symbols, as 0110 or 3, 12, 3. Repeatable.")
+    ] = None,
+    machines: Annotated[int, typer.Option("--generated", min=0, help="How many machines to generate besides.")] = 30,
+    length: Annotated[int, typer.Option(min=1, help="Symbols a sequence.")] = 2000,
+    seeds: Annotated[int, typer.Option(min=1, help="Sequences of each process.")] = 5,
+    epsilon: Annotated[float, typer.Option(min=0.0, help="Excess loss, bits a symbol, that counts as learned.")] = 0.05,
+    states: Annotated[int, typer.Option(min=1, help="Of the state machines, at most.")] = 4,
+    depth: Annotated[int, typer.Option(min=0, max=64, help="Of the context trees, in symbols.")] = 16,
+    pretrain: Annotated[
+        int, typer.Option(min=0, help="Other machines that the pretrained have read; 0: none are.")
+    ] = 16,
+    seed: Annotated[int, typer.Option(min=0, help="Of the generated machines.")] = 0,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress.")] = False,
+) -> None:
+    """Measures how long inductors take to learn processes, or continues: the same command goes on where it stopped."""
+    with failing(WRONG):
+        chosen = compared.processes(process, symbols or [], machines, seed)
+        makers = compared.inductors(states=states, depth=depth)
+        if pretrain:
+            before = {
+                f"pretrained {name}": compared.pretrained(make, episodes=pretrain, seed=seed + 1, without=chosen)
+                for name, make in makers.items()
+            }
+            makers = {**makers, **before}
+    with failing(FAILED):
+        try:
+            found = measure_complexity(
+                makers, chosen, length=length, seeds=seeds, epsilon=epsilon, out=out, progress=not no_progress
+            )
+        except KeyboardInterrupt:
+            typer.echo(f"stopped; the same command continues in {out}", err=True)
+            raise
+        page = import_module("gruemarket.report.complexity").write(found, out / "report.html", manifest=_manifest(out))
+    _show(*_learned(found))
+    typer.echo(f"results: {out}\nreport:  {page}")
+
+
 # --- What it reads and writes
 
 
@@ -292,6 +340,19 @@ def _by_stage(
     for row in shown.iter_rows(named=True):
         table.add_row(row[rows], *("" if row[stage] is None else form.format(row[stage]) for stage in columns))
     return table
+
+
+def _learned(found: Complexity) -> list[Table]:
+    """Learning times and their rank correlations between inductors, in short."""
+    times = found.times().filter(arm="process").with_columns(stage="inductor")
+    cost = _by_stage("Regret, bits", times, found.inductors, rows="process", value="regret_bits", form="{:.1f}")
+    both = found.correlations().filter(pl.col("second").is_in(found.inductors))
+    agree = Table("inductor", "and", "Spearman's rank correlation of regrets", "95 %", title="Agreement")
+    for row in both.iter_rows(named=True):
+        known = row["low"] is not None
+        interval = f"{row['low']:.2f} .. {row['high']:.2f}" if known else ""
+        agree.add_row(row["first"], row["second"], f"{row['spearman']:.2f}" if known else "", interval)
+    return [*([cost] if cost else []), *([agree] if len(both) else [])]
 
 
 # --- Showing

@@ -17,14 +17,14 @@ fn book(rule: Rule, bits: &[f64], lock: f64, tax: Option<Tax>) -> ForecastBook {
     .unwrap()
 }
 
-fn tax(schedule: Schedule) -> Option<Tax> {
-    Some(Tax {
+fn tax(schedule: Schedule) -> Tax {
+    Tax {
         schedule,
         kernel: Kernel::Anything,
         unit: Unit::Round,
         landmarks: BTreeMap::new(),
         stage_landmarks: BTreeMap::new(),
-    })
+    }
 }
 
 /// Binary questions that everybody answers.
@@ -97,7 +97,7 @@ fn cuts_change_no_bit_and_money_is_conserved() {
     let story = Story::new(5, 40);
     let bits = [1.0, 2.0, 3.0, 4.0, 4.0];
     for rule in rules() {
-        for tax in [None, tax(Schedule::Inverse)] {
+        for tax in [None, Some(tax(Schedule::Inverse))] {
             let mut whole = book(rule.clone(), &bits, 0.4, tax.clone());
             let prices = story.play(&mut whole, &[40]);
             for cuts in [&[1, 2, 3, 40][..], &[17, 40], &[0, 39, 40]] {
@@ -133,7 +133,7 @@ fn a_kelly_books_regret_is_no_more_than_the_bits() {
 fn what_stops_a_call_takes_it_back() {
     let story = Story::new(5, 40);
     let bits = [1.0, 2.0, 3.0, 4.0, 4.0];
-    let mut interrupted = book(Rule::Kelly { fraction: 1.0 }, &bits, 0.4, tax(Schedule::Constant(0.1)));
+    let mut interrupted = book(Rule::Kelly { fraction: 1.0 }, &bits, 0.4, Some(tax(Schedule::Constant(0.1))));
     let mut whole = interrupted.clone();
     story.play(&mut interrupted, &[7]);
     let looks = std::sync::atomic::AtomicU32::new(0);
