@@ -133,7 +133,12 @@ fn a_kelly_books_regret_is_no_more_than_the_bits() {
 fn what_stops_a_call_takes_it_back() {
     let story = Story::new(5, 40);
     let bits = [1.0, 2.0, 3.0, 4.0, 4.0];
-    let mut interrupted = book(Rule::Kelly { fraction: 1.0 }, &bits, 0.4, Some(tax(Schedule::Constant(0.1))));
+    let mut interrupted = book(
+        Rule::Kelly { fraction: 1.0 },
+        &bits,
+        0.4,
+        Some(tax(Schedule::Constant(0.1))),
+    );
     let mut whole = interrupted.clone();
     story.play(&mut interrupted, &[7]);
     let looks = std::sync::atomic::AtomicU32::new(0);
