@@ -96,6 +96,7 @@ def _file(path: Path, what: str) -> pl.LazyFrame:
             separator = "\t" if kind == ".tsv" else ","
             # types from all rows: an outcome or a name may be a number in the first thousand and a word after
             read = pl.read_csv(path, separator=separator, infer_schema_length=None)
+            read = read.with_columns(_number(read[name]) for name in ("probability",) if name in read.columns)
             frame = parsed(read, what, [name for name in ("time", *CLOCKED) if name in read.columns]).lazy()
         else:
             raise InputError(f"{path}: the {what} are of an unknown kind {path.suffix!r}; give .parquet or .csv")
@@ -103,6 +104,8 @@ def _file(path: Path, what: str) -> pl.LazyFrame:
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         why = str(error).partition("\n")[0]
         hint = f"; give as many cells a row as in the header, separated by {'tabs' if kind == '.tsv' else 'commas'}"
+        if "utf-8" in why.lower():
+            hint = "; save the file as UTF-8"
         raise InputError(f"{path}: no whole table of {what} ({why}){hint if kind in CSV else ''}") from error
     return frame
 
@@ -132,6 +135,14 @@ def alike(left: pl.DataFrame, right: pl.DataFrame, name: str) -> tuple[pl.DataFr
     if left[name].dtype == right[name].dtype:
         return left, right
     return left.with_columns(pl.col(name).cast(pl.String)), right.with_columns(pl.col(name).cast(pl.String))
+
+
+def _number(column: pl.Series) -> pl.Series:
+    """A column of a CSV file that is text only for spaces or NaN among its numbers, as numbers."""
+    if column.dtype != pl.String:
+        return column
+    numbers = column.str.strip_chars().cast(pl.Float64, strict=False)
+    return numbers if numbers.null_count() == column.null_count() else column
 
 
 def parsed(frame: pl.DataFrame, what: str, names: Sequence[str]) -> pl.DataFrame:
