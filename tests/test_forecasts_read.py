@@ -276,7 +276,10 @@ CSV = "question,forecaster,time,outcome,probability\nq,Ann,2026-01-01,yes,0.5\n"
         (CSV + "q,Bob,,yes,0.5\n", "row 1 of the forecasts has no time"),
         (CSV + "q,Bob,2026-01-02,Yes,0.5\n", "row 1 .* question 'q' has outcomes 'Yes' and 'yes' .*; spell them alike"),
         (CSV + " q,Bob,2026-01-02,yes,0.5\n", "row 1 of the forecasts has question ' q' .*, with a space around it"),
-        (CSV + "q,Bob ,2026-01-02,yes,0.5\n", "row 1 of the forecasts has forecaster 'Bob ' .*, with a space around it"),
+        (
+            CSV + "q,Bob ,2026-01-02,yes,0.5\n",
+            "row 1 of the forecasts has forecaster 'Bob ' .*, with a space around it",
+        ),
         (CSV + "q,Bob,2026-01-02, yes,0.5\n", "row 1 of the forecasts has outcome ' yes' .*, with a space around it"),
     ),
 )
@@ -293,18 +296,18 @@ def test_what_files_may_look_like_all_the_same(tmp_path):
     path.write_text(CSV.replace("yes,", "yes, "))
     assert gm.forecasts.read(path, answers).values.tolist() == [0.5, 0.5]
     path.write_bytes(CSV.replace("Ann", "Zoë").encode("latin1"))
-    with pytest.raises(gm.InputError, match="no whole table .*; save the file as UTF-8$"):
+    with pytest.raises(gm.InputError, match=r"no whole table .*; save the file as UTF-8$"):
         gm.forecasts.read(path, answers)
 
 
 def test_a_question_of_the_resolutions_with_a_space_around_it():
-    with pytest.raises(gm.InputError, match="row 1 of the resolutions has question 'b ' .*, with a space around it"):
+    with pytest.raises(gm.InputError, match=r"row 1 of the resolutions has question 'b ' .*, with a space around it"):
         gm.forecasts.read(TWO, {"question": ["a", "b "], "outcome": ["yes", "no"]})
 
 
 def test_outcomes_that_differ_by_case_only_if_a_table_names_them():
     rows, answers = said(("q", "A", 1, "m", 0.6), ("q", "B", 1, "M", 0.6)), {"question": ["q"], "outcome": ["m"]}
-    with pytest.raises(gm.InputError, match="row 1 .* has outcomes 'M' and 'm'"):
+    with pytest.raises(gm.InputError, match=r"row 1 .* has outcomes 'M' and 'm'"):
         gm.forecasts.read(rows, answers)
     found = gm.forecasts.read(rows, answers, outcomes={"question": ["q", "q"], "outcome": ["m", "M"]})
     assert found.table["outcomes"].to_list() == [["M", "m"]]

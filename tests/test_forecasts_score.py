@@ -482,7 +482,12 @@ def test_what_everybody_ruled_out():
 
 
 def test_who_has_lost_all_does_not_help_and_the_error_names_the_question():
-    said = {"question": ["b", "b", "a", "a"], "forecaster": ["A", "B"] * 2, "time": [1, 1, 2, 2], "outcome": ["yes"] * 4}
+    said = {
+        "question": ["b", "b", "a", "a"],
+        "forecaster": ["A", "B"] * 2,
+        "time": [1, 1, 2, 2],
+        "outcome": ["yes"] * 4,
+    }
     said["probability"] = [1.0, 0.0, 1.0, 0.0]
     answers = {"question": ["a", "b"], "outcome": ["no", "yes"]}
     with pytest.raises(gm.ImpossibleOutcomeError, match="question 'a' resolved as 'no', to which nobody who had money"):

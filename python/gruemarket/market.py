@@ -14,7 +14,7 @@ import polars as pl
 
 from gruemarket import _core
 from gruemarket.arrays import floats, integers, matrix, vector
-from gruemarket.clearing import Clearing, RuleSpec
+from gruemarket.clearing import Clearing, Kelly, RuleSpec
 from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, rule, stage_name
 from gruemarket.errors import CheckpointError, InputError, ShapeError
 from gruemarket.grue import GrueTax
@@ -434,9 +434,9 @@ class Market:
     def state_bytes(self) -> int:
         """Bytes of the books and of what stands beside each trader.
 
-        A trader takes 16 (f32: 8) for its prior and its wealth, and 0, 1, 2 or 4 each for its group, the episode at which
-        it enters, and how far its prior and its wealth are drained. Provenance and definitions come on top. Sums by
-        group are not counted.
+        A trader takes 16 (f32: 8) for its prior and its wealth, and 0, 1, 2 or 4 each for its group, the episode at
+        which it enters, and how far its prior and its wealth are drained. Provenance and definitions come on top. Sums
+        by group are not counted.
         """
         return self._core.state_bytes
 
@@ -446,7 +446,8 @@ class Market:
     def __repr__(self) -> str:
         tax = f", taxed by {self._core.unit}" if self._core.unit else ""
         groups = "" if len(self._group_names) == 1 else f" in {len(self._group_names)} groups"
-        kind = f"{len(self)} traders{groups}, {self._core.outcomes} outcomes, {self._core.dtype}{tax}"
+        rule = "" if self.clearing == Kelly() else f", cleared by {type(self.clearing).__name__}"
+        kind = f"{len(self)} traders{groups}, {self._core.outcomes} outcomes, {self._core.dtype}{rule}{tax}"
         return f"Market({kind}, {self.rounds} rounds)"
 
     def ledger(self) -> pl.DataFrame:

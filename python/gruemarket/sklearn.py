@@ -335,7 +335,7 @@ def _check(given: Any) -> None:
         raise InputError(f"epochs={given.epochs!r}; give a whole number, 0 or more")
     if given.early_stopping not in (True, False):
         raise InputError(f"early_stopping={given.early_stopping!r}; True or False")
-    if not isinstance(given.smoothing, Real) or not 0 < given.smoothing < math.inf:
+    if not isinstance(given.smoothing, Real) or not 0 < float(given.smoothing) < math.inf:
         raise InputError(f"smoothing={given.smoothing!r}; give a number above 0, or one error would ruin a leaf")
-    if not isinstance(given.holdout, Real) or not 0 < given.holdout < 1:
+    if not isinstance(given.holdout, Real) or not 0 < float(given.holdout) < 1:
         raise InputError(f"holdout={given.holdout!r}; give a share in (0, 1)")
