@@ -300,6 +300,30 @@ def test_what_files_may_look_like_all_the_same(tmp_path):
         gm.forecasts.read(path, answers)
 
 
+def test_files_whose_cells_are_all_quoted(tmp_path):
+    path, answers = tmp_path / "forecasts.csv", tmp_path / "answers.csv"
+    path.write_text('"question","forecaster","time","outcome","probability"\n"q","Ann","1","yes","0.25"\n')
+    answers.write_text('"question","outcome","closes"\n"q","yes","3"\n"r","",""\n')
+    found = gm.forecasts.read(path, answers)
+    assert (found.values.tolist(), found.closes.tolist(), found.happened.tolist()) == ([0.75, 0.25], [3], [1])
+
+
+def test_what_is_missing_may_be_nan():
+    rows = said(("a", "A", 1, "1", 0.9), ("b", "A", 2, "1", 0.9))
+    answers = {"question": ["a", "b"], "outcome": np.array([1, np.nan]), "resolves": np.array([3, np.nan])}
+    found = gm.forecasts.read(rows, answers)
+    assert (found.resolves.tolist(), found.happened.tolist()) == ([3, np.inf], [1, -1])
+    with pytest.raises(gm.InputError, match="row 1 of the forecasts has no time"):
+        gm.forecasts.read(rows.with_columns(time=pl.Series([1.0, np.nan])), answers)
+
+
+def test_lists_may_mix_whole_numbers_and_others():
+    rows = {"question": ["q", "q"], "forecaster": ["A", "B"], "time": [1, 1.5], "outcome": ["yes"] * 2}
+    answers = {"question": ["q", "r"], "outcome": ["yes", None], "closes": [3, float("nan")]}
+    found = gm.forecasts.read(rows | {"probability": [1, 0.5]}, answers)
+    assert (found.values.tolist(), found.times.tolist(), found.closes.tolist()) == ([0, 1, 0.5, 0.5], [1, 1.5], [3])
+
+
 def test_a_question_of_the_resolutions_with_a_space_around_it():
     with pytest.raises(gm.InputError, match=r"row 1 of the resolutions has question 'b ' .*, with a space around it"):
         gm.forecasts.read(TWO, {"question": ["a", "b "], "outcome": ["yes", "no"]})

@@ -107,7 +107,7 @@ def summary(
         _refuse_spaces(lazy, names, "forecasts")
     resolved = tables.table(resolutions, "resolutions", tables.RESOLUTIONS, tables.CLOCKED)
     resolved = tables.identifiers(resolved, "resolutions", ("question",))
-    resolved = resolved.with_columns(pl.col("outcome").cast(pl.String))
+    resolved = resolved.with_columns(_outcomes(resolved["outcome"], pairs["outcome"]))
     _refuse_spaces(resolved.lazy(), resolved["question"], "resolutions")
     named = pairs.clear()
     if outcomes is not None:
@@ -121,6 +121,16 @@ def summary(
     found, resolved = tables.alike(found, resolved, "question")
     pairs = pairs.with_columns(pl.col("question").cast(found["question"].dtype))
     return make_index(found, pairs, people, resolved, clock, tolerance=tolerance)
+
+
+def _outcomes(column: pl.Series, known: pl.Series) -> pl.Series:
+    """Outcomes as text. Whole numbers are often kept as floats where some are missing: 1.0 is then the forecasts' 1."""
+    text = column.cast(pl.String)
+    if not column.dtype.is_float() or text.is_in(known.implode()).any():
+        return text
+    present = column.fill_nan(None)
+    whole = present.cast(pl.Int64, strict=False)
+    return whole.cast(pl.String) if (whole == present).all() else text
 
 
 def _refuse_spaces(lazy: pl.LazyFrame, names: pl.Series, what: str) -> None:
