@@ -182,7 +182,7 @@ def test_outcomes_out_of_range(market, outcome):
 
 def test_an_outcome_to_which_nobody_awake_gave_any_probability(market):
     impossible = gm.ImpossibleOutcomeError
-    said = "round {}: outcome {}.* no awake trader .* any probability; floor the forecasts"
+    said = "round {}: outcome {}.* no awake trader .* any probability.*; floor the forecasts"
     now = market.rounds
     sure = put(ONE, 0.0, LAST, slice(None))
     with refused(market, said.format(now + LAST, 1) + "|" + said.format(LAST, 1), impossible):

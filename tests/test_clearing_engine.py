@@ -805,3 +805,21 @@ def test_what_rules_say_of_themselves():
     assert re.fullmatch(r"Isoelastic\(aversion=4.0\)", repr(gm.Isoelastic(4)))
     assert gm.LMSR(0.1).to_dict() == {"kind": "lmsr", "liquidity": 0.1, "maker": 0, "step": 0.05, "floor": 2.0**-20}
     assert gm.Demand(linear).to_dict()["fn"].endswith("linear")
+
+
+def test_a_market_says_by_what_it_clears():
+    assert repr(gm.Market([1, 1])) == "Market(2 traders, 2 outcomes, f64, 0 rounds)"
+    shown = repr(gm.Market([1, 1], clearing=gm.Isoelastic([2, 3])))
+    assert shown == "Market(2 traders, 2 outcomes, f64, cleared by Isoelastic, 0 rounds)"
+
+
+@pytest.mark.parametrize("clearing", (gm.LogPool(floor=0.3), gm.LMSR(0.1, floor=0.3)))
+def test_a_floor_that_is_too_high_for_the_outcomes(clearing):
+    with pytest.raises(gm.InputError, match=r"^floor 0.3 is not above 0 and at most 1 / 4, as there are 4 outcomes"):
+        gm.Market([1, 1], outcomes=4, clearing=clearing)
+
+
+def test_an_outcome_that_is_too_cheap_to_count_says_so():
+    forecasts = [[[0.5, 1.0], [0.5, 0.0]]]  # so cautious a pool hardly listens to whoever rules nothing out
+    with pytest.raises(gm.ImpossibleOutcomeError, match=r"any probability that counts \(its price was 0\); floor the"):
+        gm.Market([1, 1], clearing=gm.Isoelastic(1e5)).run(forecasts, [1])

@@ -272,7 +272,15 @@ CSV = "question,forecaster,time,outcome,probability\nq,Ann,2026-01-01,yes,0.5\n"
         (CSV + "q,Bob,01/02/2026,yes,0.5\n", "row 1 of the forecasts has time '01/02/2026'"),
         (CSV + "q,Bob,2026\n", "row 1 of the forecasts has time '2026'"),
         (CSV + "q,Bob,2026-01-02,yes,50%\n", "row 1 of the forecasts has probability '50%'"),
+        (CSV + "q,Bob,2026-01-02,yes,nan\n", "row 1 of the forecasts has probability nan"),
         (CSV + "q,Bob,,yes,0.5\n", "row 1 of the forecasts has no time"),
+        (CSV + "q,Bob,2026-01-02,Yes,0.5\n", "row 1 .* question 'q' has outcomes 'Yes' and 'yes' .*; spell them alike"),
+        (CSV + " q,Bob,2026-01-02,yes,0.5\n", "row 1 of the forecasts has question ' q' .*, with a space around it"),
+        (
+            CSV + "q,Bob ,2026-01-02,yes,0.5\n",
+            "row 1 of the forecasts has forecaster 'Bob ' .*, with a space around it",
+        ),
+        (CSV + "q,Bob,2026-01-02, yes,0.5\n", "row 1 of the forecasts has outcome ' yes' .*, with a space around it"),
     ),
 )
 @pytest.mark.parametrize("how", ("read", "stream"))
@@ -281,6 +289,52 @@ def test_files_that_are_wrong(tmp_path, text, message, how):
     path.write_text(text)
     with pytest.raises(gm.InputError, match=message):
         getattr(gm.forecasts, how)(path, {"question": ["q"], "outcome": ["yes"]})
+
+
+def test_what_files_may_look_like_all_the_same(tmp_path):
+    path, answers = tmp_path / "forecasts.csv", {"question": ["q"], "outcome": ["yes"]}
+    path.write_text(CSV.replace("yes,", "yes, "))
+    assert gm.forecasts.read(path, answers).values.tolist() == [0.5, 0.5]
+    path.write_bytes(CSV.replace("Ann", "Zoë").encode("latin1"))
+    with pytest.raises(gm.InputError, match=r"no whole table .*; save the file as UTF-8$"):
+        gm.forecasts.read(path, answers)
+
+
+def test_files_whose_cells_are_all_quoted(tmp_path):
+    path, answers = tmp_path / "forecasts.csv", tmp_path / "answers.csv"
+    path.write_text('"question","forecaster","time","outcome","probability"\n"q","Ann","1","yes","0.25"\n')
+    answers.write_text('"question","outcome","closes"\n"q","yes","3"\n"r","",""\n')
+    found = gm.forecasts.read(path, answers)
+    assert (found.values.tolist(), found.closes.tolist(), found.happened.tolist()) == ([0.75, 0.25], [3], [1])
+
+
+def test_what_is_missing_may_be_nan():
+    rows = said(("a", "A", 1, "1", 0.9), ("b", "A", 2, "1", 0.9))
+    answers = {"question": ["a", "b"], "outcome": np.array([1, np.nan]), "resolves": np.array([3, np.nan])}
+    found = gm.forecasts.read(rows, answers)
+    assert (found.resolves.tolist(), found.happened.tolist()) == ([3, np.inf], [1, -1])
+    with pytest.raises(gm.InputError, match="row 1 of the forecasts has no time"):
+        gm.forecasts.read(rows.with_columns(time=pl.Series([1.0, np.nan])), answers)
+
+
+def test_lists_may_mix_whole_numbers_and_others():
+    rows = {"question": ["q", "q"], "forecaster": ["A", "B"], "time": [1, 1.5], "outcome": ["yes"] * 2}
+    answers = {"question": ["q", "r"], "outcome": ["yes", None], "closes": [3, float("nan")]}
+    found = gm.forecasts.read(rows | {"probability": [1, 0.5]}, answers)
+    assert (found.values.tolist(), found.times.tolist(), found.closes.tolist()) == ([0, 1, 0.5, 0.5], [1, 1.5], [3])
+
+
+def test_a_question_of_the_resolutions_with_a_space_around_it():
+    with pytest.raises(gm.InputError, match=r"row 1 of the resolutions has question 'b ' .*, with a space around it"):
+        gm.forecasts.read(TWO, {"question": ["a", "b "], "outcome": ["yes", "no"]})
+
+
+def test_outcomes_that_differ_by_case_only_if_a_table_names_them():
+    rows, answers = said(("q", "A", 1, "m", 0.6), ("q", "B", 1, "M", 0.6)), {"question": ["q"], "outcome": ["m"]}
+    with pytest.raises(gm.InputError, match=r"row 1 .* has outcomes 'M' and 'm'"):
+        gm.forecasts.read(rows, answers)
+    found = gm.forecasts.read(rows, answers, outcomes={"question": ["q", "q"], "outcome": ["m", "M"]})
+    assert found.table["outcomes"].to_list() == [["M", "m"]]
 
 
 def test_days_in_files_are_dates_and_names_are_names(tmp_path):

@@ -497,3 +497,16 @@ def test_what_everybody_ruled_out():
         score(said, answers)
     floored = score(said, answers, floor=2**-20)
     assert floored.methods["bits"].max() == pytest.approx(20)
+
+
+def test_who_has_lost_all_does_not_help_and_the_error_names_the_question():
+    said = {
+        "question": ["b", "b", "a", "a"],
+        "forecaster": ["A", "B"] * 2,
+        "time": [1, 1, 2, 2],
+        "outcome": ["yes"] * 4,
+    }
+    said["probability"] = [1.0, 0.0, 1.0, 0.0]
+    answers = {"question": ["a", "b"], "outcome": ["no", "yes"]}
+    with pytest.raises(gm.ImpossibleOutcomeError, match="question 'a' resolved as 'no', to which nobody who had money"):
+        score(said, answers, floor=0, lock=1)

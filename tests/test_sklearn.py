@@ -436,6 +436,12 @@ def test_settings_out_of_range_say_what_is_allowed(wine, settings, said):
         MarketClassifier(**{"estimator": forest(3)} | settings).fit(X, y)
 
 
+def test_settings_may_be_any_number(wine):
+    X, y, *_ = wine
+    model = MarketClassifier(ExtraTreesClassifier(3), smoothing=np.float32(0.01), holdout=np.float32(0.5))
+    assert model.fit(X, y).score(X, y) > 0.5
+
+
 def test_fitted_estimators_that_do_not_fit(wine):
     X, y, *_ = wine
     frozen = FrozenEstimator(forest(3).fit(X, y))

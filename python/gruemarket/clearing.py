@@ -93,7 +93,8 @@ class Isoelastic:
     `sum_i u_i s_ik / c_k = S` for every k: a Fisher market of CES utilities, whose price is unique. Found by Newton's
     method to 1e-12 of S (`Run.residual`). Aversion 1 is `Kelly()`; below it traders are bold, above it they keep nearer
     to the price, so that money moves slowly: the higher, the nearer to `LogPool(step=1 / eta)`. An outcome to which
-    nobody awake gives any probability has the price 0.
+    nobody awake gives any probability has the price 0; so has one whose price would be below 1e-300, as where most rule
+    it out and aversion is great.
 
     Args:
         aversion: eta, in [1/16, 1e6]: one number, or (N,) each trader's own.

@@ -14,7 +14,7 @@ import polars as pl
 
 from gruemarket import _core
 from gruemarket.arrays import floats, integers, matrix, vector
-from gruemarket.clearing import Clearing, RuleSpec
+from gruemarket.clearing import Clearing, Kelly, RuleSpec
 from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, rule, stage_name
 from gruemarket.errors import CheckpointError, InputError, ShapeError
 from gruemarket.grue import GrueTax
@@ -446,7 +446,8 @@ class Market:
     def __repr__(self) -> str:
         tax = f", taxed by {self._core.unit}" if self._core.unit else ""
         groups = "" if len(self._group_names) == 1 else f" in {len(self._group_names)} groups"
-        kind = f"{len(self)} traders{groups}, {self._core.outcomes} outcomes, {self._core.dtype}{tax}"
+        rule = "" if self.clearing == Kelly() else f", cleared by {type(self.clearing).__name__}"
+        kind = f"{len(self)} traders{groups}, {self._core.outcomes} outcomes, {self._core.dtype}{rule}{tax}"
         return f"Market({kind}, {self.rounds} rounds)"
 
     def ledger(self) -> pl.DataFrame:

@@ -6,7 +6,7 @@ Needs the extra `sklearn`. This module is `gruemarket.sklearn`; what it imports 
 import math
 import tempfile
 from collections.abc import Iterator
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
@@ -243,7 +243,7 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
             raise InputError(f"{self.estimator} does not forecast the classes of one output; give a classifier")
         self.classes_ = classes
         if len(self.classes_) < 2:
-            raise InputError(f"one class only, {self.classes_[0]!r}; a market needs 2 or more")
+            raise InputError(f"one class only, {self.classes_.tolist()[0]!r}; a market needs 2 or more")
         if strange := set(np.unique(y).tolist()) - set(self.classes_.tolist()):
             raise InputError(
                 f"y has classes that the estimator was not fitted on: {', '.join(sorted(map(repr, strange)))}"
@@ -335,7 +335,7 @@ def _check(given: Any) -> None:
         raise InputError(f"epochs={given.epochs!r}; give a whole number, 0 or more")
     if given.early_stopping not in (True, False):
         raise InputError(f"early_stopping={given.early_stopping!r}; True or False")
-    if not isinstance(given.smoothing, int | float) or not 0 < given.smoothing < math.inf:
+    if not isinstance(given.smoothing, Real) or not 0 < float(given.smoothing) < math.inf:
         raise InputError(f"smoothing={given.smoothing!r}; give a number above 0, or one error would ruin a leaf")
-    if not isinstance(given.holdout, int | float) or not 0 < given.holdout < 1:
+    if not isinstance(given.holdout, Real) or not 0 < float(given.holdout) < 1:
         raise InputError(f"holdout={given.holdout!r}; give a share in (0, 1)")

@@ -52,6 +52,8 @@ class Clock:
         Raises:
             InputError: times of another kind, or numbers that float64 does not hold.
         """
+        if column.dtype.is_float():
+            column = column.fill_nan(None)  # as numpy says that something is missing
         if column.null_count() == len(column):
             return np.full(len(column), np.nan)
         found = Clock.of(column)

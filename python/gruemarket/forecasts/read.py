@@ -78,7 +78,7 @@ def _check_probabilities(column: pl.Series, first: int) -> None:
     if column.dtype.is_numeric():
         good &= column.is_between(0, 1).fill_null(value=True)
     elif column.dtype == pl.String:
-        good &= column.cast(pl.Float64, strict=False).is_not_null()
+        good &= column.str.strip_chars().cast(pl.Float64, strict=False).is_not_null()
     if not good.all():
         row = int((~good).arg_true()[0])
         value = column[row]
@@ -107,15 +107,65 @@ def summary(
     found = asked.collect(engine="streaming")
     pairs = lazy.select("question", "outcome").unique().collect(engine="streaming")
     people = lazy.select("forecaster").unique().collect(engine="streaming")["forecaster"].sort()
+    for names in (found["question"], people, pairs["outcome"].unique()):
+        _refuse_spaces(lazy, names, "forecasts")
     resolved = tables.table(resolutions, "resolutions", tables.RESOLUTIONS, tables.CLOCKED)
     resolved = tables.identifiers(resolved, "resolutions", ("question",))
-    resolved = resolved.with_columns(pl.col("outcome").cast(pl.String))
+    resolved = resolved.with_columns(_outcomes(resolved["outcome"], pairs["outcome"]))
+    _refuse_spaces(resolved.lazy(), resolved["question"], "resolutions")
+    named = pairs.clear()
     if outcomes is not None:
         named = tables.identifiers(tables.table(outcomes, "outcomes", tables.OUTCOMES), "outcomes", tables.OUTCOMES)
         named = named.select(
             pl.col("question").cast(found["question"].dtype, strict=False), pl.col("outcome").cast(pl.String)
         )
-        pairs = pl.concat([pairs, named.drop_nulls()]).unique()
+        named = named.drop_nulls()
+    _refuse_spellings(lazy, pairs, named)
+    pairs = pl.concat([pairs, named]).unique()
     found, resolved = tables.alike(found, resolved, "question")
     pairs = pairs.with_columns(pl.col("question").cast(found["question"].dtype))
     return make_index(found, pairs, people, resolved, clock, tolerance=tolerance)
+
+
+def _outcomes(column: pl.Series, known: pl.Series) -> pl.Series:
+    """Outcomes as text. Whole numbers are often kept as floats where some are missing: 1.0 is then the forecasts' 1."""
+    text = column.cast(pl.String)
+    if not column.dtype.is_float() or text.is_in(known.implode()).any():
+        return text
+    present = column.fill_nan(None)
+    whole = present.cast(pl.Int64, strict=False)
+    return whole.cast(pl.String) if (whole == present).all() else text
+
+
+def _refuse_spaces(lazy: pl.LazyFrame, names: pl.Series, what: str) -> None:
+    """A name with a space around it would be somebody else, or another question, without a word."""
+    if names.dtype != pl.String:
+        return
+    if (spaced := names.filter(names != names.str.strip_chars()).sort()).len():
+        row = _row(lazy, pl.col(names.name) == spaced[0])
+        raise InputError(
+            f"row {row} of the {what} has {names.name} {spaced[0]!r} {ROW}, with a space around it; leave that out"
+        )
+
+
+def _refuse_spellings(lazy: pl.LazyFrame, pairs: pl.DataFrame, named: pl.DataFrame) -> None:
+    """Outcomes of a question that differ by case only are one, misspelt, unless a table of outcomes names each."""
+    unsure = pairs.join(named, on=["question", "outcome"], how="anti")
+    same = pl.col("outcome").str.to_lowercase().alias("same")
+    beside = unsure.select("question", "outcome", same).join(
+        pl.concat([pairs, named]).unique().select("question", pl.col("outcome").alias("other"), same),
+        on=["question", "same"],
+    )
+    wrong = beside.filter(pl.col("outcome") != pl.col("other")).sort("question", "outcome", "other")
+    if not wrong.is_empty():
+        question, outcome, other = wrong.select("question", "outcome", "other").row(0)
+        row = _row(lazy, (pl.col("question") == question) & (pl.col("outcome") == outcome))
+        raise InputError(
+            f"row {row} of the forecasts: question {question!r} has outcomes {outcome!r} and {other!r} {ROW}; spell "
+            "them alike, or name both in a table of outcomes"
+        )
+
+
+def _row(lazy: pl.LazyFrame, which: pl.Expr) -> int:
+    """The first row for which that holds."""
+    return int(lazy.with_row_index("at").filter(which).select(pl.col("at").min()).collect().item())

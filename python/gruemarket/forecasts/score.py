@@ -1,5 +1,6 @@
 """Scoring: what markets and other ways to combine forecasts would have said of each question, without look-ahead."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -138,14 +139,17 @@ def scored(
     """Plays the methods over a source, and measures them."""
     with Shown(wanted=progress) as bar:
         bar.stage("markets", source.steps)
-        played = play(
-            source,
-            chosen.markets,
-            settings["lock"],
-            when,
-            check=lambda part, mean: _refuse_impossible(known, part, mean),
-            step=lambda done: bar.step(done, ""),
-        )
+        try:
+            played = play(
+                source,
+                chosen.markets,
+                settings["lock"],
+                when,
+                check=lambda part, mean: _refuse_impossible(known, part, mean),
+                step=lambda done: bar.step(done, ""),
+            )
+        except ImpossibleOutcomeError as error:
+            raise _with_its_question(error, known, source.questions) from error
     prices = prices_of(chosen.names, played, source.questions, when, settings["order"])
     made = Measured(known, source.questions, prices, seed, resamples)
     asked = chosen.markets[0].name
@@ -174,3 +178,15 @@ def _refuse_impossible(known: Questions, part: Panel, mean: Floats) -> None:
             f"question {told['question']!r} resolved as {told['outcome']!r}, to which every forecast in time gave 0; "
             "give a floor above 0"
         )
+
+
+def _with_its_question(error: ImpossibleOutcomeError, known: Questions, questions: Panel) -> ImpossibleOutcomeError:
+    """What a market says of a round, which is a question in the order of their pricing."""
+    found = re.search(r"round (\d+)", str(error))
+    if found is None or int(found[1]) >= len(questions):
+        return error
+    told = known.table.row(int(questions.question[int(found[1])]), named=True)
+    return ImpossibleOutcomeError(
+        f"question {told['question']!r} resolved as {told['outcome']!r}, to which nobody who had money left gave any "
+        "probability; give a floor above 0"
+    )

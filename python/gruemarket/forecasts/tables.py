@@ -79,10 +79,19 @@ def scan(given: Any, what: str) -> pl.LazyFrame:
         return given.lazy()
     if isinstance(given, Mapping) or hasattr(given, "__arrow_c_stream__") or hasattr(given, "__arrow_c_array__"):
         try:
+            if isinstance(given, Mapping):
+                given = {name: _column(values) for name, values in given.items()}
             return pl.DataFrame(given).lazy()
         except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
             raise InputError(f"the {what} are no table: {error}") from error
     raise InputError(f"the {what} are a {type(given).__name__}; give a Parquet or CSV file, or a Polars or Arrow table")
+
+
+def _column(values: Any) -> Any:
+    """A column as it is, but a list of whole numbers and others is all floats: 1 beside 0.5."""
+    kinds = {type(value) for value in values} if isinstance(values, list | tuple) else set()
+    mixed = {int, float} <= kinds <= {int, float, type(None)}
+    return pl.Series(values=values, dtype=pl.Float64, strict=False) if mixed else values
 
 
 def _file(path: Path, what: str) -> pl.LazyFrame:
@@ -96,13 +105,18 @@ def _file(path: Path, what: str) -> pl.LazyFrame:
             separator = "\t" if kind == ".tsv" else ","
             # types from all rows: an outcome or a name may be a number in the first thousand and a word after
             read = pl.read_csv(path, separator=separator, infer_schema_length=None)
-            frame = parsed(read, what, [name for name in ("time", *CLOCKED) if name in read.columns]).lazy()
+            read = read.with_columns(pl.col(pl.String).replace("", None))  # a cell that is quoted can be empty too
+            times = [name for name in ("time", *CLOCKED) if name in read.columns]
+            numbers = [name for name in ("probability", *times) if name in read.columns]
+            frame = parsed(read.with_columns(_number(read[name]) for name in numbers), what, times).lazy()
         else:
             raise InputError(f"{path}: the {what} are of an unknown kind {path.suffix!r}; give .parquet or .csv")
         frame.collect_schema()
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         why = str(error).partition("\n")[0]
         hint = f"; give as many cells a row as in the header, separated by {'tabs' if kind == '.tsv' else 'commas'}"
+        if "utf-8" in why.lower():
+            hint = "; save the file as UTF-8"
         raise InputError(f"{path}: no whole table of {what} ({why}){hint if kind in CSV else ''}") from error
     return frame
 
@@ -132,6 +146,14 @@ def alike(left: pl.DataFrame, right: pl.DataFrame, name: str) -> tuple[pl.DataFr
     if left[name].dtype == right[name].dtype:
         return left, right
     return left.with_columns(pl.col(name).cast(pl.String)), right.with_columns(pl.col(name).cast(pl.String))
+
+
+def _number(column: pl.Series) -> pl.Series:
+    """A column of a CSV file that is text only for quotes, spaces or NaN, as numbers."""
+    if column.dtype != pl.String:
+        return column
+    numbers = column.str.strip_chars().cast(pl.Float64, strict=False)
+    return numbers if numbers.null_count() == column.null_count() else column
 
 
 def parsed(frame: pl.DataFrame, what: str, names: Sequence[str]) -> pl.DataFrame:

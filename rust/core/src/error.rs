@@ -12,10 +12,10 @@ pub enum MarketError {
     /// A shape that does not fit the market's traders or outcomes.
     #[error("{0}")]
     Shape(String),
-    /// An outcome happened to which nobody awake gave any probability.
+    /// An outcome happened whose price was 0: nobody awake gave it any probability, or so little that no float holds the price.
     #[error(
-        "{}round {round}: outcome {outcome} happened, but no awake trader with money gave it any probability; \
-         floor the forecasts, or let in a trader that forecasts every outcome",
+        "{}round {round}: outcome {outcome} happened, but no awake trader with money gave it any probability that \
+         counts (its price was 0); floor the forecasts, or let in a trader that forecasts every outcome",
         episode.map_or_else(String::new, |e| format!("episode {e} of the batch: "))
     )]
     Impossible {

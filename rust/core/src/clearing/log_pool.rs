@@ -1,7 +1,7 @@
 //! The log pool: traders of exponential utility, whose price is the normalised geometric mean of their forecasts.
 
 use super::tiles::{Cut, Pieces, TILE, Tile};
-use super::{Price, Room, Round, Settlement, Terms, kelly, within};
+use super::{Price, Room, Round, Settlement, Terms, kelly};
 use crate::error::{MarketError, Result};
 use crate::lanes::{self, logs};
 
@@ -22,14 +22,14 @@ impl LogPool {
                 self.step
             )));
         }
-        let what_to_do = "forecasts are brought into [floor, 1 - floor]; 2^-20 is a good floor";
-        within(
-            "floor",
-            self.floor,
-            f64::MIN_POSITIVE,
-            1.0 / outcomes as f64,
-            what_to_do,
-        )
+        if self.floor > 0.0 && self.floor <= 1.0 / outcomes as f64 {
+            return Ok(());
+        }
+        Err(MarketError::input(format!(
+            "floor {} is not above 0 and at most 1 / {outcomes}, as there are {outcomes} outcomes; forecasts are brought into \
+             [floor, 1 - floor], and 2^-20 is a good floor",
+            self.floor
+        )))
     }
 
     /// `sum_i u_i ln q_ik` of every outcome. What stands so far `ahead` is sent for.
