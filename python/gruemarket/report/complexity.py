@@ -82,12 +82,12 @@ def _pairs(times: pl.DataFrame, names: list[str]) -> Chart:
             for name, axis in ((first, "across"), (second, "upwards"))
         )
         frame = across.join(upwards, on="process", maintain_order="left")
-        chart = charts.chart_of(frame, width=SMALL * 2, height=SMALL * 2).mark_circle(size=70, color=charts.MARKET)  # noqa: SLF001
+        chart = charts.chart_of(frame, width=SMALL * 2, height=SMALL * 2).mark_circle(size=70, color=charts.MARKET)
         drawn.append(
             chart.encode(
                 alt.X("across:Q", scale=SYMLOG, title=f"{first}, bits"),
                 alt.Y("upwards:Q", scale=SYMLOG, title=f"{second}, bits"),
-                tooltip=charts.tips(frame),  # noqa: SLF001
+                tooltip=charts.tips(frame),
             )
         )
     return alt.concat(*drawn, columns=2)
@@ -97,10 +97,10 @@ def _times(times: pl.DataFrame, colours: Colours) -> Section:
     told = times.select("inductor", "process", "arm", "regret_bits", "regret_low", "regret_high", "time", "order_bits")
     order = times.filter(arm="process").group_by("process").agg(pl.col("regret_bits").mean()).sort("regret_bits")
     names = colours.among(times, "inductor")
-    base = charts.chart_of(told, width=charts.WIDTH - 2 * charts.LABEL, height=alt.Step(9))  # noqa: SLF001
+    base = charts.chart_of(told, width=charts.WIDTH - 2 * charts.LABEL, height=alt.Step(9))
     y = alt.Y("process:N", sort=order["process"].to_list(), title=None, axis=alt.Axis(labelLimit=charts.LABEL))
     beside = alt.YOffset("inductor:N", sort=names, scale=alt.Scale(paddingOuter=0.6))
-    alike = {"y": y, "yOffset": beside, "color": colours.hue("inductor", names), "tooltip": charts.tips(told)}  # noqa: SLF001
+    alike = {"y": y, "yOffset": beside, "color": colours.hue("inductor", names), "tooltip": charts.tips(told)}
     x = alt.X("regret_bits:Q", scale=SYMLOG, title="regret, bits")
     bars = (
         base.transform_filter("datum.arm == 'process'")
@@ -130,13 +130,13 @@ def _curves(found: Complexity, colours: Colours) -> Section:
     keys = ("inductor", "process", "symbols")
     part = found.curves.filter(pl.col("process").is_in(several), arm="process")
     frame = part.group_by(keys, maintain_order=True).agg(pl.col("regret_bits").mean())
-    lines = charts.chart_of(frame, width=SMALL, height=SMALL).mark_line(clip=True)  # noqa: SLF001
+    lines = charts.chart_of(frame, width=SMALL, height=SMALL).mark_line(clip=True)
     chart = lines.encode(
         alt.X("symbols:Q", scale=alt.Scale(type="log"), title="symbols"),
         alt.Y("regret_bits:Q", scale=SYMLOG, title="regret, bits"),
         colours.hue("inductor", colours.among(frame, "inductor")),
         facet=alt.Facet("process:N", columns=4, sort=several, title=None),
-        tooltip=charts.tips(frame),  # noqa: SLF001
+        tooltip=charts.tips(frame),
     )
     rest = f" The first {CURVES} processes." if len(found.processes) > CURVES else ""
     return Section(
