@@ -12,7 +12,19 @@ from typing import Any
 BEGIN, END = "<!-- bench table -->", "<!-- /bench table -->"
 HEAD = ["case | against | must | measured | medians", "--- | --- | --- | --- | ---"]
 QUIET = 1.7  # what two threads of plain arithmetic gain at least where nobody else works
-ORDER = ("market", "grue", "sparse", "threads", "clearing", "scale", "experts", "text", "context_tree", "machine")
+ORDER = (
+    "market",
+    "grue",
+    "sparse",
+    "threads",
+    "clearing",
+    "forecasts",
+    "scale",
+    "experts",
+    "text",
+    "context_tree",
+    "machine",
+)
 
 
 def duration(seconds: float) -> str:
