@@ -1,0 +1,523 @@
+//! All Brainfuck programs by length, pruned: programs that are in the same state where no loop is open are counted
+//! together, and a loop is run once for each tape that it meets, with one body for each class of bodies.
+//!
+//! The state where no loop is open is the tape, seen from the head, and the output so far: what follows depends on nothing
+//! else. States are kept by the exact length of the programs that lead to them, so that every program is counted once, at
+//! its own length.
+
+use super::behaviours::{Behaviours, Ending, Share};
+use super::bodies::{Body, LONGEST, bodies};
+use super::effects::{Bounds, Effect, Fate, effects};
+use super::futures::Future;
+use super::hash::{Map, Names};
+use super::prior::{Prior, code};
+use super::run::{Limits, Machine, Status, run};
+use super::tape::{Bits, Cells, Reach, Tape};
+use super::token::{Token, straight, text};
+use super::words::{Counts, matched};
+use super::brainfuck::Brainfuck;
+use crate::error::{MarketError, Result};
+use crate::threads;
+
+/// Bodies that one worker runs at a time.
+const CHUNK: usize = 8192;
+
+/// What was enumerated.
+#[derive(Clone, Debug)]
+pub struct Enumeration {
+    pub behaviours: Behaviours,
+    /// Programs, and the runs it took.
+    pub programs: u64,
+    pub runs: u64,
+    /// The mass of all programs, whatever they do.
+    pub mass: f64,
+}
+
+/// What leads from one state to the next.
+#[derive(Clone, Copy, Debug)]
+enum Via {
+    Start,
+    Token(Token),
+    Loop(Body),
+    /// A loop that is skipped, with a body of so many tokens.
+    Dead(u8),
+}
+
+/// The state of all programs of one length that have printed the same and left the same tape.
+#[derive(Clone, Debug)]
+struct Node<T> {
+    tape: T,
+    output: u32,
+    programs: u64,
+    /// Of the fastest of them, or fewer.
+    least_steps: u32,
+    /// The example: its length, steps, way, and where it comes from.
+    tokens: u32,
+    steps: u32,
+    reach: Reach,
+    from: u32,
+    via: Via,
+}
+
+type Level<T> = (Vec<u32>, Map<(T, u32), u32>);
+
+/// Where a share of an effect goes, once it is known.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    place: u32,
+    member: u32,
+}
+
+struct Enumerator<T> {
+    limits: Limits,
+    longest: usize,
+    tokens: Vec<Token>,
+    bodies: Vec<Body>,
+    counts: Counts,
+    /// By length: one program's mass; all completions of a program whose rest does not matter, and their mass.
+    code: Vec<f64>,
+    rests: Vec<u64>,
+    rest_mass: Vec<f64>,
+    loops: Vec<u64>,
+    nodes: Vec<Node<T>>,
+    levels: Vec<Level<T>>,
+    outputs: Names<Vec<u8>>,
+    printed: Vec<Vec<u8>>,
+    effects: Vec<Vec<(u32, Effect<T>)>>,
+    by_tape: Map<T, u32>,
+    whats: Names<(Vec<u8>, Option<Future>)>,
+    undecided: u32,
+    targets: Map<(u32, u32), Target>,
+    behaviours: Behaviours,
+    runs: u64,
+}
+
+/// All programs of at most `longest` tokens.
+pub fn enumerate(longest: usize, limits: &Limits, prior: Prior, stop: &dyn Fn() -> bool) -> Result<Enumeration> {
+    limits.check()?;
+    if longest > LONGEST {
+        return Err(MarketError::input(format!("max_length {longest}; give 0 to {LONGEST}")));
+    }
+    if limits.alphabet == 2 && limits.memory == 64 {
+        Enumerator::new(Bits::default(), longest, limits, prior).run(stop)
+    } else {
+        Enumerator::new(Cells::new(limits.memory, limits.alphabet), longest, limits, prior).run(stop)
+    }
+}
+
+impl<T: Tape> Enumerator<T> {
+    fn new(tape: T, longest: usize, limits: &Limits, prior: Prior) -> Self {
+        let tokens = straight(limits.alphabet, false);
+        let body = longest.saturating_sub(3);
+        let mut counts = Counts::new(body);
+        let bodies = if longest > 2 { bodies(&tokens, limits.alphabet, body, &mut counts) } else { Vec::new() };
+        let loops = matched(tokens.len(), longest);
+        let code = code(tokens.len() + 2, longest);
+        let rest = |from: usize| loops[..=longest - from].iter().zip(&code[from..]);
+        let rest_mass = (0..=longest).map(|n| rest(n).map(|(&d, z)| d as f64 * z).sum()).collect();
+        let rests = (0..=longest).map(|n| loops[..=longest - n].iter().sum()).collect();
+        let mut enumerator = Self {
+            limits: *limits,
+            longest,
+            tokens,
+            bodies,
+            counts,
+            code,
+            rests,
+            rest_mass,
+            loops,
+            nodes: Vec::new(),
+            levels: (0..=longest).map(|_| (Vec::new(), Map::default())).collect(),
+            outputs: Names::default(),
+            printed: Vec::new(),
+            effects: Vec::new(),
+            by_tape: Map::default(),
+            whats: Names::default(),
+            undecided: 0,
+            targets: Map::default(),
+            behaviours: Behaviours::new(prior, limits.max_output),
+            runs: 0,
+        };
+        let start = Node {
+            tape,
+            output: 0,
+            programs: 1,
+            least_steps: 0,
+            tokens: 0,
+            steps: 0,
+            reach: Reach::default(),
+            from: 0,
+            via: Via::Start,
+        };
+        enumerator.output(&[]);
+        enumerator.enter(0, start);
+        enumerator
+    }
+
+    fn run(mut self, stop: &dyn Fn() -> bool) -> Result<Enumeration> {
+        for length in 0..=self.longest {
+            if stop() {
+                return Err(MarketError::Interrupted { rounds: length as u64 });
+            }
+            let (nodes, _) = std::mem::take(&mut self.levels[length]);
+            self.run_loops(length, &nodes);
+            for node in nodes {
+                self.leave(length, node);
+            }
+        }
+        Ok(Enumeration {
+            programs: self.loops.iter().sum(),
+            mass: self.rest_mass[0],
+            behaviours: self.behaviours,
+            runs: self.runs,
+        })
+    }
+
+    fn output(&mut self, symbols: &[u8]) -> u32 {
+        let (name, new) = self.outputs.number(symbols);
+        if new {
+            self.printed.push(symbols.to_vec());
+        }
+        name
+    }
+
+    /// Runs all bodies that fit on the tapes that are new at this length.
+    fn run_loops(&mut self, length: usize, nodes: &[u32]) {
+        let Some(left) = (self.longest - length).checked_sub(2) else { return };
+        let bodies = &self.bodies[..self.bodies.partition_point(|body| usize::from(body.length) <= left)];
+        let mut tapes = Vec::new();
+        for &node in nodes {
+            let tape = &self.nodes[node as usize].tape;
+            if tape.here() != 0 && !self.by_tape.contains_key(tape) {
+                self.by_tape.insert(tape.clone(), (self.effects.len() + tapes.len()) as u32);
+                tapes.push(tape.clone());
+            }
+        }
+        self.runs += (tapes.len() * bodies.len()) as u64;
+        let bounds = Bounds { steps: self.limits.steps, symbols: self.limits.max_output };
+        let parts = bodies.len().div_ceil(CHUNK).max(1);
+        let work: Vec<(&T, &[Body])> = if parts == 1 {
+            tapes.iter().map(|tape| (tape, bodies)).collect()
+        } else {
+            tapes.iter().flat_map(|tape| bodies.chunks(CHUNK).map(move |chunk| (tape, chunk))).collect()
+        };
+        let counts = &self.counts;
+        let run = 1 + 4096 / bodies.len().max(1);
+        let found = threads::map_runs(work, run, || (), |(), work| -> Vec<_> {
+            work.into_iter().map(|(tape, bodies)| effects(bodies, tape, bounds, counts)).collect()
+        });
+        let mut found = found.into_iter().flatten();
+        for _ in 0..tapes.len() {
+            let merged = Effect::merged(found.by_ref().take(parts).collect());
+            let named = merged.into_iter().map(|effect| (self.what(&effect), effect)).collect();
+            self.effects.push(named);
+        }
+    }
+
+    /// A number for what an effect shows: even ones are shared, odd ones are those of undecided bodies.
+    fn what(&mut self, effect: &Effect<T>) -> u32 {
+        let future = match &effect.fate {
+            Fate::Known(future) => Some(future.clone()),
+            Fate::Left(_) | Fate::Open => None,
+            Fate::Full => {
+                self.undecided += 1;
+                return 2 * self.undecided - 1;
+            }
+        };
+        2 * self.whats.number(&(effect.symbols.clone(), future)).0
+    }
+
+    /// Adds up the programs that end in a state, and goes to the states that follow it.
+    fn leave(&mut self, length: usize, number: u32) {
+        let node = self.nodes[number as usize].clone();
+        self.share(number, Ending::Ended, (node.programs, node.programs as f64 * self.code[length]), length);
+        let left = self.longest - length;
+        for i in 0..if left > 0 { self.tokens.len() } else { 0 } {
+            self.go(length, number, &node, self.tokens[i]);
+        }
+        if left < 2 {
+            return;
+        }
+        if node.tape.here() == 0 {
+            self.skip(length, number, &node);
+            return;
+        }
+        let found = self.by_tape[&node.tape] as usize;
+        let effects = std::mem::take(&mut self.effects[found]);
+        for (what, effect) in effects.iter().take_while(|(_, effect)| usize::from(effect.body.length) + 2 <= left) {
+            match &effect.fate {
+                Fate::Left(tape) if node.steps + effect.steps < self.limits.steps => {
+                    self.after(length, number, &node, effect, tape);
+                }
+                _ => self.end(length, number, &node, effect, *what),
+            }
+        }
+        self.effects[found] = effects;
+    }
+
+    /// One token further.
+    fn go(&mut self, length: usize, number: u32, node: &Node<T>, token: Token) {
+        let mut next = node.clone();
+        next.from = number;
+        next.via = Via::Token(token);
+        (next.tokens, next.steps, next.least_steps) = (node.tokens + 1, node.steps + 1, node.least_steps + 1);
+        match token {
+            Token::Plus => next.tape.plus(),
+            Token::Minus => next.tape.minus(),
+            Token::Right => {
+                next.tape.right();
+                next.reach.go(1);
+            }
+            Token::Left => {
+                next.tape.left();
+                next.reach.go(-1);
+            }
+            _ => next.output = self.longer(node.output, &[node.tape.here()]),
+        }
+        self.enter(length + 1, next);
+    }
+
+    /// Loops on a cell that is 0.
+    fn skip(&mut self, length: usize, number: u32, node: &Node<T>) {
+        for body in 0..=self.longest - length - 2 {
+            let mut next = node.clone();
+            next.from = number;
+            next.via = Via::Dead(body as u8);
+            next.tokens += 2 + body as u32;
+            (next.steps, next.least_steps) = (node.steps + 1, node.least_steps + 1);
+            next.programs *= self.loops[body];
+            self.enter(length + 2 + body, next);
+        }
+    }
+
+    /// A loop that is left.
+    fn after(&mut self, length: usize, number: u32, node: &Node<T>, effect: &Effect<T>, tape: &T) {
+        let output = self.longer(node.output, &effect.symbols);
+        let next = Node {
+            tape: tape.clone(),
+            output,
+            programs: 0,
+            least_steps: node.least_steps + effect.least_steps,
+            tokens: node.tokens + 2 + u32::from(effect.body.length),
+            steps: node.steps + effect.steps,
+            reach: node.reach.then(effect.reach),
+            from: number,
+            via: Via::Loop(effect.body),
+        };
+        let left = self.longest - length - 2;
+        for (body, &count) in effect.counts[..=left].iter().enumerate().filter(|&(_, &count)| count > 0) {
+            let programs = node.programs * count;
+            self.enter(length + 2 + body, Node { programs, ..next.clone() });
+        }
+    }
+
+    fn longer(&mut self, output: u32, symbols: &[u8]) -> u32 {
+        if symbols.is_empty() {
+            return output;
+        }
+        let longer = [&self.printed[output as usize], symbols].concat();
+        self.output(&longer)
+    }
+
+    /// Adds programs to a state, or to their behaviour if nothing that follows matters.
+    fn enter(&mut self, length: usize, mut node: Node<T>) {
+        let left = self.longest - length;
+        let full = self.printed[node.output as usize].len() >= self.limits.max_output;
+        if full || node.steps >= self.limits.steps {
+            let ending = if node.steps >= self.limits.steps { Ending::Open } else { Ending::Full };
+            return self.drop(length, node, ending);
+        }
+        if left == 0 {
+            node.tape.put(0);
+        }
+        if left < 3 {
+            node.tape.only(left.saturating_sub(1)); // no token that is left can tell more
+        }
+        let (nodes, places) = &mut self.levels[length];
+        let new = self.nodes.len() as u32;
+        let place = *places.entry((node.tape.clone(), node.output)).or_insert(new);
+        if place == new {
+            nodes.push(new);
+            self.nodes.push(node);
+            return;
+        }
+        let known = &mut self.nodes[place as usize];
+        let programs = known.programs + node.programs;
+        let least_steps = known.least_steps.min(node.least_steps);
+        // an example of just this length is one that no shorter state has shown
+        let rank = |node: &Node<T>| (node.tokens != length as u32, node.steps);
+        if rank(&node) < rank(known) {
+            *known = node;
+        }
+        (known.programs, known.least_steps) = (programs, least_steps);
+    }
+
+    /// Programs whose output is full, or whose steps are used up, whatever follows.
+    fn drop(&mut self, length: usize, node: Node<T>, ending: Ending) {
+        let mass = node.programs as f64 * self.rest_mass[length];
+        let programs = node.programs * self.rests[length];
+        let number = self.nodes.len() as u32;
+        self.nodes.push(node);
+        self.share(number, ending, (programs, mass), length);
+        self.nodes.pop();
+    }
+
+    /// Adds the programs of a state to their behaviour.
+    fn share(&mut self, number: u32, ending: Ending, (programs, all): (u64, f64), length: usize) {
+        let node = &self.nodes[number as usize];
+        let rest = if ending == Ending::Ended { self.code[length] } else { self.rest_mass[length] };
+        let share = Share {
+            ending,
+            own: if node.tokens as usize == length { rest } else { 0.0 },
+            all,
+            programs,
+            tokens: node.tokens,
+            steps: node.steps,
+            cells: node.reach.cells(self.limits.memory),
+            least_steps: node.least_steps,
+        };
+        let (nodes, output) = (&self.nodes, node.output);
+        let program = || written(nodes, number);
+        let place = self.behaviours.add(&self.printed[output as usize], &share, program);
+        if ending == Ending::Full {
+            // the symbols are all that is known: what follows may differ from program to program
+            let future = Future::new(&self.printed[output as usize], &[]);
+            self.behaviours.join(place, Some(future), &share, program);
+        }
+    }
+
+    /// A loop that is not left within the limits.
+    fn end(&mut self, length: usize, number: u32, node: &Node<T>, effect: &Effect<T>, what: u32) {
+        let printed = self.printed[node.output as usize].len();
+        let wanted = self.limits.max_output - printed;
+        let in_time = effect.times.partition_point(|time| node.steps + time < self.limits.steps);
+        let shown = in_time.min(wanted);
+        let ending = match &effect.fate {
+            _ if shown == wanted => Ending::Full,
+            Fate::Known(future) if future.cycle.is_empty() && shown == effect.times.len() => Ending::Ended,
+            _ => Ending::Open,
+        };
+        let share = self.loop_share(length, node, effect, ending, shown);
+        let nodes = &self.nodes;
+        let program = || written(nodes, number) + "[" + &text(&effect.body.tokens().collect::<Vec<_>>()) + "]";
+        if ending != Ending::Full {
+            let output = [&self.printed[node.output as usize], &effect.symbols[..shown]].concat();
+            self.behaviours.add(&output, &share, program);
+            return;
+        }
+        if let Some(target) = self.targets.get(&(node.output, what)) {
+            self.behaviours.add_at(target.place, &share, program);
+            self.behaviours.join_at(target.member, &share);
+            return;
+        }
+        let before = &self.printed[node.output as usize];
+        let place = self.behaviours.add(&[before, &effect.symbols[..wanted]].concat(), &share, program);
+        let future = match &effect.fate {
+            Fate::Known(future) => Some(future.after(before)),
+            _ => None,
+        };
+        let member = self.behaviours.join(place, future, &share, program);
+        self.targets.insert((node.output, what), Target { place, member });
+    }
+
+    fn loop_share(&self, length: usize, node: &Node<T>, effect: &Effect<T>, ending: Ending, shown: usize) -> Share {
+        let left = self.longest - length - 2;
+        let rests = effect.counts[..=left].iter().enumerate();
+        let (mut programs, mut all) = (0, 0.0);
+        for (body, &count) in rests {
+            programs += count * self.rests[length + 2 + body];
+            all += count as f64 * self.rest_mass[length + 2 + body];
+        }
+        let tokens = node.tokens + 2 + u32::from(effect.body.length);
+        let own = if node.tokens as usize == length { self.rest_mass[tokens as usize] } else { 0.0 };
+        let time = |times: &[u32]| if shown == 0 { 0 } else { times[shown - 1] };
+        Share {
+            ending,
+            own,
+            all: all * node.programs as f64,
+            programs: programs * node.programs,
+            tokens,
+            steps: node.steps + time(&effect.times),
+            cells: node.reach.then(effect.reach).cells(self.limits.memory),
+            least_steps: node.least_steps + time(&effect.fastest),
+        }
+    }
+}
+
+/// The example of a state as text.
+fn written<T>(nodes: &[Node<T>], number: u32) -> String {
+    let mut parts = Vec::new();
+    let mut node = &nodes[number as usize];
+    loop {
+        parts.push(match node.via {
+            Via::Start => break,
+            Via::Token(token) => token.sign().to_string(),
+            Via::Loop(body) => format!("[{}]", text(&body.tokens().collect::<Vec<_>>())),
+            Via::Dead(length) => format!("[{}]", "+".repeat(length.into())),
+        });
+        node = &nodes[node.from as usize];
+    }
+    parts.into_iter().rev().collect()
+}
+
+/// The same without any pruning, program by program: what [`enumerate`] is held against.
+pub fn plain(longest: usize, limits: &Limits, prior: Prior) -> Result<Enumeration> {
+    limits.check()?;
+    let mut tokens = straight(limits.alphabet, false);
+    tokens.extend([Token::Open, Token::Close]);
+    let code = code(tokens.len(), longest);
+    let mut found = Enumeration { behaviours: Behaviours::new(prior, limits.max_output), programs: 0, runs: 0, mass: 0.0 };
+    for length in 0..=longest {
+        every(&tokens, &mut Vec::new(), 0, length, &mut |program| {
+            let mut machine = Brainfuck::new(program, limits.alphabet, limits.memory)?;
+            let done = run(&mut machine, limits, std::iter::empty());
+            let share = Share {
+                ending: match done.status {
+                    Status::Halted => Ending::Ended,
+                    Status::OutputLimit => Ending::Full,
+                    Status::Timeout => Ending::Open,
+                },
+                own: code[length],
+                all: code[length],
+                programs: 1,
+                tokens: length as u32,
+                steps: done.steps,
+                cells: machine.cells(),
+                least_steps: done.steps,
+            };
+            found.behaviours.add(&done.output, &share, || text(program));
+            found.programs += 1;
+            found.runs += 1;
+            found.mass += code[length];
+            Ok(())
+        })?;
+    }
+    Ok(found)
+}
+
+/// Every program of just this length with matched brackets.
+fn every(
+    tokens: &[Token],
+    program: &mut Vec<Token>,
+    open: usize,
+    length: usize,
+    visit: &mut dyn FnMut(&[Token]) -> Result<()>,
+) -> Result<()> {
+    if program.len() == length {
+        return visit(program);
+    }
+    for &token in tokens {
+        let open = match token {
+            Token::Open => open + 1,
+            Token::Close if open == 0 => continue,
+            Token::Close => open - 1,
+            _ => open,
+        };
+        if open < length - program.len() {
+            program.push(token);
+            every(tokens, program, open, length, visit)?;
+            program.pop();
+        }
+    }
+    Ok(())
+}
