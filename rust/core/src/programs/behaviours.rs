@@ -7,6 +7,7 @@
 use super::futures::Future;
 use super::hash::Map;
 use super::prior::Prior;
+use super::token::Code;
 
 /// Bounds of a prior mass.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -34,10 +35,9 @@ pub enum Ending {
 }
 
 /// A program and what it takes to print the behaviour.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Example {
-    pub program: String,
-    pub tokens: u32,
+    pub program: Code,
     pub steps: u32,
     pub cells: usize,
 }
@@ -76,9 +76,7 @@ pub struct Share {
     pub own: f64,
     pub all: f64,
     pub programs: u64,
-    pub tokens: u32,
-    pub steps: u32,
-    pub cells: usize,
+    pub example: Example,
     /// The steps of the fastest of the class, or fewer.
     pub least_steps: u32,
 }
@@ -112,14 +110,14 @@ impl Behaviours {
         self.places.get(output).map(|&i| i as usize)
     }
 
-    /// Adds a share to the behaviour of an output, whose place it returns; `program` writes the example.
-    pub fn add(&mut self, output: &[u8], share: &Share, program: impl Fn() -> String) -> u32 {
+    /// Adds a share to the behaviour of an output, whose place it returns.
+    pub fn add(&mut self, output: &[u8], share: &Share) -> u32 {
         if let Some(&place) = self.places.get(output) {
-            self.add_at(place, share, program);
+            self.add_at(place, share);
             return place;
         }
         let place = self.rows.len() as u32;
-        let first = share.example(&program);
+        let first = share.example;
         self.places.insert(output.to_vec(), place);
         self.rows.push(Behaviour {
             output: output.to_vec(),
@@ -127,17 +125,17 @@ impl Behaviours {
             ended: Mass::default(),
             open: Mass::default(),
             programs: 0,
-            shortest: first.clone(),
-            fastest: first.clone(),
+            shortest: first,
+            fastest: first,
             leanest: first,
             members: Vec::new(),
         });
-        self.add_at(place, share, program);
+        self.add_at(place, share);
         place
     }
 
     /// [`Self::add`], to a behaviour whose place is known.
-    pub fn add_at(&mut self, place: u32, share: &Share, program: impl Fn() -> String) {
+    pub fn add_at(&mut self, place: u32, share: &Share) {
         let row = &mut self.rows[place as usize];
         let (lower, upper) = share.mass(self.prior, row.output.len());
         match share.ending {
@@ -146,34 +144,18 @@ impl Behaviours {
             Ending::Open => row.open.add(lower, upper),
         }
         row.programs += share.programs;
-        let (tokens, steps, cells) = (share.tokens as usize, share.steps as usize, share.cells);
-        let facts = |e: &Example| (e.tokens as usize, e.steps as usize, e.cells);
-        let (n, t, m) = facts(&row.shortest);
-        let shorter = (tokens, steps, cells) < (n, t, m);
-        let (n, t, m) = facts(&row.fastest);
-        let faster = (steps, tokens, cells) < (t, n, m);
-        let (n, t, m) = facts(&row.leanest);
-        let leaner = (cells, tokens, steps) < (m, n, t);
-        if shorter || faster || leaner {
-            let example = share.example(&program);
-            for (best, better) in [
-                (&mut row.shortest, shorter),
-                (&mut row.fastest, faster),
-                (&mut row.leanest, leaner),
-            ] {
-                if better {
-                    best.clone_from(&example);
-                }
-            }
-        }
+        let new = share.example;
+        keep(&mut row.shortest, new, |e| (e.program.len(), e.steps as usize, e.cells));
+        keep(&mut row.fastest, new, |e| (e.steps as usize, e.program.len(), e.cells));
+        keep(&mut row.leanest, new, |e| (e.cells, e.program.len(), e.steps as usize));
     }
 
     /// Adds a share of a full behaviour to the member with its future, which it returns: one of its own if that is not
     /// known.
-    pub fn join(&mut self, place: u32, future: Option<Future>, share: &Share, program: impl Fn() -> String) -> u32 {
+    pub fn join(&mut self, place: u32, future: Option<Future>, share: &Share) -> u32 {
         let key = future.map(|future| (place, future));
         let known = key.as_ref().and_then(|key| self.futures.get(key).copied());
-        let member = known.unwrap_or_else(|| self.enter(place, key, share, program));
+        let member = known.unwrap_or_else(|| self.enter(place, key, share));
         self.join_at(member, share);
         member
     }
@@ -183,12 +165,11 @@ impl Behaviours {
         place: u32,
         key: Option<(u32, Future)>,
         share: &Share,
-        program: impl Fn() -> String,
     ) -> u32 {
         let member = self.members.len() as u32;
         self.rows[place as usize].members.push(member);
         self.members.push(Member {
-            example: share.example(&program),
+            example: share.example,
             future: key.as_ref().map(|(_, future)| future.clone()),
             mass: Mass::default(),
             programs: 0,
@@ -211,16 +192,14 @@ impl Share {
         if prior.by_length() {
             return (self.all, self.all);
         }
-        let lower = self.own * prior.factor(self.steps, symbols, self.cells);
+        let lower = self.own * prior.factor(self.example.steps, symbols, self.example.cells);
         (lower, self.all * prior.factor(self.least_steps, symbols, 1))
     }
+}
 
-    fn example(&self, program: &impl Fn() -> String) -> Example {
-        Example {
-            program: program(),
-            tokens: self.tokens,
-            steps: self.steps,
-            cells: self.cells,
-        }
+/// Keeps the better one.
+fn keep(best: &mut Example, new: Example, rank: impl Fn(&Example) -> (usize, usize, usize)) {
+    if rank(&new) < rank(best) {
+        *best = new;
     }
 }

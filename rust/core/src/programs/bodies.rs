@@ -3,26 +3,15 @@
 //! Besides the classes of words between brackets, three rules hold on every tape: a loop on a cell that is known to be 0
 //! is dead; right after a loop the cell is 0; a loop whose body is one loop and nothing else is that loop.
 
-use super::token::Token;
+use super::token::{Code, Token};
 use super::words::{Counts, NONE, Place, Word, Words};
-
-/// The longest body that fits: three bits for each token.
-pub const LONGEST: usize = 21;
 
 /// A kept body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Body {
-    /// Its tokens, three bits each, the first one lowest.
-    code: u64,
-    pub length: u8,
+    pub code: Code,
     /// The name of its class's counts, lone loops around its own included.
     pub counts: u32,
-}
-
-impl Body {
-    pub fn tokens(self) -> impl Iterator<Item = Token> {
-        (0..self.length).map(move |i| super::token::TOKENS[(self.code >> (3 * i) & 7) as usize])
-    }
 }
 
 /// A loop that is open while bodies are written.
@@ -48,7 +37,8 @@ struct Writer<'a> {
     /// The name of: `[` and `]`, and lone loops around them.
     brackets: u32,
     stack: Vec<Level>,
-    bodies: Vec<Body>,
+    /// By length.
+    bodies: Vec<Vec<Body>>,
 }
 
 /// All kept bodies of at most `longest` tokens, the shortest first; the same bodies in the same order for any `longest`.
@@ -67,13 +57,11 @@ pub fn bodies(straight: &[Token], alphabet: usize, longest: usize, counts: &mut 
         around,
         brackets,
         stack: Vec::new(),
-        bodies: Vec::new(),
+        bodies: vec![Vec::new(); longest + 1],
     };
     writer.stack.push(writer.fresh());
-    writer.write(0, 0, longest);
-    let mut bodies = writer.bodies;
-    bodies.sort_by_key(|body| (body.length, body.code.reverse_bits()));
-    bodies
+    writer.write(Code::default(), longest);
+    writer.bodies.concat()
 }
 
 /// 1 + y + y^2 + ..., y = x^2 times the ways to write nothing before and after a lone loop; and x^2 times that.
@@ -105,50 +93,49 @@ impl Writer<'_> {
         }
     }
 
-    /// Everything that goes on from `code`, a body of `length` tokens so far, with `left` more at most.
-    fn write(&mut self, code: u64, length: u8, left: usize) {
+    /// Everything that goes on from a body so far, with `left` more at most.
+    fn write(&mut self, code: Code, left: usize) {
         let depth = self.stack.len();
         let top = self.stack[depth - 1];
         let place = top.place as usize;
         let counts = self.counts.product(top.before, self.words.counts[place][top.word as usize]);
         if depth == 1 && !(top.lone && top.word == 0) {
             let counts = self.counts.product(counts, self.around);
-            self.bodies.push(Body { code, length, counts });
+            self.bodies[code.len()].push(Body { code, counts });
         }
         if left + 1 < depth {
             return;
         }
-        let with = |token: Token| code | (token as u64) << (3 * length);
         if left + 1 > depth {
             for (i, &token) in self.straight.iter().enumerate() {
                 let word = self.words.next[top.word as usize][i];
                 if word != NONE {
                     self.stack[depth - 1].word = word;
-                    self.write(with(token), length + 1, left - 1);
+                    self.write(code.then(token), left - 1);
                 }
             }
             self.stack[depth - 1] = top;
         }
         if left > depth && !self.words.dead[place][top.word as usize] {
-            self.open(top, counts, with(Token::Open), length + 1, left - 1);
+            self.open(top, counts, code.then(Token::Open), left - 1);
         }
         if depth > 1 && !(top.lone && top.word == 0) {
-            self.close(top, counts, with(Token::Close), length + 1, left - 1);
+            self.close(top, counts, code.then(Token::Close), left - 1);
         }
     }
 
-    fn open(&mut self, top: Level, counts: u32, code: u64, length: u8, left: usize) {
+    fn open(&mut self, top: Level, counts: u32, code: Code, left: usize) {
         let depth = self.stack.len();
         // the loop is alone so far if nothing stands before it; what follows it is seen by its own word
         let lone = top.before == self.one && top.word == 0 && top.place == Place::Start;
         self.stack[depth - 1] = Level { before: counts, lone, ..top };
         self.stack.push(self.fresh());
-        self.write(code, length, left);
+        self.write(code, left);
         self.stack.pop();
         self.stack[depth - 1] = top;
     }
 
-    fn close(&mut self, top: Level, counts: u32, code: u64, length: u8, left: usize) {
+    fn close(&mut self, top: Level, counts: u32, code: Code, left: usize) {
         let depth = self.stack.len();
         self.stack.pop();
         let outer = self.stack[depth - 2];
@@ -159,7 +146,7 @@ impl Writer<'_> {
             place: Place::After,
             lone: outer.lone,
         };
-        self.write(code, length, left);
+        self.write(code, left);
         self.stack[depth - 2] = outer;
         self.stack.push(top);
     }

@@ -1,12 +1,13 @@
 //! What loops do on one tape: every kept body is run once, and bodies that do the same are put together.
 
-use super::bodies::{Body, LONGEST};
+use super::bodies::Body;
 use super::futures::Future;
-use super::hash::Map;
-use super::run::{Event, Machine, Watch};
+use super::hash::{Fold, Map};
+use super::run::Watch;
 use super::tape::{Reach, Tape};
-use super::token::Token;
+use super::token::{Code, Token};
 use super::words::Counts;
+use std::hash::{BuildHasher, BuildHasherDefault};
 
 /// How a loop ends on a tape, within the limits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,46 +27,45 @@ pub enum Fate<T> {
 pub struct Effect<T> {
     pub fate: Fate<T>,
     /// What it prints, as far as that was asked for.
-    pub symbols: Vec<u8>,
-    /// The steps after which each symbol is printed by `body`, and those of whichever body is fastest.
-    pub times: Vec<u32>,
-    pub fastest: Vec<u32>,
+    pub symbols: Box<[u8]>,
+    /// The steps after which each symbol is printed by `body`.
+    pub times: Box<[u32]>,
+    fastest: Option<Box<[u32]>>,
     /// The steps after which `body` has left the loop.
     pub steps: u32,
     pub least_steps: u32,
     pub reach: Reach,
     /// The shortest of its bodies.
     pub body: Body,
-    /// How many bodies there are, by length.
-    pub counts: Vec<u64>,
+    /// How many bodies there are, by length; empty if it is `body`'s class alone.
+    sum: Vec<u64>,
 }
 
-/// A loop that runs: the machine for a body of at most [`LONGEST`] tokens.
-#[derive(Clone, Debug)]
+/// Room for a body and its brackets.
+const ROOM: usize = 32;
+
+/// A loop that runs: the machine for a short body.
 struct Looping<T> {
-    program: [Token; LONGEST + 2],
-    partner: [u8; LONGEST + 2],
-    length: u8,
+    program: [Token; ROOM],
+    partner: [u8; ROOM],
+    end: u8,
     at: u8,
     tape: T,
     reach: Reach,
-    turned: bool,
 }
 
 impl<T: Tape> Looping<T> {
     fn new(body: Body, tape: &T) -> Self {
         let mut looping = Self {
-            program: [Token::Close; LONGEST + 2],
-            partner: [0; LONGEST + 2],
-            length: body.length + 2,
+            program: [Token::Close; ROOM],
+            partner: [0; ROOM],
+            end: body.code.len() as u8 + 2,
             at: 0,
             tape: tape.clone(),
             reach: Reach::default(),
-            turned: false,
         };
-        let (mut open, mut depth) = ([0_u8; LONGEST + 2], 0);
-        let tokens = std::iter::once(Token::Open).chain(body.tokens()).chain([Token::Close]);
-        for (at, token) in tokens.enumerate() {
+        let (mut open, mut depth) = ([0_u8; ROOM], 0);
+        for (at, token) in Code::default().then_loop(body.code).tokens().enumerate() {
             looping.program[at] = token;
             if token == Token::Open {
                 open[depth] = at as u8;
@@ -73,17 +73,18 @@ impl<T: Tape> Looping<T> {
             } else if token == Token::Close {
                 depth -= 1;
                 let start = open[depth];
-                (looping.partner[start as usize], looping.partner[at]) = (at as u8, start);
+                (looping.partner[usize::from(start)], looping.partner[at]) = (at as u8, start);
             }
         }
         looping
     }
 
+    /// One step; whether it jumped back, and what it printed.
     #[inline(always)]
-    fn go(&mut self) -> Event {
-        self.turned = false;
-        let mut event = Event::Silent;
-        match self.program[self.at as usize] {
+    fn step(&mut self) -> (bool, Option<u8>) {
+        let at = usize::from(self.at) % ROOM;
+        self.at += 1;
+        match self.program[at] {
             Token::Plus => self.tape.plus(),
             Token::Minus => self.tape.minus(),
             Token::Right => {
@@ -94,38 +95,15 @@ impl<T: Tape> Looping<T> {
                 self.tape.left();
                 self.reach.go(-1);
             }
-            Token::Open if self.tape.here() == 0 => self.at = self.partner[self.at as usize],
+            Token::Open if self.tape.here() == 0 => self.at = self.partner[at] + 1,
             Token::Close if self.tape.here() != 0 => {
-                self.at = self.partner[self.at as usize];
-                self.turned = true;
+                self.at = self.partner[at] + 1;
+                return (true, None);
             }
             Token::Open | Token::Close | Token::Read => (),
-            Token::Print => event = Event::Printed(self.tape.here()),
+            Token::Print => return (false, Some(self.tape.here())),
         }
-        self.at += 1;
-        event
-    }
-}
-
-impl<T: Tape> Machine for Looping<T> {
-    #[inline(always)]
-    fn step(&mut self, _heard: u8) -> Event {
-        if self.at == self.length { Event::Halted } else { self.go() }
-    }
-
-    fn give(&mut self, _token: Token) {}
-
-    #[inline(always)]
-    fn same_future(&self, other: &Self) -> bool {
-        self.at == other.at && self.tape == other.tape
-    }
-
-    fn cells(&self) -> usize {
-        self.reach.cells(usize::MAX)
-    }
-
-    fn at_turn(&self) -> bool {
-        self.turned
+        (false, None)
     }
 }
 
@@ -151,22 +129,23 @@ fn trace<T: Tape>(body: Body, tape: &T, bounds: Bounds, symbols: &mut Vec<u8>, t
     symbols.clear();
     times.clear();
     let fate = loop {
-        match machine.step(0) {
-            Event::Printed(symbol) => {
-                symbols.push(symbol);
-                times.push(steps + 1);
-            }
-            Event::Silent | Event::Wants => (),
-            Event::Halted if symbols.len() < bounds.symbols => break Fate::Left(machine.tape.clone()),
-            Event::Halted => break Fate::Full,
+        if machine.at == machine.end {
+            break if symbols.len() < bounds.symbols { Fate::Left(machine.tape.clone()) } else { Fate::Full };
         }
+        let (turned, printed) = machine.step();
         steps += 1;
-        if machine.at_turn()
-            && let Some((printed, since)) = watch.returned(&machine, symbols.len(), steps)
-        {
-            let future = Future::new(&symbols[..printed], &symbols[printed..]);
-            prolong(symbols, times, printed, steps - since, bounds);
-            break Fate::Known(future);
+        if let Some(symbol) = printed {
+            symbols.push(symbol);
+            times.push(steps);
+        }
+        if turned {
+            let same = |kept: &(u8, T)| kept.0 == machine.at && kept.1 == machine.tape;
+            let keep = || (machine.at, machine.tape.clone());
+            if let Some((printed, since)) = watch.turn(same, keep, symbols.len(), steps) {
+                let future = Future::new(&symbols[..printed], &symbols[printed..]);
+                prolong(symbols, times, printed, steps - since, bounds);
+                break Fate::Known(future);
+            }
         }
         if steps >= bounds.steps {
             break if symbols.len() < bounds.symbols { Fate::Open } else { Fate::Full };
@@ -192,64 +171,93 @@ fn prolong(symbols: &mut Vec<u8>, times: &mut Vec<u32>, from: usize, period: u32
     }
 }
 
-type Key<T> = (Fate<T>, Vec<u8>);
+/// Where effects stand, by a hash of what they show.
+#[derive(Default)]
+struct Places(Map<u64, u32>);
+
+impl Places {
+    /// The place of an effect that shows this, or where it is to stand.
+    fn find<T: Tape>(&mut self, effects: &[Effect<T>], fate: &Fate<T>, symbols: &[u8]) -> Option<usize> {
+        let mut key = BuildHasherDefault::<Fold>::default().hash_one((fate, symbols));
+        loop {
+            let place = *self.0.entry(key).or_insert(effects.len() as u32) as usize;
+            match effects.get(place) {
+                None => return None,
+                Some(effect) if effect.fate == *fate && *effect.symbols == *symbols => return Some(place),
+                Some(_) => key = key.wrapping_add(1),
+            }
+        }
+    }
+}
 
 /// What the bodies do on the tape, the same deeds together, in the order of their first bodies.
 pub fn effects<T: Tape>(bodies: &[Body], tape: &T, bounds: Bounds, counts: &Counts) -> Vec<Effect<T>> {
-    let mut found: Map<Key<T>, u32> = Map::default();
+    let mut places = Places::default();
     let mut effects: Vec<Effect<T>> = Vec::new();
     let (mut symbols, mut times) = (Vec::new(), Vec::new());
     for &body in bodies {
         let Trace { fate, reach, steps } = trace(body, tape, bounds, &mut symbols, &mut times);
-        let key = (fate, symbols.clone());
-        if let Some(&i) = found.get(&key) {
-            effects[i as usize].join(&times, steps, counts.row(body.counts));
+        // bodies whose future is not known may part later: each is on its own
+        if fate != Fate::Full
+            && let Some(i) = places.find(&effects, &fate, &symbols)
+        {
+            effects[i].join(&times, steps, counts.row(body.counts), counts);
             continue;
         }
-        let effect = Effect {
-            fate: key.0.clone(),
-            symbols: key.1.clone(),
-            times: times.clone(),
-            fastest: times.clone(),
+        effects.push(Effect {
+            fate,
+            symbols: symbols.as_slice().into(),
+            times: times.as_slice().into(),
+            fastest: None,
             steps,
             least_steps: steps,
             reach,
             body,
-            counts: counts.row(body.counts).to_vec(),
-        };
-        // bodies whose future is not known may part later: each is on its own
-        if effect.fate != Fate::Full {
-            found.insert(key, effects.len() as u32);
-        }
-        effects.push(effect);
+            sum: Vec::new(),
+        });
     }
     effects
 }
 
 impl<T: Tape> Effect<T> {
-    fn join(&mut self, times: &[u32], steps: u32, counts: &[u64]) {
-        self.counts.iter_mut().zip(counts).for_each(|(sum, x)| *sum += x);
+    /// How many bodies there are, by length.
+    #[must_use]
+    pub fn counts<'a>(&'a self, counts: &'a Counts) -> &'a [u64] {
+        if self.sum.is_empty() { counts.row(self.body.counts) } else { &self.sum }
+    }
+
+    /// The steps after which the fastest of the bodies prints each symbol.
+    #[must_use]
+    pub fn fastest(&self) -> &[u32] {
+        self.fastest.as_deref().unwrap_or(&self.times)
+    }
+
+    fn join(&mut self, times: &[u32], steps: u32, ways: &[u64], counts: &Counts) {
+        if self.sum.is_empty() {
+            self.sum = counts.row(self.body.counts).to_vec();
+        }
+        self.sum.iter_mut().zip(ways).for_each(|(sum, x)| *sum += x);
         self.least_steps = self.least_steps.min(steps);
-        self.fastest.iter_mut().zip(times).for_each(|(least, &time)| *least = time.min(*least));
+        if self.fastest().iter().zip(times).any(|(least, time)| time < least) {
+            let fastest = self.fastest.get_or_insert_with(|| self.times.clone());
+            fastest.iter_mut().zip(times).for_each(|(least, &time)| *least = time.min(*least));
+        }
     }
 
     /// Puts together what was found with the shorter bodies and, after them, the longer ones.
     #[must_use]
-    pub fn merged(parts: Vec<Vec<Self>>) -> Vec<Self> {
-        let mut parts = parts.into_iter();
-        let mut all = parts.next().unwrap_or_default();
-        let known = |effect: &Self| (effect.fate != Fate::Full).then(|| (effect.fate.clone(), effect.symbols.clone()));
-        let mut found: Map<Key<T>, usize> = Map::default();
-        found.extend(all.iter().enumerate().filter_map(|(i, effect)| known(effect).map(|key| (key, i))));
-        for effect in parts.flatten() {
-            let Some(key) = known(&effect) else {
-                all.push(effect);
-                continue;
-            };
-            if let Some(&i) = found.get(&key) {
-                all[i].join(&effect.fastest, effect.least_steps, &effect.counts);
+    pub fn merged(parts: Vec<Vec<Self>>, counts: &Counts) -> Vec<Self> {
+        if parts.len() == 1 {
+            return parts.into_iter().flatten().collect();
+        }
+        let mut all: Vec<Self> = Vec::new();
+        let mut places = Places::default();
+        for effect in parts.into_iter().flatten() {
+            if effect.fate != Fate::Full
+                && let Some(i) = places.find(&all, &effect.fate, &effect.symbols)
+            {
+                all[i].join(effect.fastest(), effect.least_steps, effect.counts(counts), counts);
             } else {
-                found.insert(key, all.len());
                 all.push(effect);
             }
         }

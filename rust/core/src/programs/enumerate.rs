@@ -5,15 +5,15 @@
 //! else. States are kept by the exact length of the programs that lead to them, so that every program is counted once, at
 //! its own length.
 
-use super::behaviours::{Behaviours, Ending, Share};
-use super::bodies::{Body, LONGEST, bodies};
+use super::behaviours::{Behaviours, Ending, Example, Share};
+use super::bodies::{Body, bodies};
 use super::effects::{Bounds, Effect, Fate, effects};
 use super::futures::Future;
 use super::hash::{Map, Names};
 use super::prior::{Prior, code};
-use super::run::{Limits, Machine, Status, run};
+use super::run::{Limits, Status, run};
 use super::tape::{Bits, Cells, Reach, Tape};
-use super::token::{Token, straight, text};
+use super::token::{Code, Token, straight};
 use super::words::{Counts, matched};
 use super::brainfuck::Brainfuck;
 use crate::error::{MarketError, Result};
@@ -33,16 +33,6 @@ pub struct Enumeration {
     pub mass: f64,
 }
 
-/// What leads from one state to the next.
-#[derive(Clone, Copy, Debug)]
-enum Via {
-    Start,
-    Token(Token),
-    Loop(Body),
-    /// A loop that is skipped, with a body of so many tokens.
-    Dead(u8),
-}
-
 /// The state of all programs of one length that have printed the same and left the same tape.
 #[derive(Clone, Debug)]
 struct Node<T> {
@@ -51,15 +41,13 @@ struct Node<T> {
     programs: u64,
     /// Of the fastest of them, or fewer.
     least_steps: u32,
-    /// The example: its length, steps, way, and where it comes from.
-    tokens: u32,
+    /// An example.
+    program: Code,
     steps: u32,
     reach: Reach,
-    from: u32,
-    via: Via,
 }
 
-type Level<T> = (Vec<u32>, Map<(T, u32), u32>);
+type Level<T> = (Vec<Node<T>>, Map<(T, u32), u32>);
 
 /// Where a share of an effect goes, once it is known.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +67,6 @@ struct Enumerator<T> {
     rests: Vec<u64>,
     rest_mass: Vec<f64>,
     loops: Vec<u64>,
-    nodes: Vec<Node<T>>,
     levels: Vec<Level<T>>,
     outputs: Names<Vec<u8>>,
     printed: Vec<Vec<u8>>,
@@ -95,8 +82,8 @@ struct Enumerator<T> {
 /// All programs of at most `longest` tokens.
 pub fn enumerate(longest: usize, limits: &Limits, prior: Prior, stop: &dyn Fn() -> bool) -> Result<Enumeration> {
     limits.check()?;
-    if longest > LONGEST {
-        return Err(MarketError::input(format!("max_length {longest}; give 0 to {LONGEST}")));
+    if longest > Code::LONGEST {
+        return Err(MarketError::input(format!("max_length {longest}; give 0 to {}", Code::LONGEST)));
     }
     if limits.alphabet == 2 && limits.memory == 64 {
         Enumerator::new(Bits::default(), longest, limits, prior).run(stop)
@@ -126,7 +113,6 @@ impl<T: Tape> Enumerator<T> {
             rests,
             rest_mass,
             loops,
-            nodes: Vec::new(),
             levels: (0..=longest).map(|_| (Vec::new(), Map::default())).collect(),
             outputs: Names::default(),
             printed: Vec::new(),
@@ -143,11 +129,9 @@ impl<T: Tape> Enumerator<T> {
             output: 0,
             programs: 1,
             least_steps: 0,
-            tokens: 0,
+            program: Code::default(),
             steps: 0,
             reach: Reach::default(),
-            from: 0,
-            via: Via::Start,
         };
         enumerator.output(&[]);
         enumerator.enter(0, start);
@@ -182,12 +166,11 @@ impl<T: Tape> Enumerator<T> {
     }
 
     /// Runs all bodies that fit on the tapes that are new at this length.
-    fn run_loops(&mut self, length: usize, nodes: &[u32]) {
+    fn run_loops(&mut self, length: usize, nodes: &[Node<T>]) {
         let Some(left) = (self.longest - length).checked_sub(2) else { return };
-        let bodies = &self.bodies[..self.bodies.partition_point(|body| usize::from(body.length) <= left)];
+        let bodies = &self.bodies[..self.bodies.partition_point(|body| body.code.len() <= left)];
         let mut tapes = Vec::new();
-        for &node in nodes {
-            let tape = &self.nodes[node as usize].tape;
+        for Node { tape, .. } in nodes {
             if tape.here() != 0 && !self.by_tape.contains_key(tape) {
                 self.by_tape.insert(tape.clone(), (self.effects.len() + tapes.len()) as u32);
                 tapes.push(tape.clone());
@@ -208,7 +191,7 @@ impl<T: Tape> Enumerator<T> {
         });
         let mut found = found.into_iter().flatten();
         for _ in 0..tapes.len() {
-            let merged = Effect::merged(found.by_ref().take(parts).collect());
+            let merged = Effect::merged(found.by_ref().take(parts).collect(), &self.counts);
             let named = merged.into_iter().map(|effect| (self.what(&effect), effect)).collect();
             self.effects.push(named);
         }
@@ -224,43 +207,44 @@ impl<T: Tape> Enumerator<T> {
                 return 2 * self.undecided - 1;
             }
         };
-        2 * self.whats.number(&(effect.symbols.clone(), future)).0
+        2 * self.whats.number(&(effect.symbols.to_vec(), future)).0
     }
 
     /// Adds up the programs that end in a state, and goes to the states that follow it.
-    fn leave(&mut self, length: usize, number: u32) {
-        let node = self.nodes[number as usize].clone();
-        self.share(number, Ending::Ended, (node.programs, node.programs as f64 * self.code[length]), length);
+    fn leave(&mut self, length: usize, node: Node<T>) {
+        self.share(length, &node, Ending::Ended);
         let left = self.longest - length;
         for i in 0..if left > 0 { self.tokens.len() } else { 0 } {
-            self.go(length, number, &node, self.tokens[i]);
+            self.go(length, &node, self.tokens[i]);
         }
         if left < 2 {
             return;
         }
         if node.tape.here() == 0 {
-            self.skip(length, number, &node);
+            self.skip(length, &node);
             return;
         }
         let found = self.by_tape[&node.tape] as usize;
         let effects = std::mem::take(&mut self.effects[found]);
-        for (what, effect) in effects.iter().take_while(|(_, effect)| usize::from(effect.body.length) + 2 <= left) {
+        for (what, effect) in effects.iter().take_while(|(_, effect)| effect.body.code.len() + 2 <= left) {
+            let room = self.limits.max_output - self.printed[node.output as usize].len();
             match &effect.fate {
-                Fate::Left(tape) if node.steps + effect.steps < self.limits.steps => {
-                    self.after(length, number, &node, effect, tape);
+                Fate::Left(tape)
+                    if effect.symbols.len() < room && node.steps + effect.steps < self.limits.steps =>
+                {
+                    self.after(length, &node, effect, tape);
                 }
-                _ => self.end(length, number, &node, effect, *what),
+                _ => self.end(length, &node, effect, *what),
             }
         }
         self.effects[found] = effects;
     }
 
     /// One token further.
-    fn go(&mut self, length: usize, number: u32, node: &Node<T>, token: Token) {
+    fn go(&mut self, length: usize, node: &Node<T>, token: Token) {
         let mut next = node.clone();
-        next.from = number;
-        next.via = Via::Token(token);
-        (next.tokens, next.steps, next.least_steps) = (node.tokens + 1, node.steps + 1, node.least_steps + 1);
+        next.program = node.program.then(token);
+        (next.steps, next.least_steps) = (node.steps + 1, node.least_steps + 1);
         match token {
             Token::Plus => next.tape.plus(),
             Token::Minus => next.tape.minus(),
@@ -278,12 +262,11 @@ impl<T: Tape> Enumerator<T> {
     }
 
     /// Loops on a cell that is 0.
-    fn skip(&mut self, length: usize, number: u32, node: &Node<T>) {
+    fn skip(&mut self, length: usize, node: &Node<T>) {
         for body in 0..=self.longest - length - 2 {
             let mut next = node.clone();
-            next.from = number;
-            next.via = Via::Dead(body as u8);
-            next.tokens += 2 + body as u32;
+            let plus = (0..body).fold(Code::default(), |code, _| code.then(Token::Plus));
+            next.program = node.program.then_loop(plus);
             (next.steps, next.least_steps) = (node.steps + 1, node.least_steps + 1);
             next.programs *= self.loops[body];
             self.enter(length + 2 + body, next);
@@ -291,21 +274,19 @@ impl<T: Tape> Enumerator<T> {
     }
 
     /// A loop that is left.
-    fn after(&mut self, length: usize, number: u32, node: &Node<T>, effect: &Effect<T>, tape: &T) {
+    fn after(&mut self, length: usize, node: &Node<T>, effect: &Effect<T>, tape: &T) {
         let output = self.longer(node.output, &effect.symbols);
         let next = Node {
             tape: tape.clone(),
             output,
             programs: 0,
             least_steps: node.least_steps + effect.least_steps,
-            tokens: node.tokens + 2 + u32::from(effect.body.length),
+            program: node.program.then_loop(effect.body.code),
             steps: node.steps + effect.steps,
             reach: node.reach.then(effect.reach),
-            from: number,
-            via: Via::Loop(effect.body),
         };
         let left = self.longest - length - 2;
-        for (body, &count) in effect.counts[..=left].iter().enumerate().filter(|&(_, &count)| count > 0) {
+        for (body, &count) in effect.counts(&self.counts)[..=left].to_vec().iter().enumerate().filter(|&(_, &count)| count > 0) {
             let programs = node.programs * count;
             self.enter(length + 2 + body, Node { programs, ..next.clone() });
         }
@@ -325,7 +306,7 @@ impl<T: Tape> Enumerator<T> {
         let full = self.printed[node.output as usize].len() >= self.limits.max_output;
         if full || node.steps >= self.limits.steps {
             let ending = if node.steps >= self.limits.steps { Ending::Open } else { Ending::Full };
-            return self.drop(length, node, ending);
+            return self.share(length, &node, ending);
         }
         if left == 0 {
             node.tape.put(0);
@@ -334,60 +315,49 @@ impl<T: Tape> Enumerator<T> {
             node.tape.only(left.saturating_sub(1)); // no token that is left can tell more
         }
         let (nodes, places) = &mut self.levels[length];
-        let new = self.nodes.len() as u32;
+        let new = nodes.len() as u32;
         let place = *places.entry((node.tape.clone(), node.output)).or_insert(new);
         if place == new {
-            nodes.push(new);
-            self.nodes.push(node);
+            nodes.push(node);
             return;
         }
-        let known = &mut self.nodes[place as usize];
+        let known = &mut nodes[place as usize];
         let programs = known.programs + node.programs;
         let least_steps = known.least_steps.min(node.least_steps);
         // an example of just this length is one that no shorter state has shown
-        let rank = |node: &Node<T>| (node.tokens != length as u32, node.steps);
+        let rank = |node: &Node<T>| (node.program.len() != length, node.steps);
         if rank(&node) < rank(known) {
             *known = node;
         }
         (known.programs, known.least_steps) = (programs, least_steps);
     }
 
-    /// Programs whose output is full, or whose steps are used up, whatever follows.
-    fn drop(&mut self, length: usize, node: Node<T>, ending: Ending) {
-        let mass = node.programs as f64 * self.rest_mass[length];
-        let programs = node.programs * self.rests[length];
-        let number = self.nodes.len() as u32;
-        self.nodes.push(node);
-        self.share(number, ending, (programs, mass), length);
-        self.nodes.pop();
-    }
-
-    /// Adds the programs of a state to their behaviour.
-    fn share(&mut self, number: u32, ending: Ending, (programs, all): (u64, f64), length: usize) {
-        let node = &self.nodes[number as usize];
-        let rest = if ending == Ending::Ended { self.code[length] } else { self.rest_mass[length] };
+    /// Adds the programs of a state to their behaviour; whatever follows does not matter unless they just end.
+    fn share(&mut self, length: usize, node: &Node<T>, ending: Ending) {
+        let ends = ending == Ending::Ended;
+        let rest = if ends { self.code[length] } else { self.rest_mass[length] };
         let share = Share {
             ending,
-            own: if node.tokens as usize == length { rest } else { 0.0 },
-            all,
-            programs,
-            tokens: node.tokens,
-            steps: node.steps,
-            cells: node.reach.cells(self.limits.memory),
+            own: if node.program.len() == length { rest } else { 0.0 },
+            all: node.programs as f64 * rest,
+            programs: node.programs * if ends { 1 } else { self.rests[length] },
+            example: Example {
+                program: node.program,
+                steps: node.steps,
+                cells: node.reach.cells(self.limits.memory),
+            },
             least_steps: node.least_steps,
         };
-        let (nodes, output) = (&self.nodes, node.output);
-        let program = || written(nodes, number);
-        let place = self.behaviours.add(&self.printed[output as usize], &share, program);
+        let output = &self.printed[node.output as usize];
+        let place = self.behaviours.add(output, &share);
         if ending == Ending::Full {
             // the symbols are all that is known: what follows may differ from program to program
-            let future = Future::new(&self.printed[output as usize], &[]);
-            self.behaviours.join(place, Some(future), &share, program);
+            self.behaviours.join(place, Some(Future::new(output, &[])), &share);
         }
     }
 
     /// A loop that is not left within the limits.
-    fn end(&mut self, length: usize, number: u32, node: &Node<T>, effect: &Effect<T>, what: u32) {
+    fn end(&mut self, length: usize, node: &Node<T>, effect: &Effect<T>, what: u32) {
         let printed = self.printed[node.output as usize].len();
         let wanted = self.limits.max_output - printed;
         let in_time = effect.times.partition_point(|time| node.steps + time < self.limits.steps);
@@ -398,66 +368,52 @@ impl<T: Tape> Enumerator<T> {
             _ => Ending::Open,
         };
         let share = self.loop_share(length, node, effect, ending, shown);
-        let nodes = &self.nodes;
-        let program = || written(nodes, number) + "[" + &text(&effect.body.tokens().collect::<Vec<_>>()) + "]";
         if ending != Ending::Full {
             let output = [&self.printed[node.output as usize], &effect.symbols[..shown]].concat();
-            self.behaviours.add(&output, &share, program);
+            self.behaviours.add(&output, &share);
             return;
         }
         if let Some(target) = self.targets.get(&(node.output, what)) {
-            self.behaviours.add_at(target.place, &share, program);
+            self.behaviours.add_at(target.place, &share);
             self.behaviours.join_at(target.member, &share);
             return;
         }
         let before = &self.printed[node.output as usize];
-        let place = self.behaviours.add(&[before, &effect.symbols[..wanted]].concat(), &share, program);
+        let place = self.behaviours.add(&[before, &effect.symbols[..wanted]].concat(), &share);
         let future = match &effect.fate {
             Fate::Known(future) => Some(future.after(before)),
-            _ => None,
+            // all the same so far, but what follows the loop differs from program to program
+            Fate::Left(_) => Some(Future::new(&[before, &effect.symbols[..]].concat(), &[])),
+            Fate::Full | Fate::Open => None,
         };
-        let member = self.behaviours.join(place, future, &share, program);
+        let member = self.behaviours.join(place, future, &share);
         self.targets.insert((node.output, what), Target { place, member });
     }
 
     fn loop_share(&self, length: usize, node: &Node<T>, effect: &Effect<T>, ending: Ending, shown: usize) -> Share {
         let left = self.longest - length - 2;
-        let rests = effect.counts[..=left].iter().enumerate();
+        let rests = effect.counts(&self.counts)[..=left].iter().enumerate();
         let (mut programs, mut all) = (0, 0.0);
         for (body, &count) in rests {
             programs += count * self.rests[length + 2 + body];
             all += count as f64 * self.rest_mass[length + 2 + body];
         }
-        let tokens = node.tokens + 2 + u32::from(effect.body.length);
-        let own = if node.tokens as usize == length { self.rest_mass[tokens as usize] } else { 0.0 };
+        let program = node.program.then_loop(effect.body.code);
+        let own = if node.program.len() == length { self.rest_mass[program.len()] } else { 0.0 };
         let time = |times: &[u32]| if shown == 0 { 0 } else { times[shown - 1] };
         Share {
             ending,
             own,
             all: all * node.programs as f64,
             programs: programs * node.programs,
-            tokens,
-            steps: node.steps + time(&effect.times),
-            cells: node.reach.then(effect.reach).cells(self.limits.memory),
-            least_steps: node.least_steps + time(&effect.fastest),
+            example: Example {
+                program,
+                steps: node.steps + time(&effect.times),
+                cells: node.reach.then(effect.reach).cells(self.limits.memory),
+            },
+            least_steps: node.least_steps + time(effect.fastest()),
         }
     }
-}
-
-/// The example of a state as text.
-fn written<T>(nodes: &[Node<T>], number: u32) -> String {
-    let mut parts = Vec::new();
-    let mut node = &nodes[number as usize];
-    loop {
-        parts.push(match node.via {
-            Via::Start => break,
-            Via::Token(token) => token.sign().to_string(),
-            Via::Loop(body) => format!("[{}]", text(&body.tokens().collect::<Vec<_>>())),
-            Via::Dead(length) => format!("[{}]", "+".repeat(length.into())),
-        });
-        node = &nodes[node.from as usize];
-    }
-    parts.into_iter().rev().collect()
 }
 
 /// The same without any pruning, program by program: what [`enumerate`] is held against.
@@ -480,12 +436,14 @@ pub fn plain(longest: usize, limits: &Limits, prior: Prior) -> Result<Enumeratio
                 own: code[length],
                 all: code[length],
                 programs: 1,
-                tokens: length as u32,
-                steps: done.steps,
-                cells: machine.cells(),
+                example: Example {
+                    program: program.iter().fold(Code::default(), |code, &token| code.then(token)),
+                    steps: done.steps,
+                    cells: done.cells,
+                },
                 least_steps: done.steps,
             };
-            found.behaviours.add(&done.output, &share, || text(program));
+            found.behaviours.add(&done.output, &share);
             found.programs += 1;
             found.runs += 1;
             found.mass += code[length];

@@ -118,31 +118,42 @@ pub fn run<M: Machine>(machine: &mut M, limits: &Limits, mut tokens: impl Iterat
     Run { output, steps, status, cells }
 }
 
-/// Whether states of a machine come back, after Brent: the state at steps 1, 2, 4, ... is kept and compared with.
+/// Whether states come back, after Brent: the state at turns 1, 2, 4, ... is kept and compared with those that follow.
 #[derive(Clone, Debug)]
-pub struct Watch<M> {
-    kept: Option<(M, usize, u32)>,
+pub struct Watch<S> {
+    kept: Option<(S, usize, u32)>,
     seen: u32,
     power: u32,
 }
 
-impl<M: Machine> Watch<M> {
+impl<S> Watch<S> {
     #[must_use]
     pub fn new() -> Self {
-        Self { kept: None, seen: 0, power: 1 }
+        Self {
+            kept: None,
+            seen: 0,
+            power: 1,
+        }
     }
 
-    /// Shows it the state after `steps` steps and `printed` symbols; if it stood here before, what was printed then, and
-    /// after how many steps.
-    pub fn returned(&mut self, state: &M, printed: usize, steps: u32) -> Option<(usize, u32)> {
-        if let Some((kept, printed, steps)) = &self.kept
-            && kept.same_future(state)
+    /// Is told of a turn after `printed` symbols and `steps` steps; if the state has stood here before, says what these two
+    /// were then.
+    #[inline(always)]
+    pub fn turn(
+        &mut self,
+        same: impl Fn(&S) -> bool,
+        keep: impl Fn() -> S,
+        printed: usize,
+        steps: u32,
+    ) -> Option<(usize, u32)> {
+        if let Some((state, printed, steps)) = &self.kept
+            && same(state)
         {
             return Some((*printed, *steps));
         }
         self.seen += 1;
         if self.seen == self.power {
-            self.kept = Some((state.clone(), printed, steps));
+            self.kept = Some((keep(), printed, steps));
             self.seen = 0;
             self.power = self.power.saturating_mul(2);
         }
@@ -150,7 +161,7 @@ impl<M: Machine> Watch<M> {
     }
 }
 
-impl<M: Machine> Default for Watch<M> {
+impl<S> Default for Watch<S> {
     fn default() -> Self {
         Self::new()
     }

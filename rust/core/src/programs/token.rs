@@ -1,6 +1,7 @@
 //! The tokens of a program.
 
 use crate::error::{MarketError, Result};
+use std::fmt::{self, Display, Formatter, Write};
 
 /// One instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +38,57 @@ impl Token {
 
     fn of(sign: char) -> Option<Self> {
         TOKENS.into_iter().find(|token| token.sign() == sign)
+    }
+}
+
+/// A short program in one word: three bits a token, the first one lowest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Code {
+    bits: u64,
+    length: u8,
+}
+
+impl Code {
+    /// The longest program that fits.
+    pub const LONGEST: usize = 21;
+
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.length.into()
+    }
+
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.length == 0
+    }
+
+    #[must_use]
+    pub fn then(self, token: Token) -> Self {
+        Self {
+            bits: self.bits | (token as u64) << (3 * self.length),
+            length: self.length + 1,
+        }
+    }
+
+    /// This, then a loop with that body.
+    #[must_use]
+    pub fn then_loop(self, body: Self) -> Self {
+        let open = self.then(Open);
+        let inside = Self {
+            bits: open.bits | body.bits << (3 * open.length),
+            length: open.length + body.length,
+        };
+        inside.then(Close)
+    }
+
+    pub fn tokens(self) -> impl Iterator<Item = Token> {
+        (0..self.length).map(move |i| TOKENS[(self.bits >> (3 * i) & 7) as usize])
+    }
+}
+
+impl Display for Code {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.tokens().try_for_each(|token| f.write_char(token.sign()))
     }
 }
 
