@@ -11,7 +11,7 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gruemarket import analysis, corpora, reference, rewards, rundir, schedules
+from gruemarket import analysis, corpora, programs, reference, rewards, rundir, schedules
 from gruemarket._core import build_info, set_threads, threads
 from gruemarket.clearing import Kelly, LogPool
 from gruemarket.contract import check_family
@@ -75,6 +75,7 @@ __all__ = [
     "build_info",
     "check_family",
     "corpora",
+    "programs",
     "reference",
     "report",
     "rewards",

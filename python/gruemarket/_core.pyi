@@ -6,14 +6,28 @@ It reads C-contiguous arrays of exactly the types that stand here: `gruemarket.a
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self, TypeAlias, TypedDict, final
+from typing import Any, Literal, Self, TypeAlias, TypedDict, final
 
 import numpy as np
 import numpy.typing as npt
 
 from gruemarket.market import TaxSpec
 
-__all__ = ["ContextTree", "Market", "Members", "Run", "Text", "build_info", "hazards", "set_threads", "threads"]
+__all__ = [
+    "ContextTree",
+    "Enumeration",
+    "Market",
+    "Members",
+    "Predictor",
+    "Run",
+    "Text",
+    "build_info",
+    "hazards",
+    "run_program",
+    "sample_programs",
+    "set_threads",
+    "threads",
+]
 
 _Floats: TypeAlias = npt.NDArray[np.float64]
 _Values: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.float32]
@@ -28,6 +42,9 @@ _Block: TypeAlias = tuple[_Values, _Layout, _Outcomes, _Floats | None]
 _Ints: TypeAlias = npt.NDArray[np.int64]
 _SparseBlock: TypeAlias = tuple[_Ints, _Ints, _Values, _Layout, _Outcomes, _Floats | None]
 """Starts (T+1,), traders (M,), values, layout, outcomes (T,), stakes (M,)."""
+
+_Limits: TypeAlias = tuple[int, int, int, int]
+"""Alphabet, memory, steps, output limit."""
 
 class _BuildInfo(TypedDict):
     version: str
@@ -368,3 +385,104 @@ class ContextTree(_ByteFamily):
     @property
     def config(self) -> _ContextTreeConfig:
         """What it was built from; of the tax, whether there is one."""
+
+def run_program(program: str, machine: str, limit: _Limits) -> tuple[bytes, int, str, int]:
+    """Runs a program.
+
+    Returns:
+        Its output, its steps, why it ended, and how many cells it visited.
+
+    Raises:
+        InputError: an unknown machine or token, brackets that do not match, limits out of range.
+    """
+
+def sample_programs(start: int, stop: int, seed: int, limit: _Limits) -> dict[str, Any]:
+    """The BrainPhoque programs start..stop of a seed, drawn from `7^-tokens`: columns of programs and their runs."""
+
+@final
+class Enumeration:
+    """Every program up to a size, by behaviour."""
+
+    def __new__(
+        cls,
+        machine: str,
+        size: int,
+        limit: _Limits,
+        prior: tuple[float, float],
+        prune: bool,
+        horizon: int,
+    ) -> Self:
+        """Enumerates, runs and groups.
+
+        Args:
+            machine: "brainfuck", "brainphoque", "reader" or "turing".
+            size: the most tokens; of Turing machines, the number of states.
+            limit: alphabet, memory, steps, output limit.
+            prior: the exponents of time and memory.
+            prune: False runs every Brainfuck program.
+            horizon: readers are told apart by their answers to all histories shorter than this.
+
+        Raises:
+            InputError: a setting out of range.
+        """
+
+    @property
+    def programs(self) -> int:
+        """How many programs there are."""
+
+    @property
+    def runs(self) -> int:
+        """How many runs it took."""
+
+    @property
+    def mass(self) -> float:
+        """The mass of all programs by length alone."""
+
+    def behaviours(self) -> dict[str, Any]:
+        """Columns, one row a behaviour."""
+
+    def members(self, behaviour: int | None = None) -> dict[str, Any]:
+        """Columns, one row a member of a full behaviour, or of all of them."""
+
+@final
+class Predictor:
+    """A program that is asked for one symbol after the other, and keeps its state in between.
+
+    Args:
+        program: its tokens.
+        machine: "reader" (Brainfuck with `,`, which writes the last revealed symbol into the cell), "brainfuck" or
+            "brainphoque".
+        alphabet: the number of symbols.
+        memory: the number of cells, around.
+
+    Raises:
+        InputError: an unknown machine or token, brackets that do not match, a size out of range.
+
+    >>> echo = Predictor("+[,.+]", alphabet=3)
+    >>> echo.next(100)
+    (0, True)
+    >>> echo.hear(1)
+    >>> echo.next(100)
+    (1, True)
+    """
+
+    def __new__(cls, program: str, machine: str = "reader", alphabet: int = 2, memory: int = 64) -> Self: ...
+    def hear(self, symbol: int) -> None:
+        """Reveals what happened."""
+
+    def next(self, steps: int) -> tuple[int | None, bool]:
+        """The next symbol that it prints within so many steps, and whether one may still come if not."""
+
+    def symbols(self, count: int, steps: int) -> npt.NDArray[np.uint8]:
+        """The next symbols, up to so many, each within so many steps; nothing is revealed in between."""
+
+    @property
+    def steps(self) -> int:
+        """Steps so far."""
+
+    @property
+    def cells(self) -> int:
+        """Cells visited so far."""
+
+    def fork(self) -> Predictor:
+        """An independent copy in the same state."""

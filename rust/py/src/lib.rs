@@ -6,6 +6,7 @@ mod families;
 mod gil;
 mod input;
 mod market;
+mod programs;
 mod text;
 
 #[pyo3::pymodule]
@@ -18,6 +19,8 @@ mod _core {
     use super::input::hazards;
     #[pymodule_export]
     use super::market::{Market, Run, set_threads, threads};
+    #[pymodule_export]
+    use super::programs::{Enumeration, Predictor, run_program, sample_programs};
     #[pymodule_export]
     use super::text::{ContextTree, Text};
 }

@@ -110,6 +110,22 @@ impl Behaviours {
         self.places.get(output).map(|&i| i as usize)
     }
 
+    /// For each full behaviour and its upper bound: what its own programs leave open, and what open programs may yet add
+    /// that have printed a beginning of it; 0 for the others.
+    #[must_use]
+    pub fn upper(&self) -> Vec<f64> {
+        let open = |symbols: &[u8]| self.place(symbols).map_or(0.0, |i| self.rows[i].open.upper);
+        let bound = |row: &Behaviour| {
+            let beginnings: f64 = (0..=row.output.len()).map(|n| open(&row.output[..n])).sum();
+            if row.full.upper > 0.0 {
+                row.full.upper + beginnings
+            } else {
+                0.0
+            }
+        };
+        self.rows.iter().map(bound).collect()
+    }
+
     /// Adds a share to the behaviour of an output, whose place it returns.
     pub fn add(&mut self, output: &[u8], share: &Share) -> u32 {
         if let Some(&place) = self.places.get(output) {
@@ -160,12 +176,7 @@ impl Behaviours {
         member
     }
 
-    fn enter(
-        &mut self,
-        place: u32,
-        key: Option<(u32, Future)>,
-        share: &Share,
-    ) -> u32 {
+    fn enter(&mut self, place: u32, key: Option<(u32, Future)>, share: &Share) -> u32 {
         let member = self.members.len() as u32;
         self.rows[place as usize].members.push(member);
         self.members.push(Member {

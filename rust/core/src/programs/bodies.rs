@@ -98,7 +98,9 @@ impl Writer<'_> {
         let depth = self.stack.len();
         let top = self.stack[depth - 1];
         let place = top.place as usize;
-        let counts = self.counts.product(top.before, self.words.counts[place][top.word as usize]);
+        let counts = self
+            .counts
+            .product(top.before, self.words.counts[place][top.word as usize]);
         if depth == 1 && !(top.lone && top.word == 0) {
             let counts = self.counts.product(counts, self.around);
             self.bodies[code.len()].push(Body { code, counts });
@@ -128,7 +130,11 @@ impl Writer<'_> {
         let depth = self.stack.len();
         // the loop is alone so far if nothing stands before it; what follows it is seen by its own word
         let lone = top.before == self.one && top.word == 0 && top.place == Place::Start;
-        self.stack[depth - 1] = Level { before: counts, lone, ..top };
+        self.stack[depth - 1] = Level {
+            before: counts,
+            lone,
+            ..top
+        };
         self.stack.push(self.fresh());
         self.write(code, left);
         self.stack.pop();

@@ -130,7 +130,11 @@ fn trace<T: Tape>(body: Body, tape: &T, bounds: Bounds, symbols: &mut Vec<u8>, t
     times.clear();
     let fate = loop {
         if machine.at == machine.end {
-            break if symbols.len() < bounds.symbols { Fate::Left(machine.tape.clone()) } else { Fate::Full };
+            break if symbols.len() < bounds.symbols {
+                Fate::Left(machine.tape.clone())
+            } else {
+                Fate::Full
+            };
         }
         let (turned, printed) = machine.step();
         steps += 1;
@@ -148,7 +152,11 @@ fn trace<T: Tape>(body: Body, tape: &T, bounds: Bounds, symbols: &mut Vec<u8>, t
             }
         }
         if steps >= bounds.steps {
-            break if symbols.len() < bounds.symbols { Fate::Open } else { Fate::Full };
+            break if symbols.len() < bounds.symbols {
+                Fate::Open
+            } else {
+                Fate::Full
+            };
         }
     };
     let reach = machine.reach;
@@ -223,7 +231,11 @@ impl<T: Tape> Effect<T> {
     /// How many bodies there are, by length.
     #[must_use]
     pub fn counts<'a>(&'a self, counts: &'a Counts) -> &'a [u64] {
-        if self.sum.is_empty() { counts.row(self.body.counts) } else { &self.sum }
+        if self.sum.is_empty() {
+            counts.row(self.body.counts)
+        } else {
+            &self.sum
+        }
     }
 
     /// The steps after which the fastest of the bodies prints each symbol.
@@ -240,7 +252,10 @@ impl<T: Tape> Effect<T> {
         self.least_steps = self.least_steps.min(steps);
         if self.fastest().iter().zip(times).any(|(least, time)| time < least) {
             let fastest = self.fastest.get_or_insert_with(|| self.times.clone());
-            fastest.iter_mut().zip(times).for_each(|(least, &time)| *least = time.min(*least));
+            fastest
+                .iter_mut()
+                .zip(times)
+                .for_each(|(least, &time)| *least = time.min(*least));
         }
     }
 

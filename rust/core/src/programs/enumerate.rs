@@ -7,6 +7,7 @@
 
 use super::behaviours::{Behaviours, Ending, Example, Share};
 use super::bodies::{Body, bodies};
+use super::brainfuck::Brainfuck;
 use super::effects::{Bounds, Effect, Fate, effects};
 use super::futures::Future;
 use super::hash::{Map, Names};
@@ -15,7 +16,6 @@ use super::run::{Limits, Status, run};
 use super::tape::{Bits, Cells, Reach, Tape};
 use super::token::{Code, Token, straight};
 use super::words::{Counts, matched};
-use super::brainfuck::Brainfuck;
 use crate::error::{MarketError, Result};
 use crate::threads;
 
@@ -31,6 +31,18 @@ pub struct Enumeration {
     pub runs: u64,
     /// The mass of all programs, whatever they do.
     pub mass: f64,
+}
+
+impl Enumeration {
+    #[must_use]
+    pub fn new(prior: Prior, max_output: usize) -> Self {
+        Self {
+            behaviours: Behaviours::new(prior, max_output),
+            programs: 0,
+            runs: 0,
+            mass: 0.0,
+        }
+    }
 }
 
 /// The state of all programs of one length that have printed the same and left the same tape.
@@ -68,6 +80,7 @@ struct Enumerator<T> {
     rest_mass: Vec<f64>,
     loops: Vec<u64>,
     levels: Vec<Level<T>>,
+    best: Map<(T, u32), (Code, u32, Reach)>,
     outputs: Names<Vec<u8>>,
     printed: Vec<Vec<u8>>,
     effects: Vec<Vec<(u32, Effect<T>)>>,
@@ -83,7 +96,10 @@ struct Enumerator<T> {
 pub fn enumerate(longest: usize, limits: &Limits, prior: Prior, stop: &dyn Fn() -> bool) -> Result<Enumeration> {
     limits.check()?;
     if longest > Code::LONGEST {
-        return Err(MarketError::input(format!("max_length {longest}; give 0 to {}", Code::LONGEST)));
+        return Err(MarketError::input(format!(
+            "max_length {longest}; give 0 to {}",
+            Code::LONGEST
+        )));
     }
     if limits.alphabet == 2 && limits.memory == 64 {
         Enumerator::new(Bits::default(), longest, limits, prior).run(stop)
@@ -97,11 +113,17 @@ impl<T: Tape> Enumerator<T> {
         let tokens = straight(limits.alphabet, false);
         let body = longest.saturating_sub(3);
         let mut counts = Counts::new(body);
-        let bodies = if longest > 2 { bodies(&tokens, limits.alphabet, body, &mut counts) } else { Vec::new() };
+        let bodies = if longest > 2 {
+            bodies(&tokens, limits.alphabet, body, &mut counts)
+        } else {
+            Vec::new()
+        };
         let loops = matched(tokens.len(), longest);
         let code = code(tokens.len() + 2, longest);
         let rest = |from: usize| loops[..=longest - from].iter().zip(&code[from..]);
-        let rest_mass = (0..=longest).map(|n| rest(n).map(|(&d, z)| d as f64 * z).sum()).collect();
+        let rest_mass = (0..=longest)
+            .map(|n| rest(n).map(|(&d, z)| d as f64 * z).sum())
+            .collect();
         let rests = (0..=longest).map(|n| loops[..=longest - n].iter().sum()).collect();
         let mut enumerator = Self {
             limits: *limits,
@@ -114,6 +136,7 @@ impl<T: Tape> Enumerator<T> {
             rest_mass,
             loops,
             levels: (0..=longest).map(|_| (Vec::new(), Map::default())).collect(),
+            best: Map::default(),
             outputs: Names::default(),
             printed: Vec::new(),
             effects: Vec::new(),
@@ -167,28 +190,44 @@ impl<T: Tape> Enumerator<T> {
 
     /// Runs all bodies that fit on the tapes that are new at this length.
     fn run_loops(&mut self, length: usize, nodes: &[Node<T>]) {
-        let Some(left) = (self.longest - length).checked_sub(2) else { return };
+        let Some(left) = (self.longest - length).checked_sub(2) else {
+            return;
+        };
         let bodies = &self.bodies[..self.bodies.partition_point(|body| body.code.len() <= left)];
         let mut tapes = Vec::new();
         for Node { tape, .. } in nodes {
             if tape.here() != 0 && !self.by_tape.contains_key(tape) {
-                self.by_tape.insert(tape.clone(), (self.effects.len() + tapes.len()) as u32);
+                self.by_tape
+                    .insert(tape.clone(), (self.effects.len() + tapes.len()) as u32);
                 tapes.push(tape.clone());
             }
         }
         self.runs += (tapes.len() * bodies.len()) as u64;
-        let bounds = Bounds { steps: self.limits.steps, symbols: self.limits.max_output };
+        let bounds = Bounds {
+            steps: self.limits.steps,
+            symbols: self.limits.max_output,
+        };
         let parts = bodies.len().div_ceil(CHUNK).max(1);
         let work: Vec<(&T, &[Body])> = if parts == 1 {
             tapes.iter().map(|tape| (tape, bodies)).collect()
         } else {
-            tapes.iter().flat_map(|tape| bodies.chunks(CHUNK).map(move |chunk| (tape, chunk))).collect()
+            tapes
+                .iter()
+                .flat_map(|tape| bodies.chunks(CHUNK).map(move |chunk| (tape, chunk)))
+                .collect()
         };
         let counts = &self.counts;
         let run = 1 + 4096 / bodies.len().max(1);
-        let found = threads::map_runs(work, run, || (), |(), work| -> Vec<_> {
-            work.into_iter().map(|(tape, bodies)| effects(bodies, tape, bounds, counts)).collect()
-        });
+        let found = threads::map_runs(
+            work,
+            run,
+            || (),
+            |(), work| -> Vec<_> {
+                work.into_iter()
+                    .map(|(tape, bodies)| effects(bodies, tape, bounds, counts))
+                    .collect()
+            },
+        );
         let mut found = found.into_iter().flatten();
         for _ in 0..tapes.len() {
             let merged = Effect::merged(found.by_ref().take(parts).collect(), &self.counts);
@@ -226,12 +265,13 @@ impl<T: Tape> Enumerator<T> {
         }
         let found = self.by_tape[&node.tape] as usize;
         let effects = std::mem::take(&mut self.effects[found]);
-        for (what, effect) in effects.iter().take_while(|(_, effect)| effect.body.code.len() + 2 <= left) {
+        for (what, effect) in effects
+            .iter()
+            .take_while(|(_, effect)| effect.body.code.len() + 2 <= left)
+        {
             let room = self.limits.max_output - self.printed[node.output as usize].len();
             match &effect.fate {
-                Fate::Left(tape)
-                    if effect.symbols.len() < room && node.steps + effect.steps < self.limits.steps =>
-                {
+                Fate::Left(tape) if effect.symbols.len() < room && node.steps + effect.steps < self.limits.steps => {
                     self.after(length, &node, effect, tape);
                 }
                 _ => self.end(length, &node, effect, *what),
@@ -286,9 +326,20 @@ impl<T: Tape> Enumerator<T> {
             reach: node.reach.then(effect.reach),
         };
         let left = self.longest - length - 2;
-        for (body, &count) in effect.counts(&self.counts)[..=left].to_vec().iter().enumerate().filter(|&(_, &count)| count > 0) {
+        for (body, &count) in effect.counts(&self.counts)[..=left]
+            .to_vec()
+            .iter()
+            .enumerate()
+            .filter(|&(_, &count)| count > 0)
+        {
             let programs = node.programs * count;
-            self.enter(length + 2 + body, Node { programs, ..next.clone() });
+            self.enter(
+                length + 2 + body,
+                Node {
+                    programs,
+                    ..next.clone()
+                },
+            );
         }
     }
 
@@ -305,7 +356,11 @@ impl<T: Tape> Enumerator<T> {
         let left = self.longest - length;
         let full = self.printed[node.output as usize].len() >= self.limits.max_output;
         if full || node.steps >= self.limits.steps {
-            let ending = if node.steps >= self.limits.steps { Ending::Open } else { Ending::Full };
+            let ending = if node.steps >= self.limits.steps {
+                Ending::Open
+            } else {
+                Ending::Full
+            };
             return self.share(length, &node, ending);
         }
         if left == 0 {
@@ -314,6 +369,7 @@ impl<T: Tape> Enumerator<T> {
         if left < 3 {
             node.tape.only(left.saturating_sub(1)); // no token that is left can tell more
         }
+        self.teach(&mut node);
         let (nodes, places) = &mut self.levels[length];
         let new = nodes.len() as u32;
         let place = *places.entry((node.tape.clone(), node.output)).or_insert(new);
@@ -332,10 +388,27 @@ impl<T: Tape> Enumerator<T> {
         (known.programs, known.least_steps) = (programs, least_steps);
     }
 
+    /// Longer programs that lead to a state do what the fastest before them does, if later: it stands for them too.
+    fn teach(&mut self, node: &mut Node<T>) {
+        let best = self
+            .best
+            .entry((node.tape.clone(), node.output))
+            .or_insert((node.program, node.steps, node.reach));
+        if best.1 < node.steps {
+            (node.program, node.steps, node.reach) = *best;
+        } else {
+            *best = (node.program, node.steps, node.reach);
+        }
+    }
+
     /// Adds the programs of a state to their behaviour; whatever follows does not matter unless they just end.
     fn share(&mut self, length: usize, node: &Node<T>, ending: Ending) {
         let ends = ending == Ending::Ended;
-        let rest = if ends { self.code[length] } else { self.rest_mass[length] };
+        let rest = if ends {
+            self.code[length]
+        } else {
+            self.rest_mass[length]
+        };
         let share = Share {
             ending,
             own: if node.program.len() == length { rest } else { 0.0 },
@@ -360,10 +433,15 @@ impl<T: Tape> Enumerator<T> {
     fn end(&mut self, length: usize, node: &Node<T>, effect: &Effect<T>, what: u32) {
         let printed = self.printed[node.output as usize].len();
         let wanted = self.limits.max_output - printed;
-        let in_time = effect.times.partition_point(|time| node.steps + time < self.limits.steps);
-        let shown = in_time.min(wanted);
+        let shown = wanted.min(
+            effect
+                .times
+                .partition_point(|time| node.steps + time <= self.limits.steps),
+        );
+        // the step limit is tested before the output limit
+        let full = shown == wanted && node.steps + effect.times[wanted - 1] < self.limits.steps;
         let ending = match &effect.fate {
-            _ if shown == wanted => Ending::Full,
+            _ if full => Ending::Full,
             Fate::Known(future) if future.cycle.is_empty() && shown == effect.times.len() => Ending::Ended,
             _ => Ending::Open,
         };
@@ -379,7 +457,9 @@ impl<T: Tape> Enumerator<T> {
             return;
         }
         let before = &self.printed[node.output as usize];
-        let place = self.behaviours.add(&[before, &effect.symbols[..wanted]].concat(), &share);
+        let place = self
+            .behaviours
+            .add(&[before, &effect.symbols[..wanted]].concat(), &share);
         let future = match &effect.fate {
             Fate::Known(future) => Some(future.after(before)),
             // all the same so far, but what follows the loop differs from program to program
@@ -399,7 +479,11 @@ impl<T: Tape> Enumerator<T> {
             all += count as f64 * self.rest_mass[length + 2 + body];
         }
         let program = node.program.then_loop(effect.body.code);
-        let own = if node.program.len() == length { self.rest_mass[program.len()] } else { 0.0 };
+        let own = if node.program.len() == length {
+            self.rest_mass[program.len()]
+        } else {
+            0.0
+        };
         let time = |times: &[u32]| if shown == 0 { 0 } else { times[shown - 1] };
         Share {
             ending,
@@ -417,14 +501,17 @@ impl<T: Tape> Enumerator<T> {
 }
 
 /// The same without any pruning, program by program: what [`enumerate`] is held against.
-pub fn plain(longest: usize, limits: &Limits, prior: Prior) -> Result<Enumeration> {
+pub fn plain(longest: usize, limits: &Limits, prior: Prior, stop: &dyn Fn() -> bool) -> Result<Enumeration> {
     limits.check()?;
     let mut tokens = straight(limits.alphabet, false);
     tokens.extend([Token::Open, Token::Close]);
     let code = code(tokens.len(), longest);
-    let mut found = Enumeration { behaviours: Behaviours::new(prior, limits.max_output), programs: 0, runs: 0, mass: 0.0 };
+    let mut found = Enumeration::new(prior, limits.max_output);
     for length in 0..=longest {
         every(&tokens, &mut Vec::new(), 0, length, &mut |program| {
+            if found.runs.is_multiple_of(4096) && stop() {
+                return Err(MarketError::Interrupted { rounds: found.runs });
+            }
             let mut machine = Brainfuck::new(program, limits.alphabet, limits.memory)?;
             let done = run(&mut machine, limits, std::iter::empty());
             let share = Share {
@@ -454,7 +541,7 @@ pub fn plain(longest: usize, limits: &Limits, prior: Prior) -> Result<Enumeratio
 }
 
 /// Every program of just this length with matched brackets.
-fn every(
+pub(super) fn every(
     tokens: &[Token],
     program: &mut Vec<Token>,
     open: usize,

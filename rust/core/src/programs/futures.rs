@@ -20,14 +20,24 @@ impl Future {
             cycle.rotate_right(1);
             first = rest;
         }
-        Self { first: first.to_vec(), cycle }
+        Self {
+            first: first.to_vec(),
+            cycle,
+        }
     }
 
     /// The same after other symbols.
     #[must_use]
     pub fn after(&self, printed: &[u8]) -> Self {
         let first = [printed, &self.first].concat();
-        if self.first.is_empty() { Self::new(&first, &self.cycle) } else { Self { first, cycle: self.cycle.clone() } }
+        if self.first.is_empty() {
+            Self::new(&first, &self.cycle)
+        } else {
+            Self {
+                first,
+                cycle: self.cycle.clone(),
+            }
+        }
     }
 
     /// The symbols from the start, as far as they are known.

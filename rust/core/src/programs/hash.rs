@@ -56,7 +56,9 @@ pub struct Names<T> {
 
 impl<T> Default for Names<T> {
     fn default() -> Self {
-        Self { numbers: Map::default() }
+        Self {
+            numbers: Map::default(),
+        }
     }
 }
 

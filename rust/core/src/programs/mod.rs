@@ -12,10 +12,14 @@ pub mod effects;
 pub mod enumerate;
 pub mod futures;
 pub mod hash;
+pub mod lazy;
 pub mod prior;
+pub mod readers;
 pub mod run;
+pub mod sample;
 pub mod tape;
 pub mod token;
+pub mod turing;
 pub mod words;
 
 pub use run::{Event, Limits, Machine, Run, Status, run};

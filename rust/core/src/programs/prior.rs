@@ -42,5 +42,7 @@ impl Prior {
 /// The mass of one program of each length, from 0 on, in the code with END for `tokens` tokens.
 #[must_use]
 pub fn code(tokens: usize, longest: usize) -> Vec<f64> {
-    (1..=longest + 1).map(|n| ((tokens + 1) as f64).powi(-(n as i32))).collect()
+    (1..=longest + 1)
+        .map(|n| ((tokens + 1) as f64).powi(-(n as i32)))
+        .collect()
 }

@@ -115,7 +115,12 @@ pub fn run<M: Machine>(machine: &mut M, limits: &Limits, mut tokens: impl Iterat
         }
     };
     let cells = machine.cells();
-    Run { output, steps, status, cells }
+    Run {
+        output,
+        steps,
+        status,
+        cells,
+    }
 }
 
 /// Whether states come back, after Brent: the state at turns 1, 2, 4, ... is kept and compared with those that follow.

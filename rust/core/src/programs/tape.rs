@@ -121,7 +121,11 @@ impl Tape for Cells {
 
     #[inline(always)]
     fn right(&mut self) {
-        self.head = if self.head + 1 == self.cells.len() { 0 } else { self.head + 1 };
+        self.head = if self.head + 1 == self.cells.len() {
+            0
+        } else {
+            self.head + 1
+        };
     }
 
     #[inline(always)]

@@ -57,6 +57,17 @@ impl Code {
         self.length.into()
     }
 
+    /// A program of another kind of machine, packed its own way: a word, and what counts as its length.
+    #[must_use]
+    pub fn packed(bits: u64, length: u8) -> Self {
+        Self { bits, length }
+    }
+
+    #[must_use]
+    pub fn bits(self) -> u64 {
+        self.bits
+    }
+
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.length == 0
@@ -110,7 +121,9 @@ pub fn parse(program: &str, reader: bool) -> Result<Vec<Token>> {
     let token = |(at, sign)| {
         let sign = if sign == '{' { '[' } else { sign };
         Token::of(sign).filter(|&token| reader || token != Read).ok_or_else(|| {
-            MarketError::input(format!("program {program:?}: {sign:?} at {at}; its tokens are {allowed}"))
+            MarketError::input(format!(
+                "program {program:?}: {sign:?} at {at}; its tokens are {allowed}"
+            ))
         })
     };
     program.chars().enumerate().map(token).collect()

@@ -151,15 +151,23 @@ impl Words {
     #[must_use]
     pub fn new(straight: &[Token], alphabet: usize, longest: usize, counts: &mut Counts) -> Self {
         let (deeds, goes, next) = classes(straight, alphabet, longest);
-        let dead = [Place::Start, Place::After]
-            .map(|place| deeds.iter().map(|deed| deed.ends_at_zero(place, alphabet)).collect::<Vec<_>>());
+        let dead = [Place::Start, Place::After].map(|place| {
+            deeds
+                .iter()
+                .map(|deed| deed.ends_at_zero(place, alphabet))
+                .collect::<Vec<_>>()
+        });
         drop(deeds);
         let loops = matched(straight.len(), longest);
         let names = [0, 1].map(|place| {
             let rows = rows(&goes, &dead[place], &loops, longest);
             rows.chunks_exact(longest + 1).map(|row| counts.name(row)).collect()
         });
-        Self { next, counts: names, dead }
+        Self {
+            next,
+            counts: names,
+            dead,
+        }
     }
 }
 
