@@ -191,7 +191,7 @@ impl Enumeration {
 
     #[getter]
     fn mass(&self) -> f64 {
-        self.core.mass
+        self.core.mass.value()
     }
 
     /// The columns of all behaviours.
@@ -202,8 +202,8 @@ impl Enumeration {
             "output",
             rows.iter().map(|row| PyBytes::new(py, &row.output)).collect::<Vec<_>>(),
         )?;
-        self.bounds(py, |mass| mass.lower, &dict, "lower")?;
-        self.bounds(py, |mass| mass.upper, &dict, "upper")?;
+        self.bounds(py, |mass| mass.lower(), &dict, "lower")?;
+        self.bounds(py, |mass| mass.upper(), &dict, "upper")?;
         dict.set_item("upper", self.core.behaviours.upper().into_pyarray(py))?;
         dict.set_item(
             "members",
@@ -256,14 +256,14 @@ impl Enumeration {
         dict.set_item(
             "lower",
             all.iter()
-                .map(|(_, member)| member.mass.lower)
+                .map(|(_, member)| member.mass.lower())
                 .collect::<Vec<_>>()
                 .into_pyarray(py),
         )?;
         dict.set_item(
             "upper",
             all.iter()
-                .map(|(_, member)| member.mass.upper)
+                .map(|(_, member)| member.mass.upper())
                 .collect::<Vec<_>>()
                 .into_pyarray(py),
         )?;

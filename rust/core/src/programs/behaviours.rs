@@ -9,17 +9,52 @@ use super::hash::Map;
 use super::prior::Prior;
 use super::token::Code;
 
+/// A sum of very many small numbers, with what rounding lost (Neumaier 1974).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sum {
+    rounded: f64,
+    lost: f64,
+}
+
+impl Sum {
+    pub fn add(&mut self, x: f64) {
+        let sum = self.rounded + x;
+        let (large, small) = if self.rounded.abs() >= x.abs() {
+            (self.rounded, x)
+        } else {
+            (x, self.rounded)
+        };
+        self.lost += (large - sum) + small;
+        self.rounded = sum;
+    }
+
+    #[must_use]
+    pub fn value(self) -> f64 {
+        self.rounded + self.lost
+    }
+}
+
 /// Bounds of a prior mass.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Mass {
-    pub lower: f64,
-    pub upper: f64,
+    lower: Sum,
+    upper: Sum,
 }
 
 impl Mass {
     fn add(&mut self, lower: f64, upper: f64) {
-        self.lower += lower;
-        self.upper += upper;
+        self.lower.add(lower);
+        self.upper.add(upper);
+    }
+
+    #[must_use]
+    pub fn lower(&self) -> f64 {
+        self.lower.value()
+    }
+
+    #[must_use]
+    pub fn upper(&self) -> f64 {
+        self.upper.value()
     }
 }
 
@@ -114,11 +149,11 @@ impl Behaviours {
     /// that have printed a beginning of it; 0 for the others.
     #[must_use]
     pub fn upper(&self) -> Vec<f64> {
-        let open = |symbols: &[u8]| self.place(symbols).map_or(0.0, |i| self.rows[i].open.upper);
+        let open = |symbols: &[u8]| self.place(symbols).map_or(0.0, |i| self.rows[i].open.upper());
         let bound = |row: &Behaviour| {
             let beginnings: f64 = (0..=row.output.len()).map(|n| open(&row.output[..n])).sum();
-            if row.full.upper > 0.0 {
-                row.full.upper + beginnings
+            if row.full.upper() > 0.0 {
+                row.full.upper() + beginnings
             } else {
                 0.0
             }

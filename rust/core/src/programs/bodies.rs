@@ -6,12 +6,20 @@
 use super::token::{Code, Token};
 use super::words::{Counts, NONE, Place, Word, Words};
 
-/// A kept body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Body {
+/// Room for a body and its brackets.
+pub const ROOM: usize = 32;
+/// Bodies are shared out among the workers by their first tokens.
+const SHARED: usize = 3;
+
+/// A kept body, ready to run: `[`, its tokens, `]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Body<'a> {
     pub code: Code,
     /// The name of its class's counts, lone loops around its own included.
     pub counts: u32,
+    pub program: &'a [Token; ROOM],
+    /// Where each bracket's partner is.
+    pub partner: &'a [u8; ROOM],
 }
 
 /// A loop that is open while bodies are written.
@@ -23,45 +31,106 @@ struct Level {
     place: Place,
     /// Whether there is nothing but one loop before the word.
     lone: bool,
+    /// Where its `[` is.
+    at: u8,
 }
 
-/// Writes all kept bodies.
-struct Writer<'a> {
-    straight: &'a [Token],
-    words: &'a Words,
-    counts: &'a mut Counts,
+/// All kept bodies.
+#[derive(Clone, Debug)]
+pub struct Bodies {
+    straight: Vec<Token>,
+    words: Words,
+    /// What a worker's counts begin with.
+    counts: Counts,
     /// The name of: one way to write nothing.
     one: u32,
     /// The name of: lone loops around a loop, none or more.
     around: u32,
     /// The name of: `[` and `]`, and lone loops around them.
     brackets: u32,
-    stack: Vec<Level>,
-    /// By length.
-    bodies: Vec<Vec<Body>>,
 }
 
-/// All kept bodies of at most `longest` tokens, the shortest first; the same bodies in the same order for any `longest`.
-#[must_use]
-pub fn bodies(straight: &[Token], alphabet: usize, longest: usize, counts: &mut Counts) -> Vec<Body> {
-    let words = Words::new(straight, alphabet, longest, counts);
-    let mut row = vec![0; longest + 1];
-    row[0] = 1;
-    let one = counts.name(&row);
-    let (around, brackets) = brackets(&words, counts, one, longest);
-    let mut writer = Writer {
-        straight,
-        words: &words,
-        counts,
-        one,
-        around,
-        brackets,
-        stack: Vec::new(),
-        bodies: vec![Vec::new(); longest + 1],
-    };
-    writer.stack.push(writer.fresh());
-    writer.write(Code::default(), longest);
-    writer.bodies.concat()
+impl Bodies {
+    /// Those of at most `longest` tokens, of a machine with so many symbols and cells.
+    #[must_use]
+    pub fn new(straight: &[Token], sizes: (usize, usize), longest: usize) -> Self {
+        let mut counts = Counts::new(longest);
+        let words = Words::new(straight, sizes, longest, &mut counts);
+        let mut row = vec![0; longest + 1];
+        row[0] = 1;
+        let one = counts.name(&row);
+        let (around, brackets) = brackets(&words, &mut counts, one, longest);
+        Self {
+            straight: straight.to_vec(),
+            words,
+            counts,
+            one,
+            around,
+            brackets,
+        }
+    }
+
+    /// Counts of a worker's own.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts.clone()
+    }
+
+    /// What bodies of at most `longest` tokens begin with: one part of the work each. A short beginning is that body alone.
+    #[must_use]
+    pub fn parts(&self, longest: usize) -> Vec<Code> {
+        let mut parts = Vec::new();
+        let mut counts = self.counts();
+        self.write(&mut counts, longest, Code::default(), SHARED, &mut |code, _| {
+            parts.push(code)
+        });
+        parts
+    }
+
+    /// Visits the bodies that begin so; if that is shorter than what is shared out, just the body itself.
+    pub fn visit(&self, counts: &mut Counts, longest: usize, start: Code, found: &mut dyn FnMut(Body<'_>, &Counts)) {
+        let until = if start.len() < SHARED { start.len() } else { longest };
+        self.write(counts, longest, start, until, &mut |_, body| {
+            if let Some((body, counts)) = body {
+                found(body, counts);
+            }
+        });
+    }
+
+    /// Writes what begins with `start` and has at most `longest` tokens, as far as `until` tokens. Sees every beginning of
+    /// that length and everything shorter that is a body.
+    fn write(
+        &self,
+        counts: &mut Counts,
+        longest: usize,
+        start: Code,
+        until: usize,
+        seen: &mut dyn FnMut(Code, Option<(Body<'_>, &Counts)>),
+    ) {
+        let mut writer = Writer {
+            bodies: self,
+            counts,
+            start,
+            until,
+            program: [Token::Close; ROOM],
+            partner: [0; ROOM],
+            stack: Vec::with_capacity(ROOM),
+            seen,
+        };
+        writer.program[0] = Token::Open;
+        writer.stack.push(self.fresh(0));
+        writer.write(Code::default(), longest);
+    }
+
+    fn fresh(&self, at: u8) -> Level {
+        Level {
+            before: self.one,
+            word: 0,
+            place: Place::Start,
+            lone: false,
+            at,
+        }
+    }
 }
 
 /// 1 + y + y^2 + ..., y = x^2 times the ways to write nothing before and after a lone loop; and x^2 times that.
@@ -83,60 +152,96 @@ fn brackets(words: &Words, counts: &mut Counts, one: u32, longest: usize) -> (u3
     (sum, counts.product(pair, sum))
 }
 
-impl Writer<'_> {
-    fn fresh(&self) -> Level {
-        Level {
-            before: self.one,
-            word: 0,
-            place: Place::Start,
-            lone: false,
-        }
-    }
+/// Writes bodies, token after token.
+struct Writer<'a, 'b> {
+    bodies: &'a Bodies,
+    counts: &'a mut Counts,
+    start: Code,
+    until: usize,
+    program: [Token; ROOM],
+    partner: [u8; ROOM],
+    stack: Vec<Level>,
+    seen: &'a mut (dyn FnMut(Code, Option<(Body<'_>, &Counts)>) + 'b),
+}
 
-    /// Everything that goes on from a body so far, with `left` more at most.
+impl Writer<'_, '_> {
+    /// Everything that goes on from a body so far, with `left` more tokens at most.
     fn write(&mut self, code: Code, left: usize) {
         let depth = self.stack.len();
         let top = self.stack[depth - 1];
-        let place = top.place as usize;
+        let lone = top.lone && top.word == 0;
+        let words = &self.bodies.words;
         let counts = self
             .counts
-            .product(top.before, self.words.counts[place][top.word as usize]);
-        if depth == 1 && !(top.lone && top.word == 0) {
-            let counts = self.counts.product(counts, self.around);
-            self.bodies[code.len()].push(Body { code, counts });
-        }
-        if left + 1 < depth {
+            .product(top.before, words.counts[top.place as usize][top.word as usize]);
+        self.show(code, counts, depth == 1 && !lone);
+        if left + 1 < depth || code.len() == self.until {
             return;
         }
-        if left + 1 > depth {
-            for (i, &token) in self.straight.iter().enumerate() {
-                let word = self.words.next[top.word as usize][i];
+        if left >= depth {
+            for i in 0..self.bodies.straight.len() {
+                let word = words.next[top.word as usize][i];
                 if word != NONE {
                     self.stack[depth - 1].word = word;
-                    self.write(code.then(token), left - 1);
+                    self.go(code, self.bodies.straight[i], left);
                 }
             }
             self.stack[depth - 1] = top;
         }
-        if left > depth && !self.words.dead[place][top.word as usize] {
-            self.open(top, counts, code.then(Token::Open), left - 1);
+        if left > depth && !words.dead[top.place as usize][top.word as usize] {
+            self.open(top, counts, code, left);
         }
-        if depth > 1 && !(top.lone && top.word == 0) {
-            self.close(top, counts, code.then(Token::Close), left - 1);
+        if depth > 1 && !lone {
+            self.close(top, counts, code, left);
         }
+    }
+
+    /// One token further, if the start has it there.
+    fn go(&mut self, code: Code, token: Token, left: usize) {
+        let next = code.then(token);
+        let at = code.len();
+        if at < self.start.len() && self.start.tokens().nth(at) != Some(token) {
+            return;
+        }
+        self.program[at + 1] = token;
+        self.write(next, left - 1);
+    }
+
+    fn show(&mut self, code: Code, counts: u32, whole: bool) {
+        if code.len() < self.start.len() {
+            return;
+        }
+        if !whole {
+            if code.len() == self.until {
+                (self.seen)(code, None);
+            }
+            return;
+        }
+        let counts = self.counts.product(counts, self.bodies.around);
+        let end = code.len() + 1;
+        self.program[end] = Token::Close;
+        (self.partner[0], self.partner[end]) = (end as u8, 0);
+        let (program, partner) = (&self.program, &self.partner);
+        let body = Body {
+            code,
+            counts,
+            program,
+            partner,
+        };
+        (self.seen)(code, Some((body, &*self.counts)));
     }
 
     fn open(&mut self, top: Level, counts: u32, code: Code, left: usize) {
         let depth = self.stack.len();
         // the loop is alone so far if nothing stands before it; what follows it is seen by its own word
-        let lone = top.before == self.one && top.word == 0 && top.place == Place::Start;
+        let lone = top.before == self.bodies.one && top.word == 0 && top.place == Place::Start;
         self.stack[depth - 1] = Level {
             before: counts,
             lone,
             ..top
         };
-        self.stack.push(self.fresh());
-        self.write(code, left);
+        self.stack.push(self.bodies.fresh(code.len() as u8 + 1));
+        self.go(code, Token::Open, left);
         self.stack.pop();
         self.stack[depth - 1] = top;
     }
@@ -145,14 +250,16 @@ impl Writer<'_> {
         let depth = self.stack.len();
         self.stack.pop();
         let outer = self.stack[depth - 2];
-        let within = self.counts.product(counts, self.brackets);
+        let within = self.counts.product(counts, self.bodies.brackets);
         self.stack[depth - 2] = Level {
             before: self.counts.product(outer.before, within),
             word: 0,
             place: Place::After,
-            lone: outer.lone,
+            ..outer
         };
-        self.write(code, left);
+        let at = code.len() + 1;
+        (self.partner[top.at as usize], self.partner[at]) = (at as u8, top.at);
+        self.go(code, Token::Close, left);
         self.stack[depth - 2] = outer;
         self.stack.push(top);
     }

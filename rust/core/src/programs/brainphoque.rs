@@ -69,6 +69,12 @@ impl BrainPhoque {
         self.program.len()
     }
 
+    /// Whether the head is at the same place, not only before the same tape, or no cell is new to it.
+    #[must_use]
+    pub fn same_place(&self, other: &Self) -> bool {
+        self.reach.at() == other.reach.at() || self.cells() == self.memory
+    }
+
     /// Goes to the token after `place`, or past the end if there is none: `leads` remembers it.
     fn go_elsewhere(&mut self) -> bool {
         let known = self.leads[self.at] != NOWHERE;

@@ -1,6 +1,6 @@
 //! What loops do on one tape: every kept body is run once, and bodies that do the same are put together.
 
-use super::bodies::Body;
+use super::bodies::{Bodies, Body, ROOM};
 use super::futures::Future;
 use super::hash::{Fold, Map};
 use super::run::Watch;
@@ -14,8 +14,10 @@ use std::hash::{BuildHasher, BuildHasherDefault};
 pub enum Fate<T> {
     /// It is left, with this tape.
     Left(T),
-    /// Its states come back: it prints so for ever, or never again if there is no cycle.
+    /// Its states come back: it prints so for ever, or never again after more than was asked for.
     Known(Future),
+    /// Its states come back, and it never prints again: less than was asked for.
+    Quiet,
     /// It printed as much as was asked for, and was not seen to cycle; then it was left, or its steps were used up.
     Full,
     /// Its steps were used up before.
@@ -28,55 +30,44 @@ pub struct Effect<T> {
     pub fate: Fate<T>,
     /// What it prints, as far as that was asked for.
     pub symbols: Box<[u8]>,
-    /// The steps after which each symbol is printed by `body`.
-    pub times: Box<[u32]>,
+    /// The shortest of its bodies, and what that takes.
+    pub example: Example,
+    /// The steps after which the fastest of its bodies prints each symbol, if that is another one.
     fastest: Option<Box<[u32]>>,
-    /// The steps after which `body` has left the loop.
-    pub steps: u32,
     pub least_steps: u32,
-    pub reach: Reach,
-    /// The shortest of its bodies.
-    pub body: Body,
-    /// How many bodies there are, by length; empty if it is `body`'s class alone.
-    sum: Vec<u64>,
+    /// How many bodies there are, by length from that of the example on.
+    counts: Box<[u64]>,
 }
 
-/// Room for a body and its brackets.
-const ROOM: usize = 32;
+/// A body, and what it takes.
+#[derive(Clone, Debug)]
+pub struct Example {
+    pub code: Code,
+    /// The steps after which it prints each symbol.
+    pub times: Box<[u32]>,
+    /// The steps after which it has left the loop, or was stopped.
+    pub steps: u32,
+    pub reach: Reach,
+}
 
 /// A loop that runs: the machine for a short body.
-struct Looping<T> {
-    program: [Token; ROOM],
-    partner: [u8; ROOM],
+struct Looping<'a, T> {
+    body: Body<'a>,
     end: u8,
     at: u8,
     tape: T,
     reach: Reach,
 }
 
-impl<T: Tape> Looping<T> {
-    fn new(body: Body, tape: &T) -> Self {
-        let mut looping = Self {
-            program: [Token::Close; ROOM],
-            partner: [0; ROOM],
+impl<'a, T: Tape> Looping<'a, T> {
+    fn new(body: Body<'a>, tape: &T) -> Self {
+        Self {
+            body,
             end: body.code.len() as u8 + 2,
             at: 0,
             tape: tape.clone(),
             reach: Reach::default(),
-        };
-        let (mut open, mut depth) = ([0_u8; ROOM], 0);
-        for (at, token) in Code::default().then_loop(body.code).tokens().enumerate() {
-            looping.program[at] = token;
-            if token == Token::Open {
-                open[depth] = at as u8;
-                depth += 1;
-            } else if token == Token::Close {
-                depth -= 1;
-                let start = open[depth];
-                (looping.partner[usize::from(start)], looping.partner[at]) = (at as u8, start);
-            }
         }
-        looping
     }
 
     /// One step; whether it jumped back, and what it printed.
@@ -84,7 +75,7 @@ impl<T: Tape> Looping<T> {
     fn step(&mut self) -> (bool, Option<u8>) {
         let at = usize::from(self.at) % ROOM;
         self.at += 1;
-        match self.program[at] {
+        match self.body.program[at] {
             Token::Plus => self.tape.plus(),
             Token::Minus => self.tape.minus(),
             Token::Right => {
@@ -95,9 +86,9 @@ impl<T: Tape> Looping<T> {
                 self.tape.left();
                 self.reach.go(-1);
             }
-            Token::Open if self.tape.here() == 0 => self.at = self.partner[at] + 1,
+            Token::Open if self.tape.here() == 0 => self.at = self.body.partner[at] + 1,
             Token::Close if self.tape.here() != 0 => {
-                self.at = self.partner[at] + 1;
+                self.at = self.body.partner[at] + 1;
                 return (true, None);
             }
             Token::Open | Token::Close | Token::Read => (),
@@ -122,7 +113,7 @@ struct Trace<T> {
 }
 
 /// Runs a body; what it prints, and after how many steps, is left in `symbols` and `times`.
-fn trace<T: Tape>(body: Body, tape: &T, bounds: Bounds, symbols: &mut Vec<u8>, times: &mut Vec<u32>) -> Trace<T> {
+fn trace<T: Tape>(body: Body<'_>, tape: &T, bounds: Bounds, symbols: &mut Vec<u8>, times: &mut Vec<u32>) -> Trace<T> {
     let mut machine = Looping::new(body, tape);
     let mut watch = Watch::new();
     let mut steps = 0;
@@ -143,11 +134,16 @@ fn trace<T: Tape>(body: Body, tape: &T, bounds: Bounds, symbols: &mut Vec<u8>, t
             times.push(steps);
         }
         if turned {
-            let same = |kept: &(u8, T)| kept.0 == machine.at && kept.1 == machine.tape;
-            let keep = || (machine.at, machine.tape.clone());
-            if let Some((printed, since)) = watch.turn(same, keep, symbols.len(), steps) {
+            let (at, place) = (machine.at, machine.reach.at());
+            let same = |kept: &(u8, T, i32)| kept.0 == at && kept.1 == machine.tape;
+            let keep = || (at, machine.tape.clone(), place);
+            if let Some(((_, _, from), printed, since)) = watch.turn(same, keep, symbols.len(), steps) {
+                if printed == symbols.len() && printed < bounds.symbols {
+                    break Fate::Quiet;
+                }
                 let future = Future::new(&symbols[..printed], &symbols[printed..]);
-                prolong(symbols, times, printed, steps - since, bounds);
+                let turns = prolong(symbols, times, printed, steps - since, bounds);
+                machine.reach = machine.reach.drift(place - from, turns);
                 break Fate::Known(future);
             }
         }
@@ -165,9 +161,9 @@ fn trace<T: Tape>(body: Body, tape: &T, bounds: Bounds, symbols: &mut Vec<u8>, t
     Trace { fate, reach, steps }
 }
 
-/// Goes on with a cycle that began at symbol `from` and takes `period` steps.
-fn prolong(symbols: &mut Vec<u8>, times: &mut Vec<u32>, from: usize, period: u32, bounds: Bounds) {
-    let cycle = symbols.len() - from;
+/// Goes on with a cycle that began at symbol `from` and takes `period` steps; how many turns it takes, rounded up.
+fn prolong(symbols: &mut Vec<u8>, times: &mut Vec<u32>, from: usize, period: u32, bounds: Bounds) -> i32 {
+    let (seen, cycle) = (symbols.len(), symbols.len() - from);
     while cycle > 0 && symbols.len() < bounds.symbols {
         let before = symbols.len() - cycle;
         let time = times[before] + period;
@@ -177,6 +173,7 @@ fn prolong(symbols: &mut Vec<u8>, times: &mut Vec<u32>, from: usize, period: u32
         symbols.push(symbols[before]);
         times.push(time);
     }
+    (symbols.len() - seen).div_ceil(cycle.max(1)) as i32
 }
 
 /// Where effects stand, by a hash of what they show.
@@ -198,60 +195,126 @@ impl Places {
     }
 }
 
-/// What the bodies do on the tape, the same deeds together, in the order of their first bodies.
-pub fn effects<T: Tape>(bodies: &[Body], tape: &T, bounds: Bounds, counts: &Counts) -> Vec<Effect<T>> {
-    let mut places = Places::default();
-    let mut effects: Vec<Effect<T>> = Vec::new();
-    let (mut symbols, mut times) = (Vec::new(), Vec::new());
-    for &body in bodies {
-        let Trace { fate, reach, steps } = trace(body, tape, bounds, &mut symbols, &mut times);
-        // bodies whose future is not known may part later: each is on its own
-        if fate != Fate::Full
-            && let Some(i) = places.find(&effects, &fate, &symbols)
-        {
-            effects[i].join(&times, steps, counts.row(body.counts), counts);
-            continue;
+/// Effects, the same ones together.
+struct Gathered<T> {
+    places: Places,
+    effects: Vec<Effect<T>>,
+}
+
+impl<T: Tape> Gathered<T> {
+    fn new() -> Self {
+        Self {
+            places: Places::default(),
+            effects: Vec::new(),
         }
-        effects.push(Effect {
+    }
+
+    /// The place of those that show the same; bodies whose future is not known may part later: each is on its own.
+    fn find(&mut self, fate: &Fate<T>, symbols: &[u8]) -> Option<usize> {
+        if *fate == Fate::Full {
+            None
+        } else {
+            self.places.find(&self.effects, fate, symbols)
+        }
+    }
+
+    fn run(&mut self, body: Body<'_>, tape: &T, bounds: Bounds, counts: &[u64], scratch: &mut (Vec<u8>, Vec<u32>)) {
+        let (symbols, times) = scratch;
+        let Trace { fate, reach, steps } = trace(body, tape, bounds, symbols, times);
+        let length = body.code.len();
+        if let Some(i) = self.find(&fate, symbols) {
+            let known = &mut self.effects[i];
+            known.least_steps = known.least_steps.min(steps);
+            known.hasten(times);
+            if (length, body.code) < (known.example.code.len(), known.example.code) {
+                known.lengthen(length);
+                known.example = Example {
+                    code: body.code,
+                    times: times.as_slice().into(),
+                    steps,
+                    reach,
+                };
+            }
+            known.add(length, &counts[length..]);
+            return;
+        }
+        self.effects.push(Effect {
             fate,
             symbols: symbols.as_slice().into(),
-            times: times.as_slice().into(),
+            example: Example {
+                code: body.code,
+                times: times.as_slice().into(),
+                steps,
+                reach,
+            },
             fastest: None,
-            steps,
             least_steps: steps,
-            reach,
-            body,
-            sum: Vec::new(),
+            counts: counts[length..].into(),
         });
     }
-    effects
+
+    fn join(&mut self, effect: Effect<T>) {
+        let Some(i) = self.find(&effect.fate, &effect.symbols) else {
+            self.effects.push(effect);
+            return;
+        };
+        let known = &mut self.effects[i];
+        let length = effect.example.code.len();
+        known.least_steps = known.least_steps.min(effect.least_steps);
+        known.hasten(effect.fastest());
+        if (length, effect.example.code) < (known.example.code.len(), known.example.code) {
+            known.lengthen(length);
+            known.example = effect.example;
+        }
+        known.add(length, &effect.counts);
+    }
+}
+
+/// What the bodies of a part do on the tape, in at most `longest` tokens.
+pub fn effects<T: Tape>(
+    bodies: &Bodies,
+    part: Code,
+    longest: usize,
+    tape: &T,
+    bounds: Bounds,
+    counts: &mut Counts,
+) -> (Vec<Effect<T>>, u64) {
+    let mut gathered = Gathered::new();
+    let (mut scratch, mut runs) = ((Vec::new(), Vec::new()), 0);
+    bodies.visit(counts, longest, part, &mut |body, counts| {
+        runs += 1;
+        gathered.run(body, tape, bounds, &counts.row(body.counts)[..=longest], &mut scratch);
+    });
+    (gathered.effects, runs)
+}
+
+/// Puts together what the parts' bodies do, the shortest examples first.
+#[must_use]
+pub fn merged<T: Tape>(parts: impl Iterator<Item = Vec<Effect<T>>>) -> Vec<Effect<T>> {
+    let mut gathered = Gathered::new();
+    for effect in parts.flatten() {
+        gathered.join(effect);
+    }
+    gathered.effects.sort_by_key(|effect| effect.example.code.len());
+    gathered.effects
 }
 
 impl<T: Tape> Effect<T> {
-    /// How many bodies there are, by length.
-    #[must_use]
-    pub fn counts<'a>(&'a self, counts: &'a Counts) -> &'a [u64] {
-        if self.sum.is_empty() {
-            counts.row(self.body.counts)
-        } else {
-            &self.sum
-        }
+    /// The lengths of its bodies, up to `longest`, and how many there are of each.
+    pub fn counts(&self, longest: usize) -> impl Iterator<Item = (usize, u64)> {
+        let some = (self.example.code.len()..=longest).zip(self.counts.iter().copied());
+        some.filter(|&(_, count)| count > 0)
     }
 
     /// The steps after which the fastest of the bodies prints each symbol.
     #[must_use]
     pub fn fastest(&self) -> &[u32] {
-        self.fastest.as_deref().unwrap_or(&self.times)
+        self.fastest.as_deref().unwrap_or(&self.example.times)
     }
 
-    fn join(&mut self, times: &[u32], steps: u32, ways: &[u64], counts: &Counts) {
-        if self.sum.is_empty() {
-            self.sum = counts.row(self.body.counts).to_vec();
-        }
-        self.sum.iter_mut().zip(ways).for_each(|(sum, x)| *sum += x);
-        self.least_steps = self.least_steps.min(steps);
+    fn hasten(&mut self, times: &[u32]) {
         if self.fastest().iter().zip(times).any(|(least, time)| time < least) {
-            let fastest = self.fastest.get_or_insert_with(|| self.times.clone());
+            let fastest = self.fastest.get_or_insert_with(|| self.example.times.clone());
             fastest
                 .iter_mut()
                 .zip(times)
@@ -259,23 +322,19 @@ impl<T: Tape> Effect<T> {
         }
     }
 
-    /// Puts together what was found with the shorter bodies and, after them, the longer ones.
-    #[must_use]
-    pub fn merged(parts: Vec<Vec<Self>>, counts: &Counts) -> Vec<Self> {
-        if parts.len() == 1 {
-            return parts.into_iter().flatten().collect();
-        }
-        let mut all: Vec<Self> = Vec::new();
-        let mut places = Places::default();
-        for effect in parts.into_iter().flatten() {
-            if effect.fate != Fate::Full
-                && let Some(i) = places.find(&all, &effect.fate, &effect.symbols)
-            {
-                all[i].join(effect.fastest(), effect.least_steps, effect.counts(counts), counts);
-            } else {
-                all.push(effect);
-            }
-        }
-        all
+    /// Makes room for counts from a smaller length on.
+    fn lengthen(&mut self, length: usize) {
+        let mut counts = vec![0; self.example.code.len() - length];
+        counts.extend(&self.counts);
+        self.counts = counts.into();
+        self.fastest.get_or_insert_with(|| self.example.times.clone());
+    }
+
+    fn add(&mut self, length: usize, counts: &[u64]) {
+        let from = length - self.example.code.len();
+        self.counts[from..]
+            .iter_mut()
+            .zip(counts)
+            .for_each(|(sum, x)| *sum += x);
     }
 }

@@ -5,22 +5,19 @@
 //! else. States are kept by the exact length of the programs that lead to them, so that every program is counted once, at
 //! its own length.
 
-use super::behaviours::{Behaviours, Ending, Example, Share};
-use super::bodies::{Body, bodies};
+use super::behaviours::{Behaviours, Ending, Example, Share, Sum};
+use super::bodies::Bodies;
 use super::brainfuck::Brainfuck;
-use super::effects::{Bounds, Effect, Fate, effects};
+use super::effects::{Bounds, Effect, Fate, effects, merged};
 use super::futures::Future;
 use super::hash::{Map, Names};
 use super::prior::{Prior, code};
 use super::run::{Limits, Status, run};
 use super::tape::{Bits, Cells, Reach, Tape};
 use super::token::{Code, Token, straight};
-use super::words::{Counts, matched};
+use super::words::matched;
 use crate::error::{MarketError, Result};
 use crate::threads;
-
-/// Bodies that one worker runs at a time.
-const CHUNK: usize = 8192;
 
 /// What was enumerated.
 #[derive(Clone, Debug)]
@@ -30,7 +27,7 @@ pub struct Enumeration {
     pub programs: u64,
     pub runs: u64,
     /// The mass of all programs, whatever they do.
-    pub mass: f64,
+    pub mass: Sum,
 }
 
 impl Enumeration {
@@ -40,7 +37,7 @@ impl Enumeration {
             behaviours: Behaviours::new(prior, max_output),
             programs: 0,
             runs: 0,
-            mass: 0.0,
+            mass: Sum::default(),
         }
     }
 }
@@ -59,6 +56,16 @@ struct Node<T> {
     reach: Reach,
 }
 
+impl<T> Node<T> {
+    fn example(&self, memory: usize) -> Example {
+        Example {
+            program: self.program,
+            steps: self.steps,
+            cells: self.reach.cells(memory),
+        }
+    }
+}
+
 type Level<T> = (Vec<Node<T>>, Map<(T, u32), u32>);
 
 /// Where a share of an effect goes, once it is known.
@@ -72,8 +79,7 @@ struct Enumerator<T> {
     limits: Limits,
     longest: usize,
     tokens: Vec<Token>,
-    bodies: Vec<Body>,
-    counts: Counts,
+    bodies: Bodies,
     /// By length: one program's mass; all completions of a program whose rest does not matter, and their mass.
     code: Vec<f64>,
     rests: Vec<u64>,
@@ -84,6 +90,7 @@ struct Enumerator<T> {
     outputs: Names<Vec<u8>>,
     printed: Vec<Vec<u8>>,
     effects: Vec<Vec<(u32, Effect<T>)>>,
+    /// The place of a tape's effects.
     by_tape: Map<T, u32>,
     whats: Names<(Vec<u8>, Option<Future>)>,
     undecided: u32,
@@ -111,13 +118,7 @@ pub fn enumerate(longest: usize, limits: &Limits, prior: Prior, stop: &dyn Fn() 
 impl<T: Tape> Enumerator<T> {
     fn new(tape: T, longest: usize, limits: &Limits, prior: Prior) -> Self {
         let tokens = straight(limits.alphabet, false);
-        let body = longest.saturating_sub(3);
-        let mut counts = Counts::new(body);
-        let bodies = if longest > 2 {
-            bodies(&tokens, limits.alphabet, body, &mut counts)
-        } else {
-            Vec::new()
-        };
+        let bodies = Bodies::new(&tokens, (limits.alphabet, limits.memory), longest.saturating_sub(3));
         let loops = matched(tokens.len(), longest);
         let code = code(tokens.len() + 2, longest);
         let rest = |from: usize| loops[..=longest - from].iter().zip(&code[from..]);
@@ -130,7 +131,6 @@ impl<T: Tape> Enumerator<T> {
             longest,
             tokens,
             bodies,
-            counts,
             code,
             rests,
             rest_mass,
@@ -167,14 +167,18 @@ impl<T: Tape> Enumerator<T> {
                 return Err(MarketError::Interrupted { rounds: length as u64 });
             }
             let (nodes, _) = std::mem::take(&mut self.levels[length]);
+            let known = self.effects.len();
             self.run_loops(length, &nodes);
             for node in nodes {
                 self.leave(length, node);
             }
+            self.forget(length, known);
         }
+        let mut mass = Sum::default();
+        mass.add(self.rest_mass[0]);
         Ok(Enumeration {
             programs: self.loops.iter().sum(),
-            mass: self.rest_mass[0],
+            mass,
             behaviours: self.behaviours,
             runs: self.runs,
         })
@@ -193,45 +197,37 @@ impl<T: Tape> Enumerator<T> {
         let Some(left) = (self.longest - length).checked_sub(2) else {
             return;
         };
-        let bodies = &self.bodies[..self.bodies.partition_point(|body| body.code.len() <= left)];
         let mut tapes = Vec::new();
         for Node { tape, .. } in nodes {
             if tape.here() != 0 && !self.by_tape.contains_key(tape) {
-                self.by_tape
-                    .insert(tape.clone(), (self.effects.len() + tapes.len()) as u32);
+                let place = (self.effects.len() + tapes.len()) as u32;
+                self.by_tape.insert(tape.clone(), place);
                 tapes.push(tape.clone());
             }
         }
-        self.runs += (tapes.len() * bodies.len()) as u64;
+        if tapes.is_empty() {
+            return;
+        }
         let bounds = Bounds {
             steps: self.limits.steps,
             symbols: self.limits.max_output,
         };
-        let parts = bodies.len().div_ceil(CHUNK).max(1);
-        let work: Vec<(&T, &[Body])> = if parts == 1 {
-            tapes.iter().map(|tape| (tape, bodies)).collect()
-        } else {
-            tapes
-                .iter()
-                .flat_map(|tape| bodies.chunks(CHUNK).map(move |chunk| (tape, chunk)))
-                .collect()
-        };
-        let counts = &self.counts;
-        let run = 1 + 4096 / bodies.len().max(1);
-        let found = threads::map_runs(
+        let parts = self.bodies.parts(left);
+        let work: Vec<(&T, Code)> = tapes
+            .iter()
+            .flat_map(|tape| parts.iter().map(move |&part| (tape, part)))
+            .collect();
+        let bodies = &self.bodies;
+        let found = threads::map(
             work,
-            run,
-            || (),
-            |(), work| -> Vec<_> {
-                work.into_iter()
-                    .map(|(tape, bodies)| effects(bodies, tape, bounds, counts))
-                    .collect()
-            },
+            || bodies.counts(),
+            |counts, (tape, part)| effects(bodies, part, left, tape, bounds, counts),
         );
-        let mut found = found.into_iter().flatten();
+        self.runs += found.iter().map(|(_, runs)| runs).sum::<u64>();
+        let mut found = found.into_iter().map(|(effects, _)| effects);
         for _ in 0..tapes.len() {
-            let merged = Effect::merged(found.by_ref().take(parts).collect(), &self.counts);
-            let named = merged.into_iter().map(|effect| (self.what(&effect), effect)).collect();
+            let all = merged(found.by_ref().take(parts.len()));
+            let named = all.into_iter().map(|effect| (self.what(&effect), effect)).collect();
             self.effects.push(named);
         }
     }
@@ -240,6 +236,7 @@ impl<T: Tape> Enumerator<T> {
     fn what(&mut self, effect: &Effect<T>) -> u32 {
         let future = match &effect.fate {
             Fate::Known(future) => Some(future.clone()),
+            Fate::Quiet => Some(Future::new(&effect.symbols, &[])),
             Fate::Left(_) | Fate::Open => None,
             Fate::Full => {
                 self.undecided += 1;
@@ -265,19 +262,30 @@ impl<T: Tape> Enumerator<T> {
         }
         let found = self.by_tape[&node.tape] as usize;
         let effects = std::mem::take(&mut self.effects[found]);
+        let room = self.limits.max_output - self.printed[node.output as usize].len();
         for (what, effect) in effects
             .iter()
-            .take_while(|(_, effect)| effect.body.code.len() + 2 <= left)
+            .take_while(|(_, effect)| effect.example.code.len() + 2 <= left)
         {
-            let room = self.limits.max_output - self.printed[node.output as usize].len();
             match &effect.fate {
-                Fate::Left(tape) if effect.symbols.len() < room && node.steps + effect.steps < self.limits.steps => {
+                Fate::Left(tape)
+                    if effect.symbols.len() < room && node.steps + effect.example.steps < self.limits.steps =>
+                {
                     self.after(length, &node, effect, tape);
                 }
                 _ => self.end(length, &node, effect, *what),
             }
         }
         self.effects[found] = effects;
+    }
+
+    /// Forgets the effects that only programs of this length have met: their bodies are too long for all others.
+    fn forget(&mut self, length: usize, known: usize) {
+        for effects in &mut self.effects[known..] {
+            effects
+                .truncate(effects.partition_point(|(_, effect)| effect.example.code.len() + 2 < self.longest - length));
+            effects.shrink_to_fit();
+        }
     }
 
     /// One token further.
@@ -321,17 +329,12 @@ impl<T: Tape> Enumerator<T> {
             output,
             programs: 0,
             least_steps: node.least_steps + effect.least_steps,
-            program: node.program.then_loop(effect.body.code),
-            steps: node.steps + effect.steps,
-            reach: node.reach.then(effect.reach),
+            program: node.program.then_loop(effect.example.code),
+            steps: node.steps + effect.example.steps,
+            reach: node.reach.then(effect.example.reach),
         };
         let left = self.longest - length - 2;
-        for (body, &count) in effect.counts(&self.counts)[..=left]
-            .to_vec()
-            .iter()
-            .enumerate()
-            .filter(|&(_, &count)| count > 0)
-        {
+        for (body, count) in effect.counts(left) {
             let programs = node.programs * count;
             self.enter(
                 length + 2 + body,
@@ -414,11 +417,7 @@ impl<T: Tape> Enumerator<T> {
             own: if node.program.len() == length { rest } else { 0.0 },
             all: node.programs as f64 * rest,
             programs: node.programs * if ends { 1 } else { self.rests[length] },
-            example: Example {
-                program: node.program,
-                steps: node.steps,
-                cells: node.reach.cells(self.limits.memory),
-            },
+            example: node.example(self.limits.memory),
             least_steps: node.least_steps,
         };
         let output = &self.printed[node.output as usize];
@@ -435,14 +434,15 @@ impl<T: Tape> Enumerator<T> {
         let wanted = self.limits.max_output - printed;
         let shown = wanted.min(
             effect
+                .example
                 .times
                 .partition_point(|time| node.steps + time <= self.limits.steps),
         );
         // the step limit is tested before the output limit
-        let full = shown == wanted && node.steps + effect.times[wanted - 1] < self.limits.steps;
+        let full = shown == wanted && node.steps + effect.example.times[wanted - 1] < self.limits.steps;
         let ending = match &effect.fate {
             _ if full => Ending::Full,
-            Fate::Known(future) if future.cycle.is_empty() && shown == effect.times.len() => Ending::Ended,
+            Fate::Quiet if shown == effect.symbols.len() => Ending::Ended,
             _ => Ending::Open,
         };
         let share = self.loop_share(length, node, effect, ending, shown);
@@ -463,7 +463,7 @@ impl<T: Tape> Enumerator<T> {
         let future = match &effect.fate {
             Fate::Known(future) => Some(future.after(before)),
             // all the same so far, but what follows the loop differs from program to program
-            Fate::Left(_) => Some(Future::new(&[before, &effect.symbols[..]].concat(), &[])),
+            Fate::Left(_) | Fate::Quiet => Some(Future::new(&[before, &effect.symbols[..]].concat(), &[])),
             Fate::Full | Fate::Open => None,
         };
         let member = self.behaviours.join(place, future, &share);
@@ -472,13 +472,12 @@ impl<T: Tape> Enumerator<T> {
 
     fn loop_share(&self, length: usize, node: &Node<T>, effect: &Effect<T>, ending: Ending, shown: usize) -> Share {
         let left = self.longest - length - 2;
-        let rests = effect.counts(&self.counts)[..=left].iter().enumerate();
         let (mut programs, mut all) = (0, 0.0);
-        for (body, &count) in rests {
+        for (body, count) in effect.counts(left) {
             programs += count * self.rests[length + 2 + body];
             all += count as f64 * self.rest_mass[length + 2 + body];
         }
-        let program = node.program.then_loop(effect.body.code);
+        let program = node.program.then_loop(effect.example.code);
         let own = if node.program.len() == length {
             self.rest_mass[program.len()]
         } else {
@@ -492,8 +491,8 @@ impl<T: Tape> Enumerator<T> {
             programs: programs * node.programs,
             example: Example {
                 program,
-                steps: node.steps + time(&effect.times),
-                cells: node.reach.then(effect.reach).cells(self.limits.memory),
+                steps: node.steps + time(&effect.example.times),
+                cells: node.reach.then(effect.example.reach).cells(self.limits.memory),
             },
             least_steps: node.least_steps + time(effect.fastest()),
         }
@@ -533,7 +532,7 @@ pub fn plain(longest: usize, limits: &Limits, prior: Prior, stop: &dyn Fn() -> b
             found.behaviours.add(&done.output, &share);
             found.programs += 1;
             found.runs += 1;
-            found.mass += code[length];
+            found.mass.add(code[length]);
             Ok(())
         })?;
     }

@@ -112,7 +112,7 @@ impl Tree<'_> {
             }
             let machine = &branch.machine;
             if machine.at_turn()
-                && let Some((printed, _)) = watch.turn(
+                && let Some((_, printed, _)) = watch.turn(
                     |kept| kept.same_future(machine),
                     || machine.clone(),
                     branch.output.len(),
@@ -171,7 +171,7 @@ impl Tree<'_> {
             least_steps: steps,
         };
         self.found.programs += branch.programs;
-        self.found.mass += share.all;
+        self.found.mass.add(share.all);
         let place = self.found.behaviours.add(&branch.output[..shown], &share);
         if ending == Ending::Full {
             let future = match stop {

@@ -158,7 +158,7 @@ pub fn enumerate(
         every(&tokens, &mut Vec::new(), 0, length, &mut |program| {
             found.programs += 1;
             found.runs += 1;
-            found.mass += code[length];
+            found.mass.add(code[length]);
             if found.runs.is_multiple_of(4096) && stop() {
                 return Err(MarketError::Interrupted { rounds: found.runs });
             }

@@ -141,8 +141,8 @@ impl<S> Watch<S> {
         }
     }
 
-    /// Is told of a turn after `printed` symbols and `steps` steps; if the state has stood here before, says what these two
-    /// were then.
+    /// Is told of a turn after `printed` symbols and `steps` steps; if the state has stood here before, says which one it was,
+    /// and what these two were then.
     #[inline(always)]
     pub fn turn(
         &mut self,
@@ -150,11 +150,12 @@ impl<S> Watch<S> {
         keep: impl Fn() -> S,
         printed: usize,
         steps: u32,
-    ) -> Option<(usize, u32)> {
-        if let Some((state, printed, steps)) = &self.kept
-            && same(state)
-        {
-            return Some((*printed, *steps));
+    ) -> Option<(&S, usize, u32)> {
+        if self.kept.as_ref().is_some_and(|(state, ..)| same(state)) {
+            return self
+                .kept
+                .as_ref()
+                .map(|(state, printed, steps)| (state, *printed, *steps));
         }
         self.seen += 1;
         if self.seen == self.power {

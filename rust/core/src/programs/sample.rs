@@ -102,14 +102,14 @@ fn one(number: u64, seed: u64, limits: &Limits) -> Sample {
             break Status::OutputLimit;
         }
         if machine.at_turn()
-            && let Some(since) = watch.turn(
-                |kept| kept.same_future(&machine),
+            && let Some((_, printed, then)) = watch.turn(
+                |kept| kept.same_future(&machine) && kept.same_place(&machine),
                 || machine.clone(),
                 output.len(),
                 steps,
             )
         {
-            break repeat(&mut output, &mut times, &mut steps, since, limits);
+            break repeat(&mut output, &mut times, &mut steps, (printed, then), limits);
         }
     };
     Sample {

@@ -170,6 +170,21 @@ impl Reach {
         }
     }
 
+    /// How far from the start the head is.
+    #[must_use]
+    pub fn at(self) -> i32 {
+        self.at
+    }
+
+    /// The same way again, so many times, `by` cells further each time; a bit more than that if the last time is cut short.
+    #[must_use]
+    pub fn drift(mut self, by: i32, times: i32) -> Self {
+        self.at += by * times;
+        self.left += by.min(0) * times;
+        self.right += by.max(0) * times;
+        self
+    }
+
     /// The number of cells that were visited, of `memory`.
     #[must_use]
     pub fn cells(self, memory: usize) -> usize {

@@ -41,59 +41,50 @@ impl Token {
     }
 }
 
-/// A short program in one word: three bits a token, the first one lowest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Code {
-    bits: u64,
-    length: u8,
-}
+/// A short program in one word: its length in the five lowest bits, then three bits a token, the first one lowest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(u64);
 
 impl Code {
     /// The longest program that fits.
-    pub const LONGEST: usize = 21;
+    pub const LONGEST: usize = 19;
 
+    /// A program of another kind of machine, packed its own way in 59 bits, and what counts as its length.
     #[must_use]
-    pub fn len(self) -> usize {
-        self.length.into()
-    }
-
-    /// A program of another kind of machine, packed its own way: a word, and what counts as its length.
-    #[must_use]
-    pub fn packed(bits: u64, length: u8) -> Self {
-        Self { bits, length }
+    pub fn packed(bits: u64, length: usize) -> Self {
+        Self(bits << 5 | length as u64)
     }
 
     #[must_use]
     pub fn bits(self) -> u64 {
-        self.bits
+        self.0 >> 5
+    }
+
+    #[must_use]
+    pub fn len(self) -> usize {
+        (self.0 & 31) as usize
     }
 
     #[must_use]
     pub fn is_empty(self) -> bool {
-        self.length == 0
+        self.len() == 0
     }
 
     #[must_use]
     pub fn then(self, token: Token) -> Self {
-        Self {
-            bits: self.bits | (token as u64) << (3 * self.length),
-            length: self.length + 1,
-        }
+        Self((self.0 | (token as u64) << (5 + 3 * self.len())) + 1)
     }
 
     /// This, then a loop with that body.
     #[must_use]
     pub fn then_loop(self, body: Self) -> Self {
         let open = self.then(Open);
-        let inside = Self {
-            bits: open.bits | body.bits << (3 * open.length),
-            length: open.length + body.length,
-        };
-        inside.then(Close)
+        let bits = open.bits() | body.bits() << (3 * open.len());
+        Self::packed(bits, open.len() + body.len()).then(Close)
     }
 
     pub fn tokens(self) -> impl Iterator<Item = Token> {
-        (0..self.length).map(move |i| TOKENS[(self.bits >> (3 * i) & 7) as usize])
+        (0..self.len()).map(move |i| TOKENS[(self.bits() >> (3 * i) & 7) as usize])
     }
 }
 

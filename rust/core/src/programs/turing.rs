@@ -33,7 +33,7 @@ impl Table {
     /// Five bits a transition, the number of chosen ones as its length.
     #[must_use]
     pub fn code(&self) -> Code {
-        let (mut bits, mut chosen) = (0, 0);
+        let (mut bits, mut chosen) = (0, 0_usize);
         for (i, transition) in self.transitions.iter().flatten().enumerate() {
             if let Some(to) = transition {
                 let packed = 1 | u64::from(to.write) << 1 | u64::from(to.right) << 2 | u64::from(to.next) << 3;
@@ -150,7 +150,7 @@ pub fn enumerate(states: usize, limits: &Limits, prior: Prior, stop: &dyn Fn() -
         if found.runs.is_multiple_of(4096) && stop() {
             return Err(MarketError::Interrupted { rounds: found.runs });
         }
-        found.mass += leaf.mass;
+        found.mass.add(leaf.mass);
         let full = leaf.output.len() == limits.max_output;
         let share = Share {
             ending: match (full, leaf.halts) {

@@ -7,6 +7,7 @@
 
 use super::hash::Names;
 use super::token::Token;
+use std::hash::{Hash, Hasher};
 
 /// Numbers of programs by length in tokens, cut off at the longest wanted; names stand for equal ones.
 #[derive(Clone, Debug)]
@@ -83,37 +84,64 @@ pub enum Place {
     After = 1,
 }
 
-/// What a word does: cells and amounts, cells and amounts printed, the way it goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+/// The longest word.
+const LONGEST: usize = 19;
+/// More cells than a word can reach.
+const CELLS: usize = 2 * LONGEST + 2;
+
+/// What a word does: how much it shifts each cell, which cells it prints and how much they were shifted by then, and the
+/// way it goes. Cells are counted from its start, around: on a short tape, words meet themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Deed {
-    shifts: Vec<(i8, u8)>,
-    prints: Vec<(i8, u8)>,
-    way: i8,
+    shifts: [u8; CELLS],
+    prints: [(u8, u8); LONGEST],
+    printed: u8,
+    way: u8,
+}
+
+/// The symbols and the cells of a machine, of which words see at most [`CELLS`].
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    alphabet: usize,
+    cells: usize,
+}
+
+impl Hash for Deed {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.shifts);
+        let prints = self.prints[..usize::from(self.printed)].iter();
+        prints.for_each(|&(cell, amount)| state.write_u32(u32::from(cell) << 8 | u32::from(amount)));
+        state.write_u32(u32::from(self.printed) << 8 | u32::from(self.way));
+    }
 }
 
 impl Deed {
-    fn amount(&self, cell: i8) -> u8 {
-        let found = self.shifts.binary_search_by_key(&cell, |&(at, _)| at);
-        found.map_or(0, |i| self.shifts[i].1)
-    }
-
-    fn shift(&mut self, by: u8, alphabet: usize) {
-        let amount = ((usize::from(self.amount(self.way)) + usize::from(by)) % alphabet) as u8;
-        match self.shifts.binary_search_by_key(&self.way, |&(at, _)| at) {
-            Ok(i) if amount == 0 => drop(self.shifts.remove(i)),
-            Ok(i) => self.shifts[i].1 = amount,
-            Err(i) => self.shifts.insert(i, (self.way, amount)),
+    fn nothing() -> Self {
+        Self {
+            shifts: [0; CELLS],
+            prints: [(0, 0); LONGEST],
+            printed: 0,
+            way: 0,
         }
     }
 
-    fn then(&self, token: Token, alphabet: usize) -> Self {
-        let mut next = self.clone();
+    fn here(&mut self) -> &mut u8 {
+        &mut self.shifts[usize::from(self.way)]
+    }
+
+    fn then(&self, token: Token, Sizes { alphabet, cells }: Sizes) -> Self {
+        let mut next = *self;
+        let last = (alphabet - 1) as u8;
+        let amount = *next.here();
         match token {
-            Token::Plus => next.shift(1, alphabet),
-            Token::Minus => next.shift((alphabet - 1) as u8, alphabet),
-            Token::Right => next.way += 1,
-            Token::Left => next.way -= 1,
-            _ => next.prints.push((self.way, self.amount(self.way))),
+            Token::Plus => *next.here() = if amount == last { 0 } else { amount + 1 },
+            Token::Minus => *next.here() = if amount == 0 { last } else { amount - 1 },
+            Token::Right => next.way = (self.way + 1) % cells as u8,
+            Token::Left => next.way = (self.way + cells as u8 - 1) % cells as u8,
+            _ => {
+                next.prints[usize::from(next.printed)] = (next.way, amount);
+                next.printed += 1;
+            }
         }
         next
     }
@@ -125,7 +153,7 @@ impl Deed {
             Place::Start if alphabet == 2 => 1,
             Place::Start => return false,
         };
-        self.way == 0 && (known + usize::from(self.amount(0))).is_multiple_of(alphabet)
+        self.way == 0 && (known + usize::from(self.shifts[0])).is_multiple_of(alphabet)
     }
 }
 
@@ -147,10 +175,12 @@ pub struct Words {
 }
 
 impl Words {
-    /// All words of at most `longest` of the `straight` tokens; their counts get names in `counts`.
+    /// All words of at most `longest` of the `straight` tokens, of a machine with so many symbols and cells; their counts get
+    /// names in `counts`.
     #[must_use]
-    pub fn new(straight: &[Token], alphabet: usize, longest: usize, counts: &mut Counts) -> Self {
-        let (deeds, goes, next) = classes(straight, alphabet, longest);
+    pub fn new(straight: &[Token], (alphabet, memory): (usize, usize), longest: usize, counts: &mut Counts) -> Self {
+        let cells = memory.min(CELLS);
+        let (deeds, goes, next) = classes(straight, Sizes { alphabet, cells }, longest);
         let dead = [Place::Start, Place::After].map(|place| {
             deeds
                 .iter()
@@ -174,9 +204,9 @@ impl Words {
 type Classes = (Vec<Deed>, Vec<[Word; 5]>, Vec<[Word; 5]>);
 
 /// The classes in order of length, where each goes by a token, and the same for kept words only.
-fn classes(straight: &[Token], alphabet: usize, longest: usize) -> Classes {
+fn classes(straight: &[Token], sizes: Sizes, longest: usize) -> Classes {
     let mut names = Names::default();
-    let mut deeds = vec![Deed::default()];
+    let mut deeds = vec![Deed::nothing()];
     names.number(&deeds[0]);
     let (mut goes, mut next) = (Vec::new(), Vec::new());
     let mut done = 0;
@@ -184,7 +214,7 @@ fn classes(straight: &[Token], alphabet: usize, longest: usize) -> Classes {
         for from in done..deeds.len() {
             let (mut all, mut kept) = ([NONE; 5], [NONE; 5]);
             for (i, &token) in straight.iter().enumerate() {
-                let deed = deeds[from].then(token, alphabet);
+                let deed = deeds[from].then(token, sizes);
                 let (to, new) = names.number(&deed);
                 all[i] = to;
                 if new {
