@@ -6,7 +6,7 @@ It reads C-contiguous arrays of exactly the types that stand here: `gruemarket.a
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self, TypeAlias, TypedDict, final
+from typing import Any, Literal, Self, TypeAlias, TypedDict, final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +16,18 @@ from gruemarket.market import TaxSpec
 
 __all__ = [
     "ContextTree",
+    "Enumeration",
     "ForecastBook",
     "ForecastRun",
     "Market",
     "Members",
+    "Predictor",
     "Run",
     "Text",
     "build_info",
     "hazards",
+    "run_program",
+    "sample_programs",
     "set_threads",
     "threads",
 ]
@@ -46,6 +50,9 @@ _Questions: TypeAlias = tuple[_Ints, _Uints, _Uints, _Floats]
 """Starts (Q+1,), forecasters (M,), numbers of outcomes (Q,), values entry after entry."""
 _Resolutions: TypeAlias = tuple[_Ints, _Ints, _Ints]
 """Resolved questions (R,), what happened (R,), after how many questions (R,)."""
+
+_Limits: TypeAlias = tuple[int, int, int, int]
+"""Alphabet, memory, steps, output limit."""
 
 class _BuildInfo(TypedDict):
     version: str
@@ -463,3 +470,104 @@ class ForecastBook:
 
     def __len__(self) -> int:
         """How many forecasters there are."""
+
+def run_program(program: str, machine: str, limit: _Limits) -> tuple[bytes, int, str, int]:
+    """Runs a program.
+
+    Returns:
+        Its output, its steps, why it ended, and how many cells it visited.
+
+    Raises:
+        InputError: an unknown machine or token, brackets that do not match, limits out of range.
+    """
+
+def sample_programs(start: int, stop: int, seed: int, limit: _Limits) -> dict[str, Any]:
+    """The BrainPhoque programs start..stop of a seed, drawn from `7^-tokens`: columns of programs and their runs."""
+
+@final
+class Enumeration:
+    """Every program up to a size, by behaviour."""
+
+    def __new__(
+        cls,
+        machine: str,
+        size: int,
+        limit: _Limits,
+        prior: tuple[float, float],
+        prune: bool,
+        horizon: int,
+    ) -> Self:
+        """Enumerates, runs and groups.
+
+        Args:
+            machine: "brainfuck", "brainphoque", "reader" or "turing".
+            size: the most tokens; of Turing machines, the number of states.
+            limit: alphabet, memory, steps, output limit.
+            prior: the exponents of time and memory.
+            prune: False runs every Brainfuck program.
+            horizon: readers are told apart by their answers to all histories shorter than this.
+
+        Raises:
+            InputError: a setting out of range.
+        """
+
+    @property
+    def programs(self) -> int:
+        """How many programs there are."""
+
+    @property
+    def runs(self) -> int:
+        """How many runs it took."""
+
+    @property
+    def mass(self) -> float:
+        """The mass of all programs by length alone."""
+
+    def behaviours(self) -> dict[str, Any]:
+        """Columns, one row a behaviour."""
+
+    def members(self, behaviour: int | None = None) -> dict[str, Any]:
+        """Columns, one row a member of a full behaviour, or of all of them."""
+
+@final
+class Predictor:
+    """A program that is asked for one symbol after the other, and keeps its state in between.
+
+    Args:
+        program: its tokens.
+        machine: "reader" (Brainfuck with `,`, which writes the last revealed symbol into the cell), "brainfuck" or
+            "brainphoque".
+        alphabet: the number of symbols.
+        memory: the number of cells, around.
+
+    Raises:
+        InputError: an unknown machine or token, brackets that do not match, a size out of range.
+
+    >>> echo = Predictor("+[,.+]", alphabet=3)
+    >>> echo.next(100)
+    (0, True)
+    >>> echo.hear(1)
+    >>> echo.next(100)
+    (1, True)
+    """
+
+    def __new__(cls, program: str, machine: str = "reader", alphabet: int = 2, memory: int = 64) -> Self: ...
+    def hear(self, symbol: int) -> None:
+        """Reveals what happened."""
+
+    def next(self, steps: int) -> tuple[int | None, bool]:
+        """The next symbol that it prints within so many steps, and whether one may still come if not."""
+
+    def symbols(self, count: int, steps: int) -> npt.NDArray[np.uint8]:
+        """The next symbols, up to so many, each within so many steps; nothing is revealed in between."""
+
+    @property
+    def steps(self) -> int:
+        """Steps so far."""
+
+    @property
+    def cells(self) -> int:
+        """Cells visited so far."""
+
+    def fork(self) -> Predictor:
+        """An independent copy in the same state."""

@@ -14,6 +14,7 @@ pub mod grue;
 pub mod lanes;
 pub mod ledger;
 pub mod market;
+pub mod programs;
 pub mod real;
 pub mod rounds;
 pub mod scaled;

@@ -8,6 +8,7 @@ mod forecasts;
 mod gil;
 mod input;
 mod market;
+mod programs;
 mod text;
 
 #[pyo3::pymodule]
@@ -22,6 +23,8 @@ mod _core {
     use super::input::hazards;
     #[pymodule_export]
     use super::market::{Market, Run, set_threads, threads};
+    #[pymodule_export]
+    use super::programs::{Enumeration, Predictor, run_program, sample_programs};
     #[pymodule_export]
     use super::text::{ContextTree, Text};
 }

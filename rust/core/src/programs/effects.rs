@@ -1,0 +1,340 @@
+//! What loops do on one tape: every kept body is run once, and bodies that do the same are put together.
+
+use super::bodies::{Bodies, Body, ROOM};
+use super::futures::Future;
+use super::hash::{Fold, Map};
+use super::run::Watch;
+use super::tape::{Reach, Tape};
+use super::token::{Code, Token};
+use super::words::Counts;
+use std::hash::{BuildHasher, BuildHasherDefault};
+
+/// How a loop ends on a tape, within the limits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Fate<T> {
+    /// It is left, with this tape.
+    Left(T),
+    /// Its states come back: it prints so for ever, or never again after more than was asked for.
+    Known(Future),
+    /// Its states come back, and it never prints again: less than was asked for.
+    Quiet,
+    /// It printed as much as was asked for, and was not seen to cycle; then it was left, or its steps were used up.
+    Full,
+    /// Its steps were used up before.
+    Open,
+}
+
+/// Bodies that do the same on a tape.
+#[derive(Clone, Debug)]
+pub struct Effect<T> {
+    pub fate: Fate<T>,
+    /// What it prints, as far as that was asked for.
+    pub symbols: Box<[u8]>,
+    /// The shortest of its bodies, and what that takes.
+    pub example: Example,
+    /// The steps after which the fastest of its bodies prints each symbol, if that is another one.
+    fastest: Option<Box<[u32]>>,
+    pub least_steps: u32,
+    /// How many bodies there are, by length from that of the example on.
+    counts: Box<[u64]>,
+}
+
+/// A body, and what it takes.
+#[derive(Clone, Debug)]
+pub struct Example {
+    pub code: Code,
+    /// The steps after which it prints each symbol.
+    pub times: Box<[u32]>,
+    /// The steps after which it has left the loop, or was stopped.
+    pub steps: u32,
+    pub reach: Reach,
+}
+
+/// A loop that runs: the machine for a short body.
+struct Looping<'a, T> {
+    body: Body<'a>,
+    end: u8,
+    at: u8,
+    tape: T,
+    reach: Reach,
+}
+
+impl<'a, T: Tape> Looping<'a, T> {
+    fn new(body: Body<'a>, tape: &T) -> Self {
+        Self {
+            body,
+            end: body.code.len() as u8 + 2,
+            at: 0,
+            tape: tape.clone(),
+            reach: Reach::default(),
+        }
+    }
+
+    /// One step; whether it jumped back, and what it printed.
+    #[inline(always)]
+    fn step(&mut self) -> (bool, Option<u8>) {
+        let at = usize::from(self.at) % ROOM;
+        self.at += 1;
+        match self.body.program[at] {
+            Token::Plus => self.tape.plus(),
+            Token::Minus => self.tape.minus(),
+            Token::Right => {
+                self.tape.right();
+                self.reach.go(1);
+            }
+            Token::Left => {
+                self.tape.left();
+                self.reach.go(-1);
+            }
+            Token::Open if self.tape.here() == 0 => self.at = self.body.partner[at] + 1,
+            Token::Close if self.tape.here() != 0 => {
+                self.at = self.body.partner[at] + 1;
+                return (true, None);
+            }
+            Token::Open | Token::Close | Token::Read => (),
+            Token::Print => return (false, Some(self.tape.here())),
+        }
+        (false, None)
+    }
+}
+
+/// What a run may use: steps, and symbols that are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub steps: u32,
+    pub symbols: usize,
+}
+
+/// The run of one body.
+struct Trace<T> {
+    fate: Fate<T>,
+    reach: Reach,
+    steps: u32,
+}
+
+/// Runs a body; what it prints, and after how many steps, is left in `symbols` and `times`.
+fn trace<T: Tape>(body: Body<'_>, tape: &T, bounds: Bounds, symbols: &mut Vec<u8>, times: &mut Vec<u32>) -> Trace<T> {
+    let mut machine = Looping::new(body, tape);
+    let mut watch = Watch::new();
+    let mut steps = 0;
+    symbols.clear();
+    times.clear();
+    let fate = loop {
+        if machine.at == machine.end {
+            break if symbols.len() < bounds.symbols {
+                Fate::Left(machine.tape.clone())
+            } else {
+                Fate::Full
+            };
+        }
+        let (turned, printed) = machine.step();
+        steps += 1;
+        if let Some(symbol) = printed {
+            symbols.push(symbol);
+            times.push(steps);
+        }
+        if turned {
+            let (at, place) = (machine.at, machine.reach.at());
+            let same = |kept: &(u8, T, i32)| kept.0 == at && kept.1 == machine.tape;
+            let keep = || (at, machine.tape.clone(), place);
+            if let Some(((_, _, from), printed, since)) = watch.turn(same, keep, symbols.len(), steps) {
+                if printed == symbols.len() && printed < bounds.symbols {
+                    break Fate::Quiet;
+                }
+                let future = Future::new(&symbols[..printed], &symbols[printed..]);
+                let turns = prolong(symbols, times, printed, steps - since, bounds);
+                machine.reach = machine.reach.drift(place - from, turns);
+                break Fate::Known(future);
+            }
+        }
+        if steps >= bounds.steps {
+            break if symbols.len() < bounds.symbols {
+                Fate::Open
+            } else {
+                Fate::Full
+            };
+        }
+    };
+    let reach = machine.reach;
+    symbols.truncate(bounds.symbols);
+    times.truncate(bounds.symbols);
+    Trace { fate, reach, steps }
+}
+
+/// Goes on with a cycle that began at symbol `from` and takes `period` steps; how many turns it takes, rounded up.
+fn prolong(symbols: &mut Vec<u8>, times: &mut Vec<u32>, from: usize, period: u32, bounds: Bounds) -> i32 {
+    let (seen, cycle) = (symbols.len(), symbols.len() - from);
+    while cycle > 0 && symbols.len() < bounds.symbols {
+        let before = symbols.len() - cycle;
+        let time = times[before] + period;
+        if time > bounds.steps {
+            break;
+        }
+        symbols.push(symbols[before]);
+        times.push(time);
+    }
+    (symbols.len() - seen).div_ceil(cycle.max(1)) as i32
+}
+
+/// Where effects stand, by a hash of what they show.
+#[derive(Default)]
+struct Places(Map<u64, u32>);
+
+impl Places {
+    /// The place of an effect that shows this, or where it is to stand.
+    fn find<T: Tape>(&mut self, effects: &[Effect<T>], fate: &Fate<T>, symbols: &[u8]) -> Option<usize> {
+        let mut key = BuildHasherDefault::<Fold>::default().hash_one((fate, symbols));
+        loop {
+            let place = *self.0.entry(key).or_insert(effects.len() as u32) as usize;
+            match effects.get(place) {
+                None => return None,
+                Some(effect) if effect.fate == *fate && *effect.symbols == *symbols => return Some(place),
+                Some(_) => key = key.wrapping_add(1),
+            }
+        }
+    }
+}
+
+/// Effects, the same ones together.
+struct Gathered<T> {
+    places: Places,
+    effects: Vec<Effect<T>>,
+}
+
+impl<T: Tape> Gathered<T> {
+    fn new() -> Self {
+        Self {
+            places: Places::default(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// The place of those that show the same; bodies whose future is not known may part later: each is on its own.
+    fn find(&mut self, fate: &Fate<T>, symbols: &[u8]) -> Option<usize> {
+        if *fate == Fate::Full {
+            None
+        } else {
+            self.places.find(&self.effects, fate, symbols)
+        }
+    }
+
+    fn run(&mut self, body: Body<'_>, tape: &T, bounds: Bounds, counts: &[u64], scratch: &mut (Vec<u8>, Vec<u32>)) {
+        let (symbols, times) = scratch;
+        let Trace { fate, reach, steps } = trace(body, tape, bounds, symbols, times);
+        let length = body.code.len();
+        if let Some(i) = self.find(&fate, symbols) {
+            let known = &mut self.effects[i];
+            known.least_steps = known.least_steps.min(steps);
+            known.hasten(times);
+            if (length, body.code) < (known.example.code.len(), known.example.code) {
+                known.lengthen(length);
+                known.example = Example {
+                    code: body.code,
+                    times: times.as_slice().into(),
+                    steps,
+                    reach,
+                };
+            }
+            known.add(length, &counts[length..]);
+            return;
+        }
+        self.effects.push(Effect {
+            fate,
+            symbols: symbols.as_slice().into(),
+            example: Example {
+                code: body.code,
+                times: times.as_slice().into(),
+                steps,
+                reach,
+            },
+            fastest: None,
+            least_steps: steps,
+            counts: counts[length..].into(),
+        });
+    }
+
+    fn join(&mut self, effect: Effect<T>) {
+        let Some(i) = self.find(&effect.fate, &effect.symbols) else {
+            self.effects.push(effect);
+            return;
+        };
+        let known = &mut self.effects[i];
+        let length = effect.example.code.len();
+        known.least_steps = known.least_steps.min(effect.least_steps);
+        known.hasten(effect.fastest());
+        if (length, effect.example.code) < (known.example.code.len(), known.example.code) {
+            known.lengthen(length);
+            known.example = effect.example;
+        }
+        known.add(length, &effect.counts);
+    }
+}
+
+/// What the bodies of a part do on the tape, in at most `longest` tokens.
+pub fn effects<T: Tape>(
+    bodies: &Bodies,
+    part: Code,
+    longest: usize,
+    tape: &T,
+    bounds: Bounds,
+    counts: &mut Counts,
+) -> (Vec<Effect<T>>, u64) {
+    let mut gathered = Gathered::new();
+    let (mut scratch, mut runs) = ((Vec::new(), Vec::new()), 0);
+    bodies.visit(counts, longest, part, &mut |body, counts| {
+        runs += 1;
+        gathered.run(body, tape, bounds, &counts.row(body.counts)[..=longest], &mut scratch);
+    });
+    (gathered.effects, runs)
+}
+
+/// Puts together what the parts' bodies do, the shortest examples first.
+#[must_use]
+pub fn merged<T: Tape>(parts: impl Iterator<Item = Vec<Effect<T>>>) -> Vec<Effect<T>> {
+    let mut gathered = Gathered::new();
+    for effect in parts.flatten() {
+        gathered.join(effect);
+    }
+    gathered.effects.sort_by_key(|effect| effect.example.code.len());
+    gathered.effects
+}
+
+impl<T: Tape> Effect<T> {
+    /// The lengths of its bodies, up to `longest`, and how many there are of each.
+    pub fn counts(&self, longest: usize) -> impl Iterator<Item = (usize, u64)> {
+        let some = (self.example.code.len()..=longest).zip(self.counts.iter().copied());
+        some.filter(|&(_, count)| count > 0)
+    }
+
+    /// The steps after which the fastest of the bodies prints each symbol.
+    #[must_use]
+    pub fn fastest(&self) -> &[u32] {
+        self.fastest.as_deref().unwrap_or(&self.example.times)
+    }
+
+    fn hasten(&mut self, times: &[u32]) {
+        if self.fastest().iter().zip(times).any(|(least, time)| time < least) {
+            let fastest = self.fastest.get_or_insert_with(|| self.example.times.clone());
+            fastest
+                .iter_mut()
+                .zip(times)
+                .for_each(|(least, &time)| *least = time.min(*least));
+        }
+    }
+
+    /// Makes room for counts from a smaller length on.
+    fn lengthen(&mut self, length: usize) {
+        let mut counts = vec![0; self.example.code.len() - length];
+        counts.extend(&self.counts);
+        self.counts = counts.into();
+        self.fastest.get_or_insert_with(|| self.example.times.clone());
+    }
+
+    fn add(&mut self, length: usize, counts: &[u64]) {
+        let from = length - self.example.code.len();
+        self.counts[from..]
+            .iter_mut()
+            .zip(counts)
+            .for_each(|(sum, x)| *sum += x);
+    }
+}

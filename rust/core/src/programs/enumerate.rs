@@ -1,0 +1,567 @@
+//! All Brainfuck programs by length, pruned: programs that are in the same state where no loop is open are counted
+//! together, and a loop is run once for each tape that it meets, with one body for each class of bodies.
+//!
+//! The state where no loop is open is the tape, seen from the head, and the output so far: what follows depends on nothing
+//! else. States are kept by the exact length of the programs that lead to them, so that every program is counted once, at
+//! its own length.
+
+use super::behaviours::{Behaviours, Ending, Example, Share, Sum};
+use super::bodies::Bodies;
+use super::brainfuck::Brainfuck;
+use super::effects::{Bounds, Effect, Fate, effects, merged};
+use super::futures::Future;
+use super::hash::{Map, Names};
+use super::prior::{Prior, code};
+use super::run::{Limits, Status, run};
+use super::tape::{Bits, Cells, Reach, Tape};
+use super::token::{Code, Token, straight};
+use super::words::matched;
+use crate::error::{MarketError, Result};
+use crate::threads;
+
+/// What was enumerated.
+#[derive(Clone, Debug)]
+pub struct Enumeration {
+    pub behaviours: Behaviours,
+    /// Programs, and the runs it took.
+    pub programs: u64,
+    pub runs: u64,
+    /// The mass of all programs, whatever they do.
+    pub mass: Sum,
+}
+
+impl Enumeration {
+    #[must_use]
+    pub fn new(prior: Prior, max_output: usize) -> Self {
+        Self {
+            behaviours: Behaviours::new(prior, max_output),
+            programs: 0,
+            runs: 0,
+            mass: Sum::default(),
+        }
+    }
+}
+
+/// The state of all programs of one length that have printed the same and left the same tape.
+#[derive(Clone, Debug)]
+struct Node<T> {
+    tape: T,
+    output: u32,
+    programs: u64,
+    /// Of the fastest of them, or fewer.
+    least_steps: u32,
+    /// An example.
+    program: Code,
+    steps: u32,
+    reach: Reach,
+}
+
+impl<T> Node<T> {
+    fn example(&self, memory: usize) -> Example {
+        Example {
+            program: self.program,
+            steps: self.steps,
+            cells: self.reach.cells(memory),
+        }
+    }
+}
+
+type Level<T> = (Vec<Node<T>>, Map<(T, u32), u32>);
+
+/// Where a share of an effect goes, once it is known.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    place: u32,
+    member: u32,
+}
+
+struct Enumerator<T> {
+    limits: Limits,
+    longest: usize,
+    tokens: Vec<Token>,
+    bodies: Bodies,
+    /// By length: one program's mass; all completions of a program whose rest does not matter, and their mass.
+    code: Vec<f64>,
+    rests: Vec<u64>,
+    rest_mass: Vec<f64>,
+    loops: Vec<u64>,
+    levels: Vec<Level<T>>,
+    best: Map<(T, u32), (Code, u32, Reach)>,
+    outputs: Names<Vec<u8>>,
+    printed: Vec<Vec<u8>>,
+    effects: Vec<Vec<(u32, Effect<T>)>>,
+    /// The place of a tape's effects.
+    by_tape: Map<T, u32>,
+    whats: Names<(Vec<u8>, Option<Future>)>,
+    undecided: u32,
+    targets: Map<(u32, u32), Target>,
+    behaviours: Behaviours,
+    runs: u64,
+}
+
+/// All programs of at most `longest` tokens.
+pub fn enumerate(longest: usize, limits: &Limits, prior: Prior, stop: &dyn Fn() -> bool) -> Result<Enumeration> {
+    limits.check()?;
+    if longest > Code::LONGEST {
+        return Err(MarketError::input(format!(
+            "max_length {longest}; give 0 to {}",
+            Code::LONGEST
+        )));
+    }
+    if limits.alphabet == 2 && limits.memory == 64 {
+        Enumerator::new(Bits::default(), longest, limits, prior).run(stop)
+    } else {
+        Enumerator::new(Cells::new(limits.memory, limits.alphabet), longest, limits, prior).run(stop)
+    }
+}
+
+impl<T: Tape> Enumerator<T> {
+    fn new(tape: T, longest: usize, limits: &Limits, prior: Prior) -> Self {
+        let tokens = straight(limits.alphabet, false);
+        let bodies = Bodies::new(&tokens, (limits.alphabet, limits.memory), longest.saturating_sub(3));
+        let loops = matched(tokens.len(), longest);
+        let code = code(tokens.len() + 2, longest);
+        let rest = |from: usize| loops[..=longest - from].iter().zip(&code[from..]);
+        let rest_mass = (0..=longest)
+            .map(|n| rest(n).map(|(&d, z)| d as f64 * z).sum())
+            .collect();
+        let rests = (0..=longest).map(|n| loops[..=longest - n].iter().sum()).collect();
+        let mut enumerator = Self {
+            limits: *limits,
+            longest,
+            tokens,
+            bodies,
+            code,
+            rests,
+            rest_mass,
+            loops,
+            levels: (0..=longest).map(|_| (Vec::new(), Map::default())).collect(),
+            best: Map::default(),
+            outputs: Names::default(),
+            printed: Vec::new(),
+            effects: Vec::new(),
+            by_tape: Map::default(),
+            whats: Names::default(),
+            undecided: 0,
+            targets: Map::default(),
+            behaviours: Behaviours::new(prior, limits.max_output),
+            runs: 0,
+        };
+        let start = Node {
+            tape,
+            output: 0,
+            programs: 1,
+            least_steps: 0,
+            program: Code::default(),
+            steps: 0,
+            reach: Reach::default(),
+        };
+        enumerator.output(&[]);
+        enumerator.enter(0, start);
+        enumerator
+    }
+
+    fn run(mut self, stop: &dyn Fn() -> bool) -> Result<Enumeration> {
+        for length in 0..=self.longest {
+            if stop() {
+                return Err(MarketError::Interrupted { rounds: length as u64 });
+            }
+            let (nodes, _) = std::mem::take(&mut self.levels[length]);
+            let known = self.effects.len();
+            self.run_loops(length, &nodes);
+            for node in nodes {
+                self.leave(length, node);
+            }
+            self.forget(length, known);
+        }
+        let mut mass = Sum::default();
+        mass.add(self.rest_mass[0]);
+        Ok(Enumeration {
+            programs: self.loops.iter().sum(),
+            mass,
+            behaviours: self.behaviours,
+            runs: self.runs,
+        })
+    }
+
+    fn output(&mut self, symbols: &[u8]) -> u32 {
+        let (name, new) = self.outputs.number(symbols);
+        if new {
+            self.printed.push(symbols.to_vec());
+        }
+        name
+    }
+
+    /// Runs all bodies that fit on the tapes that are new at this length.
+    fn run_loops(&mut self, length: usize, nodes: &[Node<T>]) {
+        let Some(left) = (self.longest - length).checked_sub(2) else {
+            return;
+        };
+        let mut tapes = Vec::new();
+        for Node { tape, .. } in nodes {
+            if tape.here() != 0 && !self.by_tape.contains_key(tape) {
+                let place = (self.effects.len() + tapes.len()) as u32;
+                self.by_tape.insert(tape.clone(), place);
+                tapes.push(tape.clone());
+            }
+        }
+        if tapes.is_empty() {
+            return;
+        }
+        let bounds = Bounds {
+            steps: self.limits.steps,
+            symbols: self.limits.max_output,
+        };
+        let parts = self.bodies.parts(left);
+        let work: Vec<(&T, Code)> = tapes
+            .iter()
+            .flat_map(|tape| parts.iter().map(move |&part| (tape, part)))
+            .collect();
+        let bodies = &self.bodies;
+        let found = threads::map(
+            work,
+            || bodies.counts(),
+            |counts, (tape, part)| effects(bodies, part, left, tape, bounds, counts),
+        );
+        self.runs += found.iter().map(|(_, runs)| runs).sum::<u64>();
+        let mut found = found.into_iter().map(|(effects, _)| effects);
+        for _ in 0..tapes.len() {
+            let all = merged(found.by_ref().take(parts.len()));
+            let named = all.into_iter().map(|effect| (self.what(&effect), effect)).collect();
+            self.effects.push(named);
+        }
+    }
+
+    /// A number for what an effect shows: even ones are shared, odd ones are those of undecided bodies.
+    fn what(&mut self, effect: &Effect<T>) -> u32 {
+        let future = match &effect.fate {
+            Fate::Known(future) => Some(future.clone()),
+            Fate::Quiet => Some(Future::new(&effect.symbols, &[])),
+            Fate::Left(_) | Fate::Open => None,
+            Fate::Full => {
+                self.undecided += 1;
+                return 2 * self.undecided - 1;
+            }
+        };
+        2 * self.whats.number(&(effect.symbols.to_vec(), future)).0
+    }
+
+    /// Adds up the programs that end in a state, and goes to the states that follow it.
+    fn leave(&mut self, length: usize, node: Node<T>) {
+        self.share(length, &node, Ending::Ended);
+        let left = self.longest - length;
+        for i in 0..if left > 0 { self.tokens.len() } else { 0 } {
+            self.go(length, &node, self.tokens[i]);
+        }
+        if left < 2 {
+            return;
+        }
+        if node.tape.here() == 0 {
+            self.skip(length, &node);
+            return;
+        }
+        let found = self.by_tape[&node.tape] as usize;
+        let effects = std::mem::take(&mut self.effects[found]);
+        let room = self.limits.max_output - self.printed[node.output as usize].len();
+        for (what, effect) in effects
+            .iter()
+            .take_while(|(_, effect)| effect.example.code.len() + 2 <= left)
+        {
+            match &effect.fate {
+                Fate::Left(tape)
+                    if effect.symbols.len() < room && node.steps + effect.example.steps < self.limits.steps =>
+                {
+                    self.after(length, &node, effect, tape);
+                }
+                _ => self.end(length, &node, effect, *what),
+            }
+        }
+        self.effects[found] = effects;
+    }
+
+    /// Forgets the effects that only programs of this length have met: their bodies are too long for all others.
+    fn forget(&mut self, length: usize, known: usize) {
+        for effects in &mut self.effects[known..] {
+            effects
+                .truncate(effects.partition_point(|(_, effect)| effect.example.code.len() + 2 < self.longest - length));
+            effects.shrink_to_fit();
+        }
+    }
+
+    /// One token further.
+    fn go(&mut self, length: usize, node: &Node<T>, token: Token) {
+        let mut next = node.clone();
+        next.program = node.program.then(token);
+        (next.steps, next.least_steps) = (node.steps + 1, node.least_steps + 1);
+        match token {
+            Token::Plus => next.tape.plus(),
+            Token::Minus => next.tape.minus(),
+            Token::Right => {
+                next.tape.right();
+                next.reach.go(1);
+            }
+            Token::Left => {
+                next.tape.left();
+                next.reach.go(-1);
+            }
+            _ => next.output = self.longer(node.output, &[node.tape.here()]),
+        }
+        self.enter(length + 1, next);
+    }
+
+    /// Loops on a cell that is 0.
+    fn skip(&mut self, length: usize, node: &Node<T>) {
+        for body in 0..=self.longest - length - 2 {
+            let mut next = node.clone();
+            let plus = (0..body).fold(Code::default(), |code, _| code.then(Token::Plus));
+            next.program = node.program.then_loop(plus);
+            (next.steps, next.least_steps) = (node.steps + 1, node.least_steps + 1);
+            next.programs *= self.loops[body];
+            self.enter(length + 2 + body, next);
+        }
+    }
+
+    /// A loop that is left.
+    fn after(&mut self, length: usize, node: &Node<T>, effect: &Effect<T>, tape: &T) {
+        let output = self.longer(node.output, &effect.symbols);
+        let next = Node {
+            tape: tape.clone(),
+            output,
+            programs: 0,
+            least_steps: node.least_steps + effect.least_steps,
+            program: node.program.then_loop(effect.example.code),
+            steps: node.steps + effect.example.steps,
+            reach: node.reach.then(effect.example.reach),
+        };
+        let left = self.longest - length - 2;
+        for (body, count) in effect.counts(left) {
+            let programs = node.programs * count;
+            self.enter(
+                length + 2 + body,
+                Node {
+                    programs,
+                    ..next.clone()
+                },
+            );
+        }
+    }
+
+    fn longer(&mut self, output: u32, symbols: &[u8]) -> u32 {
+        if symbols.is_empty() {
+            return output;
+        }
+        let longer = [&self.printed[output as usize], symbols].concat();
+        self.output(&longer)
+    }
+
+    /// Adds programs to a state, or to their behaviour if nothing that follows matters.
+    fn enter(&mut self, length: usize, mut node: Node<T>) {
+        let left = self.longest - length;
+        let full = self.printed[node.output as usize].len() >= self.limits.max_output;
+        if full || node.steps >= self.limits.steps {
+            let ending = if node.steps >= self.limits.steps {
+                Ending::Open
+            } else {
+                Ending::Full
+            };
+            return self.share(length, &node, ending);
+        }
+        if left == 0 {
+            node.tape.put(0);
+        }
+        if left < 3 {
+            node.tape.only(left.saturating_sub(1)); // no token that is left can tell more
+        }
+        self.teach(&mut node);
+        let (nodes, places) = &mut self.levels[length];
+        let new = nodes.len() as u32;
+        let place = *places.entry((node.tape.clone(), node.output)).or_insert(new);
+        if place == new {
+            nodes.push(node);
+            return;
+        }
+        let known = &mut nodes[place as usize];
+        let programs = known.programs + node.programs;
+        let least_steps = known.least_steps.min(node.least_steps);
+        // an example of just this length is one that no shorter state has shown
+        let rank = |node: &Node<T>| (node.program.len() != length, node.steps);
+        if rank(&node) < rank(known) {
+            *known = node;
+        }
+        (known.programs, known.least_steps) = (programs, least_steps);
+    }
+
+    /// Longer programs that lead to a state do what the fastest before them does, if later: it stands for them too.
+    fn teach(&mut self, node: &mut Node<T>) {
+        let best = self
+            .best
+            .entry((node.tape.clone(), node.output))
+            .or_insert((node.program, node.steps, node.reach));
+        if best.1 < node.steps {
+            (node.program, node.steps, node.reach) = *best;
+        } else {
+            *best = (node.program, node.steps, node.reach);
+        }
+    }
+
+    /// Adds the programs of a state to their behaviour; whatever follows does not matter unless they just end.
+    fn share(&mut self, length: usize, node: &Node<T>, ending: Ending) {
+        let ends = ending == Ending::Ended;
+        let rest = if ends {
+            self.code[length]
+        } else {
+            self.rest_mass[length]
+        };
+        let share = Share {
+            ending,
+            own: if node.program.len() == length { rest } else { 0.0 },
+            all: node.programs as f64 * rest,
+            programs: node.programs * if ends { 1 } else { self.rests[length] },
+            example: node.example(self.limits.memory),
+            least_steps: node.least_steps,
+        };
+        let output = &self.printed[node.output as usize];
+        let place = self.behaviours.add(output, &share);
+        if ending == Ending::Full {
+            // the symbols are all that is known: what follows may differ from program to program
+            self.behaviours.join(place, Some(Future::new(output, &[])), &share);
+        }
+    }
+
+    /// A loop that is not left within the limits.
+    fn end(&mut self, length: usize, node: &Node<T>, effect: &Effect<T>, what: u32) {
+        let printed = self.printed[node.output as usize].len();
+        let wanted = self.limits.max_output - printed;
+        let shown = wanted.min(
+            effect
+                .example
+                .times
+                .partition_point(|time| node.steps + time <= self.limits.steps),
+        );
+        // the step limit is tested before the output limit
+        let full = shown == wanted && node.steps + effect.example.times[wanted - 1] < self.limits.steps;
+        let ending = match &effect.fate {
+            _ if full => Ending::Full,
+            Fate::Quiet if shown == effect.symbols.len() => Ending::Ended,
+            _ => Ending::Open,
+        };
+        let share = self.loop_share(length, node, effect, ending, shown);
+        if ending != Ending::Full {
+            let output = [&self.printed[node.output as usize], &effect.symbols[..shown]].concat();
+            self.behaviours.add(&output, &share);
+            return;
+        }
+        if let Some(target) = self.targets.get(&(node.output, what)) {
+            self.behaviours.add_at(target.place, &share);
+            self.behaviours.join_at(target.member, &share);
+            return;
+        }
+        let before = &self.printed[node.output as usize];
+        let place = self
+            .behaviours
+            .add(&[before, &effect.symbols[..wanted]].concat(), &share);
+        let future = match &effect.fate {
+            Fate::Known(future) => Some(future.after(before)),
+            // all the same so far, but what follows the loop differs from program to program
+            Fate::Left(_) | Fate::Quiet => Some(Future::new(&[before, &effect.symbols[..]].concat(), &[])),
+            Fate::Full | Fate::Open => None,
+        };
+        let member = self.behaviours.join(place, future, &share);
+        self.targets.insert((node.output, what), Target { place, member });
+    }
+
+    fn loop_share(&self, length: usize, node: &Node<T>, effect: &Effect<T>, ending: Ending, shown: usize) -> Share {
+        let left = self.longest - length - 2;
+        let (mut programs, mut all) = (0, 0.0);
+        for (body, count) in effect.counts(left) {
+            programs += count * self.rests[length + 2 + body];
+            all += count as f64 * self.rest_mass[length + 2 + body];
+        }
+        let program = node.program.then_loop(effect.example.code);
+        let own = if node.program.len() == length {
+            self.rest_mass[program.len()]
+        } else {
+            0.0
+        };
+        let time = |times: &[u32]| if shown == 0 { 0 } else { times[shown - 1] };
+        Share {
+            ending,
+            own,
+            all: all * node.programs as f64,
+            programs: programs * node.programs,
+            example: Example {
+                program,
+                steps: node.steps + time(&effect.example.times),
+                cells: node.reach.then(effect.example.reach).cells(self.limits.memory),
+            },
+            least_steps: node.least_steps + time(effect.fastest()),
+        }
+    }
+}
+
+/// The same without any pruning, program by program: what [`enumerate`] is held against.
+pub fn plain(longest: usize, limits: &Limits, prior: Prior, stop: &dyn Fn() -> bool) -> Result<Enumeration> {
+    limits.check()?;
+    let mut tokens = straight(limits.alphabet, false);
+    tokens.extend([Token::Open, Token::Close]);
+    let code = code(tokens.len(), longest);
+    let mut found = Enumeration::new(prior, limits.max_output);
+    for length in 0..=longest {
+        every(&tokens, &mut Vec::new(), 0, length, &mut |program| {
+            if found.runs.is_multiple_of(4096) && stop() {
+                return Err(MarketError::Interrupted { rounds: found.runs });
+            }
+            let mut machine = Brainfuck::new(program, limits.alphabet, limits.memory)?;
+            let done = run(&mut machine, limits, std::iter::empty());
+            let share = Share {
+                ending: match done.status {
+                    Status::Halted => Ending::Ended,
+                    Status::OutputLimit => Ending::Full,
+                    Status::Timeout => Ending::Open,
+                },
+                own: code[length],
+                all: code[length],
+                programs: 1,
+                example: Example {
+                    program: program.iter().fold(Code::default(), |code, &token| code.then(token)),
+                    steps: done.steps,
+                    cells: done.cells,
+                },
+                least_steps: done.steps,
+            };
+            found.behaviours.add(&done.output, &share);
+            found.programs += 1;
+            found.runs += 1;
+            found.mass.add(code[length]);
+            Ok(())
+        })?;
+    }
+    Ok(found)
+}
+
+/// Every program of just this length with matched brackets.
+pub(super) fn every(
+    tokens: &[Token],
+    program: &mut Vec<Token>,
+    open: usize,
+    length: usize,
+    visit: &mut dyn FnMut(&[Token]) -> Result<()>,
+) -> Result<()> {
+    if program.len() == length {
+        return visit(program);
+    }
+    for &token in tokens {
+        let open = match token {
+            Token::Open => open + 1,
+            Token::Close if open == 0 => continue,
+            Token::Close => open - 1,
+            _ => open,
+        };
+        if open < length - program.len() {
+            program.push(token);
+            every(tokens, program, open, length, visit)?;
+            program.pop();
+        }
+    }
+    Ok(())
+}

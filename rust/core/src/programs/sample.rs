@@ -1,0 +1,154 @@
+//! BrainPhoque programs drawn from their prior: each token is drawn evenly as the run first comes to it.
+//!
+//! Programs have random streams of their own, by seed and number: the same for any number of threads, and any program can be
+//! drawn alone. A state that comes back ends a run early, with the same result.
+
+use super::brainphoque::BrainPhoque;
+use super::run::{Event, Limits, Machine, Run, Status, Watch};
+use super::token::Token;
+use crate::error::Result;
+use crate::threads;
+
+/// Programs that one worker draws at a time.
+const CHUNK: u64 = 1024;
+
+/// `SplitMix64` (Steele, Lea, Flood 2014), a token from three bits.
+struct Tokens {
+    state: u64,
+    word: u64,
+    left: u32,
+}
+
+fn mixed(mut word: u64) -> u64 {
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
+impl Tokens {
+    fn new(seed: u64, number: u64) -> Self {
+        Self {
+            state: mixed(mixed(seed.wrapping_add(0x9e37_79b9_7f4a_7c15)) ^ number),
+            word: 0,
+            left: 0,
+        }
+    }
+
+    fn draw(&mut self) -> Token {
+        loop {
+            if self.left == 0 {
+                self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                self.word = mixed(self.state);
+                self.left = 21;
+            }
+            let three = (self.word & 7) as usize;
+            self.word >>= 3;
+            self.left -= 1;
+            if three < super::lazy::TOKENS {
+                return super::token::TOKENS[three];
+            }
+        }
+    }
+}
+
+/// A program that was drawn, and its run.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    pub program: String,
+    /// The number of its tokens: it weighs `7^-tokens`.
+    pub tokens: usize,
+    pub run: Run,
+}
+
+/// Draws the programs of these numbers.
+pub fn sample(numbers: std::ops::Range<u64>, seed: u64, limits: &Limits) -> Result<Vec<Sample>> {
+    limits.check()?;
+    let starts: Vec<u64> = numbers.clone().step_by(CHUNK as usize).collect();
+    let parts = threads::map(
+        starts,
+        || (),
+        |(), start| -> Vec<Sample> {
+            (start..numbers.end.min(start + CHUNK))
+                .map(|number| one(number, seed, limits))
+                .collect()
+        },
+    );
+    Ok(parts.into_iter().flatten().collect())
+}
+
+fn one(number: u64, seed: u64, limits: &Limits) -> Sample {
+    let mut tokens = Tokens::new(seed, number);
+    let mut machine = BrainPhoque::new(limits.alphabet, limits.memory);
+    let (mut output, mut steps, mut times) = (Vec::new(), 0, Vec::new());
+    let mut watch: Watch<BrainPhoque> = Watch::new();
+    let status = loop {
+        match machine.step(0) {
+            Event::Silent => steps += 1,
+            Event::Printed(symbol) => {
+                steps += 1;
+                output.push(symbol);
+                times.push(steps);
+            }
+            Event::Wants | Event::Halted => {
+                machine.give(tokens.draw());
+                watch = Watch::new();
+                continue;
+            }
+        }
+        if steps >= limits.steps {
+            break Status::Timeout;
+        }
+        if output.len() >= limits.max_output {
+            break Status::OutputLimit;
+        }
+        if machine.at_turn()
+            && let Some((_, printed, then)) = watch.turn(
+                |kept| kept.same_future(&machine) && kept.same_place(&machine),
+                || machine.clone(),
+                output.len(),
+                steps,
+            )
+        {
+            break repeat(&mut output, &mut times, &mut steps, (printed, then), limits);
+        }
+    };
+    Sample {
+        program: machine.text(),
+        tokens: machine.tokens(),
+        run: Run {
+            output,
+            steps,
+            status,
+            cells: machine.cells(),
+        },
+    }
+}
+
+/// Goes on as since the state was the same, after `printed` symbols and `then` steps, to the end of the run.
+fn repeat(
+    output: &mut Vec<u8>,
+    times: &mut Vec<u32>,
+    steps: &mut u32,
+    (printed, then): (usize, u32),
+    limits: &Limits,
+) -> Status {
+    let (cycle, period) = (output.len() - printed, *steps - then);
+    while cycle > 0 && output.len() < limits.max_output {
+        let before = output.len() - cycle;
+        let time = times[before] + period;
+        if time > limits.steps {
+            break;
+        }
+        output.push(output[before]);
+        times.push(time);
+        if time == limits.steps {
+            break;
+        }
+        if output.len() == limits.max_output {
+            *steps = time;
+            return Status::OutputLimit;
+        }
+    }
+    *steps = limits.steps;
+    Status::Timeout
+}
