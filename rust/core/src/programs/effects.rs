@@ -4,7 +4,7 @@ use super::bodies::{Bodies, Body, ROOM};
 use super::futures::Future;
 use super::hash::{Fold, Map};
 use super::run::Watch;
-use super::tape::{Reach, Tape};
+use super::tape::{Reach, Span, Tape};
 use super::token::{Code, Token};
 use super::words::Counts;
 use std::hash::{BuildHasher, BuildHasherDefault};
@@ -43,11 +43,20 @@ pub struct Effect<T> {
 #[derive(Clone, Debug)]
 pub struct Example {
     pub code: Code,
-    /// The steps after which it prints each symbol.
+    /// The steps after which it prints each symbol, and how far it has been by then.
     pub times: Box<[u32]>,
+    pub spans: Box<[Span]>,
     /// The steps after which it has left the loop, or was stopped.
     pub steps: u32,
     pub reach: Reach,
+}
+
+/// What a run prints, when, and how far it has been by then.
+#[derive(Default)]
+struct Printed {
+    symbols: Vec<u8>,
+    times: Vec<u32>,
+    spans: Vec<Span>,
 }
 
 /// A loop that runs: the machine for a short body.
@@ -112,43 +121,47 @@ struct Trace<T> {
     steps: u32,
 }
 
-/// Runs a body; what it prints, and after how many steps, is left in `symbols` and `times`.
-fn trace<T: Tape>(body: Body<'_>, tape: &T, bounds: Bounds, symbols: &mut Vec<u8>, times: &mut Vec<u32>) -> Trace<T> {
+/// Runs a body; what it prints is left in `printed`, as far as that was asked for.
+fn trace<T: Tape>(body: Body<'_>, tape: &T, bounds: Bounds, printed: &mut Printed) -> Trace<T> {
     let mut machine = Looping::new(body, tape);
     let mut watch = Watch::new();
     let mut steps = 0;
-    symbols.clear();
-    times.clear();
+    printed.symbols.clear();
+    printed.times.clear();
+    printed.spans.clear();
     let fate = loop {
+        let count = printed.symbols.len();
         if machine.at == machine.end {
-            break if symbols.len() < bounds.symbols {
+            break if count < bounds.symbols {
                 Fate::Left(machine.tape.clone())
             } else {
                 Fate::Full
             };
         }
-        let (turned, printed) = machine.step();
+        let (turned, symbol) = machine.step();
         steps += 1;
-        if let Some(symbol) = printed {
-            symbols.push(symbol);
-            times.push(steps);
+        if let Some(symbol) = symbol {
+            printed.symbols.push(symbol);
+            if count < bounds.symbols {
+                printed.times.push(steps);
+                printed.spans.push(machine.reach.span());
+            }
         }
         if turned {
             let (at, place) = (machine.at, machine.reach.at());
             let same = |kept: &(u8, T, i32)| kept.0 == at && kept.1 == machine.tape;
             let keep = || (at, machine.tape.clone(), place);
-            if let Some(((_, _, from), printed, since)) = watch.turn(same, keep, symbols.len(), steps) {
-                if printed == symbols.len() && printed < bounds.symbols {
+            if let Some(((_, _, from), since, then)) = watch.turn(same, keep, count, steps) {
+                if since == count && count < bounds.symbols {
                     break Fate::Quiet;
                 }
-                let future = Future::new(&symbols[..printed], &symbols[printed..]);
-                let turns = prolong(symbols, times, printed, steps - since, bounds);
-                machine.reach = machine.reach.drift(place - from, turns);
+                let future = Future::new(&printed.symbols[..since], &printed.symbols[since..]);
+                printed.prolong(since, steps - then, place - from, bounds);
                 break Fate::Known(future);
             }
         }
         if steps >= bounds.steps {
-            break if symbols.len() < bounds.symbols {
+            break if printed.symbols.len() < bounds.symbols {
                 Fate::Open
             } else {
                 Fate::Full
@@ -156,24 +169,26 @@ fn trace<T: Tape>(body: Body<'_>, tape: &T, bounds: Bounds, symbols: &mut Vec<u8
         }
     };
     let reach = machine.reach;
-    symbols.truncate(bounds.symbols);
-    times.truncate(bounds.symbols);
+    printed.symbols.truncate(bounds.symbols);
     Trace { fate, reach, steps }
 }
 
-/// Goes on with a cycle that began at symbol `from` and takes `period` steps; how many turns it takes, rounded up.
-fn prolong(symbols: &mut Vec<u8>, times: &mut Vec<u32>, from: usize, period: u32, bounds: Bounds) -> i32 {
-    let (seen, cycle) = (symbols.len(), symbols.len() - from);
-    while cycle > 0 && symbols.len() < bounds.symbols {
-        let before = symbols.len() - cycle;
-        let time = times[before] + period;
-        if time > bounds.steps {
-            break;
+impl Printed {
+    /// Goes on with a cycle that began at symbol `from` and takes `period` steps, `by` cells further each time.
+    fn prolong(&mut self, from: usize, period: u32, by: i32, bounds: Bounds) {
+        let cycle = self.symbols.len() - from;
+        while cycle > 0 && self.symbols.len() < bounds.symbols {
+            let last = self.symbols.len() - 1;
+            let before = last + 1 - cycle;
+            let time = self.times[before] + period;
+            if time > bounds.steps {
+                break;
+            }
+            self.symbols.push(self.symbols[before]);
+            self.times.push(time);
+            self.spans.push(self.spans[last].and(self.spans[before], by));
         }
-        symbols.push(symbols[before]);
-        times.push(time);
     }
-    (symbols.len() - seen).div_ceil(cycle.max(1)) as i32
 }
 
 /// Where effects stand, by a hash of what they show.
@@ -218,9 +233,9 @@ impl<T: Tape> Gathered<T> {
         }
     }
 
-    fn run(&mut self, body: Body<'_>, tape: &T, bounds: Bounds, counts: &[u64], scratch: &mut (Vec<u8>, Vec<u32>)) {
-        let (symbols, times) = scratch;
-        let Trace { fate, reach, steps } = trace(body, tape, bounds, symbols, times);
+    fn run(&mut self, body: Body<'_>, tape: &T, bounds: Bounds, counts: &[u64], printed: &mut Printed) {
+        let Trace { fate, reach, steps } = trace(body, tape, bounds, printed);
+        let Printed { symbols, times, spans } = printed;
         let length = body.code.len();
         if let Some(i) = self.find(&fate, symbols) {
             let known = &mut self.effects[i];
@@ -231,6 +246,7 @@ impl<T: Tape> Gathered<T> {
                 known.example = Example {
                     code: body.code,
                     times: times.as_slice().into(),
+                    spans: spans.as_slice().into(),
                     steps,
                     reach,
                 };
@@ -244,6 +260,7 @@ impl<T: Tape> Gathered<T> {
             example: Example {
                 code: body.code,
                 times: times.as_slice().into(),
+                spans: spans.as_slice().into(),
                 steps,
                 reach,
             },
@@ -280,10 +297,10 @@ pub fn effects<T: Tape>(
     counts: &mut Counts,
 ) -> (Vec<Effect<T>>, u64) {
     let mut gathered = Gathered::new();
-    let (mut scratch, mut runs) = ((Vec::new(), Vec::new()), 0);
+    let (mut printed, mut runs) = (Printed::default(), 0);
     bodies.visit(counts, longest, part, &mut |body, counts| {
         runs += 1;
-        gathered.run(body, tape, bounds, &counts.row(body.counts)[..=longest], &mut scratch);
+        gathered.run(body, tape, bounds, &counts.row(body.counts)[..=longest], &mut printed);
     });
     (gathered.effects, runs)
 }

@@ -13,7 +13,7 @@ use super::futures::Future;
 use super::hash::{Map, Names};
 use super::prior::{Prior, code};
 use super::run::{Limits, Status, run};
-use super::tape::{Bits, Cells, Reach, Tape};
+use super::tape::{Bits, Cells, Reach, Span, Tape};
 use super::token::{Code, Token, straight};
 use super::words::matched;
 use crate::error::{MarketError, Result};
@@ -484,6 +484,11 @@ impl<T: Tape> Enumerator<T> {
             0.0
         };
         let time = |times: &[u32]| if shown == 0 { 0 } else { times[shown - 1] };
+        let span = if shown == 0 {
+            Span::default()
+        } else {
+            effect.example.spans[shown - 1]
+        };
         Share {
             ending,
             own,
@@ -492,7 +497,7 @@ impl<T: Tape> Enumerator<T> {
             example: Example {
                 program,
                 steps: node.steps + time(&effect.example.times),
-                cells: node.reach.then(effect.example.reach).cells(self.limits.memory),
+                cells: node.reach.cells_with(span, self.limits.memory),
             },
             least_steps: node.least_steps + time(effect.fastest()),
         }

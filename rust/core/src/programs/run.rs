@@ -56,7 +56,7 @@ impl Status {
 pub struct Limits {
     /// Symbols: 2 to 256.
     pub alphabet: usize,
-    /// Cells of the circular tape: 1 to 65,536.
+    /// Cells of the circular tape: 1 to 32,768.
     pub memory: usize,
     pub steps: u32,
     pub max_output: usize,
@@ -66,7 +66,7 @@ impl Limits {
     pub fn check(&self) -> Result<()> {
         let bounds = [
             ("alphabet", self.alphabet, 2, 256),
-            ("memory", self.memory, 1, 65_536),
+            ("memory", self.memory, 1, 32_768),
             ("steps", self.steps as usize, 1, 1 << 30),
             ("max_output", self.max_output, 1, 65_536),
         ];
