@@ -98,7 +98,7 @@ impl BrainPhoque {
     /// Whether it visits the same cells as since an earlier state of the same future, as long as that goes on.
     #[must_use]
     pub fn stays(&self, state: &State) -> bool {
-        self.reach.at() == state.place || self.cells() == self.memory
+        self.reach.at() == state.place || self.cells() as usize == self.memory
     }
 
     /// Goes to the token after `place`, or past the end if there is none: `leads` remembers it.
@@ -183,7 +183,7 @@ impl Machine for BrainPhoque {
         self.at == other.at && self.program.len() == other.program.len() && self.tape == other.tape
     }
 
-    fn cells(&self) -> usize {
+    fn cells(&self) -> u32 {
         self.reach.cells(self.memory)
     }
 

@@ -35,28 +35,33 @@ pub struct Effect<T> {
     /// The steps after which the fastest of its bodies prints each symbol, if that is another one.
     fastest: Option<Box<[u32]>>,
     pub least_steps: u32,
-    /// How many bodies there are, by length from that of the example on.
-    counts: Box<[u64]>,
+    /// How many bodies there are of the example's length, and of each length after it.
+    count: u64,
+    longer: Vec<u64>,
 }
 
 /// A body, and what it takes.
 #[derive(Clone, Debug)]
 pub struct Example {
     pub code: Code,
-    /// The steps after which it prints each symbol, and how far it has been by then.
-    pub times: Box<[u32]>,
-    pub spans: Box<[Span]>,
+    pub marks: Box<[Mark]>,
     /// The steps after which it has left the loop, or was stopped.
     pub steps: u32,
     pub reach: Reach,
 }
 
-/// What a run prints, when, and how far it has been by then.
+/// The steps after which a symbol is printed, and how far the run has been by then.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    pub time: u32,
+    pub span: Span,
+}
+
+/// What a run prints, as far as that was asked for; the symbols go on while it runs.
 #[derive(Default)]
 struct Printed {
     symbols: Vec<u8>,
-    times: Vec<u32>,
-    spans: Vec<Span>,
+    marks: Vec<Mark>,
 }
 
 /// A loop that runs: the machine for a short body.
@@ -127,8 +132,7 @@ fn trace<T: Tape>(body: Body<'_>, tape: &T, bounds: Bounds, printed: &mut Printe
     let mut watch = Watch::new();
     let mut steps = 0;
     printed.symbols.clear();
-    printed.times.clear();
-    printed.spans.clear();
+    printed.marks.clear();
     let fate = loop {
         let count = printed.symbols.len();
         if machine.at == machine.end {
@@ -143,8 +147,8 @@ fn trace<T: Tape>(body: Body<'_>, tape: &T, bounds: Bounds, printed: &mut Printe
         if let Some(symbol) = symbol {
             printed.symbols.push(symbol);
             if count < bounds.symbols {
-                printed.times.push(steps);
-                printed.spans.push(machine.reach.span());
+                let span = machine.reach.span();
+                printed.marks.push(Mark { time: steps, span });
             }
         }
         if turned {
@@ -180,13 +184,13 @@ impl Printed {
         while cycle > 0 && self.symbols.len() < bounds.symbols {
             let last = self.symbols.len() - 1;
             let before = last + 1 - cycle;
-            let time = self.times[before] + period;
+            let time = self.marks[before].time + period;
             if time > bounds.steps {
                 break;
             }
             self.symbols.push(self.symbols[before]);
-            self.times.push(time);
-            self.spans.push(self.spans[last].and(self.spans[before], by));
+            let span = self.marks[last].span.and(self.marks[before].span, by);
+            self.marks.push(Mark { time, span });
         }
     }
 }
@@ -235,23 +239,22 @@ impl<T: Tape> Gathered<T> {
 
     fn run(&mut self, body: Body<'_>, tape: &T, bounds: Bounds, counts: &[u64], printed: &mut Printed) {
         let Trace { fate, reach, steps } = trace(body, tape, bounds, printed);
-        let Printed { symbols, times, spans } = printed;
+        let Printed { symbols, marks } = printed;
         let length = body.code.len();
         if let Some(i) = self.find(&fate, symbols) {
             let known = &mut self.effects[i];
             known.least_steps = known.least_steps.min(steps);
-            known.hasten(times);
+            known.hasten(marks.iter().map(|mark| mark.time));
             if (length, body.code) < (known.example.code.len(), known.example.code) {
                 known.lengthen(length);
                 known.example = Example {
                     code: body.code,
-                    times: times.as_slice().into(),
-                    spans: spans.as_slice().into(),
+                    marks: marks.as_slice().into(),
                     steps,
                     reach,
                 };
             }
-            known.add(length, &counts[length..]);
+            known.add(length, counts[length], &counts[length + 1..]);
             return;
         }
         self.effects.push(Effect {
@@ -259,14 +262,14 @@ impl<T: Tape> Gathered<T> {
             symbols: symbols.as_slice().into(),
             example: Example {
                 code: body.code,
-                times: times.as_slice().into(),
-                spans: spans.as_slice().into(),
+                marks: marks.as_slice().into(),
                 steps,
                 reach,
             },
             fastest: None,
             least_steps: steps,
-            counts: counts[length..].into(),
+            count: counts[length],
+            longer: counts[length + 1..].to_vec(),
         });
     }
 
@@ -278,12 +281,12 @@ impl<T: Tape> Gathered<T> {
         let known = &mut self.effects[i];
         let length = effect.example.code.len();
         known.least_steps = known.least_steps.min(effect.least_steps);
-        known.hasten(effect.fastest());
+        known.hasten((0..effect.symbols.len()).map(|i| effect.fastest(i)));
         if (length, effect.example.code) < (known.example.code.len(), known.example.code) {
             known.lengthen(length);
             known.example = effect.example;
         }
-        known.add(length, &effect.counts);
+        known.add(length, effect.count, &effect.longer);
     }
 }
 
@@ -305,53 +308,62 @@ pub fn effects<T: Tape>(
     (gathered.effects, runs)
 }
 
-/// Puts together what the parts' bodies do, the shortest examples first.
+/// Puts together what the parts' bodies do.
 #[must_use]
 pub fn merged<T: Tape>(parts: impl Iterator<Item = Vec<Effect<T>>>) -> Vec<Effect<T>> {
     let mut gathered = Gathered::new();
     for effect in parts.flatten() {
         gathered.join(effect);
     }
-    gathered.effects.sort_by_key(|effect| effect.example.code.len());
     gathered.effects
 }
 
 impl<T: Tape> Effect<T> {
     /// The lengths of its bodies, up to `longest`, and how many there are of each.
     pub fn counts(&self, longest: usize) -> impl Iterator<Item = (usize, u64)> {
-        let some = (self.example.code.len()..=longest).zip(self.counts.iter().copied());
+        let counts = std::iter::once(self.count).chain(self.longer.iter().copied());
+        let some = (self.example.code.len()..=longest).zip(counts);
         some.filter(|&(_, count)| count > 0)
     }
 
-    /// The steps after which the fastest of the bodies prints each symbol.
+    /// The steps after which the fastest of the bodies prints a symbol.
     #[must_use]
-    pub fn fastest(&self) -> &[u32] {
-        self.fastest.as_deref().unwrap_or(&self.example.times)
+    pub fn fastest(&self, symbol: usize) -> u32 {
+        self.fastest
+            .as_ref()
+            .map_or_else(|| self.example.marks[symbol].time, |times| times[symbol])
     }
 
-    fn hasten(&mut self, times: &[u32]) {
-        if self.fastest().iter().zip(times).any(|(least, time)| time < least) {
-            let fastest = self.fastest.get_or_insert_with(|| self.example.times.clone());
-            fastest
-                .iter_mut()
+    fn hasten(&mut self, times: impl Iterator<Item = u32> + Clone) {
+        if times.clone().enumerate().any(|(i, time)| time < self.fastest(i)) {
+            let all = self.own_times();
+            all.iter_mut()
                 .zip(times)
-                .for_each(|(least, &time)| *least = time.min(*least));
+                .for_each(|(least, time)| *least = time.min(*least));
         }
+    }
+
+    /// The times of the fastest, apart from the example.
+    fn own_times(&mut self) -> &mut [u32] {
+        let marks = &self.example.marks;
+        self.fastest
+            .get_or_insert_with(|| marks.iter().map(|mark| mark.time).collect())
     }
 
     /// Makes room for counts from a smaller length on.
     fn lengthen(&mut self, length: usize) {
-        let mut counts = vec![0; self.example.code.len() - length];
-        counts.extend(&self.counts);
-        self.counts = counts.into();
-        self.fastest.get_or_insert_with(|| self.example.times.clone());
+        self.own_times();
+        for _ in length..self.example.code.len() {
+            self.longer.insert(0, self.count);
+            self.count = 0;
+        }
     }
 
-    fn add(&mut self, length: usize, counts: &[u64]) {
-        let from = length - self.example.code.len();
-        self.counts[from..]
-            .iter_mut()
-            .zip(counts)
-            .for_each(|(sum, x)| *sum += x);
+    fn add(&mut self, length: usize, count: u64, longer: &[u64]) {
+        let mut counts = std::iter::once(&mut self.count)
+            .chain(&mut self.longer)
+            .skip(length - self.example.code.len());
+        let given = std::iter::once(count).chain(longer.iter().copied());
+        counts.by_ref().zip(given).for_each(|(sum, x)| *sum += x);
     }
 }

@@ -13,7 +13,7 @@ use super::futures::Future;
 use super::hash::{Map, Names};
 use super::prior::{Prior, code};
 use super::run::{Limits, Status, run};
-use super::tape::{Bits, Cells, Reach, Span, Tape};
+use super::tape::{Bits, Cells, Reach, Tape};
 use super::token::{Code, Token, straight};
 use super::words::matched;
 use crate::error::{MarketError, Result};
@@ -265,7 +265,7 @@ impl<T: Tape> Enumerator<T> {
         let room = self.limits.max_output - self.printed[node.output as usize].len();
         for (what, effect) in effects
             .iter()
-            .take_while(|(_, effect)| effect.example.code.len() + 2 <= left)
+            .filter(|(_, effect)| effect.example.code.len() + 2 <= left)
         {
             match &effect.fate {
                 Fate::Left(tape)
@@ -282,8 +282,7 @@ impl<T: Tape> Enumerator<T> {
     /// Forgets the effects that only programs of this length have met: their bodies are too long for all others.
     fn forget(&mut self, length: usize, known: usize) {
         for effects in &mut self.effects[known..] {
-            effects
-                .truncate(effects.partition_point(|(_, effect)| effect.example.code.len() + 2 < self.longest - length));
+            effects.retain(|(_, effect)| effect.example.code.len() + 2 < self.longest - length);
             effects.shrink_to_fit();
         }
     }
@@ -435,11 +434,11 @@ impl<T: Tape> Enumerator<T> {
         let shown = wanted.min(
             effect
                 .example
-                .times
-                .partition_point(|time| node.steps + time <= self.limits.steps),
+                .marks
+                .partition_point(|mark| node.steps + mark.time <= self.limits.steps),
         );
         // the step limit is tested before the output limit
-        let full = shown == wanted && node.steps + effect.example.times[wanted - 1] < self.limits.steps;
+        let full = shown == wanted && node.steps + effect.example.marks[wanted - 1].time < self.limits.steps;
         let ending = match &effect.fate {
             _ if full => Ending::Full,
             Fate::Quiet if shown == effect.symbols.len() => Ending::Ended,
@@ -467,7 +466,10 @@ impl<T: Tape> Enumerator<T> {
             Fate::Full | Fate::Open => None,
         };
         let member = self.behaviours.join(place, future, &share);
-        self.targets.insert((node.output, what), Target { place, member });
+        if what.is_multiple_of(2) || effect.example.code.len() + 2 < self.longest - length {
+            // the longest bodies are met once, so an undecided one cannot come again
+            self.targets.insert((node.output, what), Target { place, member });
+        }
     }
 
     fn loop_share(&self, length: usize, node: &Node<T>, effect: &Effect<T>, ending: Ending, shown: usize) -> Share {
@@ -483,12 +485,8 @@ impl<T: Tape> Enumerator<T> {
         } else {
             0.0
         };
-        let time = |times: &[u32]| if shown == 0 { 0 } else { times[shown - 1] };
-        let span = if shown == 0 {
-            Span::default()
-        } else {
-            effect.example.spans[shown - 1]
-        };
+        let last = shown.checked_sub(1);
+        let mark = last.map(|i| effect.example.marks[i]);
         Share {
             ending,
             own,
@@ -496,10 +494,12 @@ impl<T: Tape> Enumerator<T> {
             programs: programs * node.programs,
             example: Example {
                 program,
-                steps: node.steps + time(&effect.example.times),
-                cells: node.reach.cells_with(span, self.limits.memory),
+                steps: node.steps + mark.map_or(0, |mark| mark.time),
+                cells: node
+                    .reach
+                    .cells_with(mark.map(|mark| mark.span).unwrap_or_default(), self.limits.memory),
             },
-            least_steps: node.least_steps + time(effect.fastest()),
+            least_steps: node.least_steps + last.map_or(0, |i| effect.fastest(i)),
         }
     }
 }

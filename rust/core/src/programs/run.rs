@@ -26,7 +26,7 @@ pub trait Machine: Clone {
     fn same_future(&self, other: &Self) -> bool;
 
     /// The number of cells that were visited.
-    fn cells(&self) -> usize;
+    fn cells(&self) -> u32;
 
     /// Whether a cycle of states must pass here: states are compared only there.
     fn at_turn(&self) -> bool;
@@ -85,7 +85,7 @@ pub struct Run {
     pub steps: u32,
     pub status: Status,
     /// Cells visited.
-    pub cells: usize,
+    pub cells: u32,
 }
 
 /// Runs a machine to its end; `tokens` are what it is given when it wants one, then it halts. It hears nothing.

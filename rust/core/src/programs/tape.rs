@@ -187,7 +187,7 @@ impl Reach {
 
     /// The number of cells, of `memory`, that were visited on this way and a span after it.
     #[must_use]
-    pub fn cells_with(self, span: Span, memory: usize) -> usize {
+    pub fn cells_with(self, span: Span, memory: usize) -> u32 {
         let (left, right) = (i32::from(span.left), i32::from(span.right));
         self.then(Self { at: 0, left, right }).cells(memory)
     }
@@ -200,8 +200,8 @@ impl Reach {
 
     /// The number of cells that were visited, of `memory`.
     #[must_use]
-    pub fn cells(self, memory: usize) -> usize {
-        memory.min((self.right - self.left) as usize + 1)
+    pub fn cells(self, memory: usize) -> u32 {
+        (memory as u32).min((self.right - self.left) as u32 + 1)
     }
 }
 
