@@ -28,6 +28,8 @@ pub enum Fate<T> {
 #[derive(Clone, Debug)]
 pub struct Effect<T> {
     pub fate: Fate<T>,
+    /// For whoever gathers them: a number for what it shows.
+    pub what: u32,
     /// What it prints, as far as that was asked for.
     pub symbols: Box<[u8]>,
     /// The shortest of its bodies, and what that takes.
@@ -259,6 +261,7 @@ impl<T: Tape> Gathered<T> {
         }
         self.effects.push(Effect {
             fate,
+            what: 0,
             symbols: symbols.as_slice().into(),
             example: Example {
                 code: body.code,
