@@ -39,7 +39,7 @@ def test_the_table(found):
     assert table.filter(pl.col("status") != "full")["mass_bits_upper"].null_count() == 268
     best = full.row(0, named=True)
     assert (best["behaviour"], best["shortest"], best["length"], best["memory"]) == ("1" * 32, "+[.]", 4, 1)
-    assert best["steps"] == gm.programs.run("+[.]", machine="brainfuck").steps
+    assert best["steps"] == gm.programs.run(best["fastest"], machine="brainfuck").steps < 65
 
 
 def test_kraft_and_the_reserve(found):

@@ -239,6 +239,9 @@ fn members_make_up_their_behaviour_and_print_it() {
             let mut machine = Brainfuck::new(&program, 2, 64).unwrap();
             let done = run(&mut machine, &limits, std::iter::empty());
             assert!(done.output.starts_with(&row.output));
+            let mut machine = Brainfuck::new(&program, 2, 64).unwrap();
+            let short = run(&mut machine, &LIMITS, std::iter::empty());
+            assert_eq!((short.steps, short.cells), (member.example.steps, member.example.cells));
             if let Some(future) = member.future.as_ref().filter(|future| !future.cycle.is_empty()) {
                 assert_eq!(
                     done.output,

@@ -33,7 +33,7 @@ pub fn run_program<'py>(
     program: &str,
     machine: &str,
     limit: LimitSpec,
-) -> PyResult<(Bound<'py, PyBytes>, u32, &'static str, usize)> {
+) -> PyResult<(Bound<'py, PyBytes>, u32, &'static str, u32)> {
     let limits = limits(limit);
     let done = released(py, |_| {
         let mut machine = Loaded::new(program, Kind::parse(machine)?, &limits)?;
@@ -93,7 +93,7 @@ pub fn sample_programs<'py>(
         "cells",
         drawn
             .iter()
-            .map(|one| one.run.cells as u32)
+            .map(|one| one.run.cells)
             .collect::<Vec<_>>()
             .into_pyarray(py),
     )?;
@@ -145,7 +145,7 @@ impl Enumeration {
         dict.set_item(format!("{name}_tokens"), tokens.collect::<Vec<_>>().into_pyarray(py))?;
         let steps = all.iter().map(|example| example.steps);
         dict.set_item(format!("{name}_steps"), steps.collect::<Vec<_>>().into_pyarray(py))?;
-        let cells = all.iter().map(|example| example.cells as u32);
+        let cells = all.iter().map(|example| example.cells);
         dict.set_item(format!("{name}_cells"), cells.collect::<Vec<_>>().into_pyarray(py))
     }
 }
@@ -292,7 +292,7 @@ impl Enumeration {
         dict.set_item(
             "cells",
             all.iter()
-                .map(|(_, member)| member.example.cells as u32)
+                .map(|(_, member)| member.example.cells)
                 .collect::<Vec<_>>()
                 .into_pyarray(py),
         )?;
@@ -362,7 +362,7 @@ impl Predictor {
     }
 
     #[getter]
-    fn cells(&self) -> usize {
+    fn cells(&self) -> u32 {
         self.held().machine.cells()
     }
 

@@ -74,7 +74,7 @@ pub enum Ending {
 pub struct Example {
     pub program: Code,
     pub steps: u32,
-    pub cells: usize,
+    pub cells: u32,
 }
 
 /// Programs with the same future, whatever comes after the output limit.
@@ -82,7 +82,7 @@ pub struct Example {
 pub struct Member {
     pub example: Example,
     /// None if it is undecided: nothing is known beyond the output limit.
-    pub future: Option<Future>,
+    pub future: Option<Box<Future>>,
     pub mass: Mass,
     pub programs: u64,
 }
@@ -196,9 +196,15 @@ impl Behaviours {
         }
         row.programs += share.programs;
         let new = share.example;
-        keep(&mut row.shortest, new, |e| (e.program.len(), e.steps as usize, e.cells));
-        keep(&mut row.fastest, new, |e| (e.steps as usize, e.program.len(), e.cells));
-        keep(&mut row.leanest, new, |e| (e.cells, e.program.len(), e.steps as usize));
+        keep(&mut row.shortest, new, |e| {
+            (e.program.len(), e.steps as usize, e.cells as usize)
+        });
+        keep(&mut row.fastest, new, |e| {
+            (e.steps as usize, e.program.len(), e.cells as usize)
+        });
+        keep(&mut row.leanest, new, |e| {
+            (e.cells as usize, e.program.len(), e.steps as usize)
+        });
     }
 
     /// Adds a share of a full behaviour to the member with its future, which it returns: one of its own if that is not
@@ -216,7 +222,7 @@ impl Behaviours {
         self.rows[place as usize].members.push(member);
         self.members.push(Member {
             example: share.example,
-            future: key.as_ref().map(|(_, future)| future.clone()),
+            future: key.as_ref().map(|(_, future)| Box::new(future.clone())),
             mass: Mass::default(),
             programs: 0,
         });

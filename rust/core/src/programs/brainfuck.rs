@@ -69,7 +69,7 @@ impl<T: Tape> Machine for Brainfuck<T> {
         self.at == other.at && self.tape == other.tape
     }
 
-    fn cells(&self) -> usize {
+    fn cells(&self) -> u32 {
         self.reach.cells(self.memory)
     }
 

@@ -36,12 +36,21 @@ pub struct BrainPhoque {
     turned: bool,
 }
 
+/// A state of a run.
+#[derive(Clone, Debug)]
+pub struct State {
+    at: usize,
+    tokens: usize,
+    place: i32,
+    tape: Cells,
+}
+
 impl BrainPhoque {
     #[must_use]
     pub fn new(alphabet: usize, memory: usize) -> Self {
         Self {
-            program: Vec::new(),
-            leads: Vec::new(),
+            program: Vec::with_capacity(64),
+            leads: Vec::with_capacity(64),
             open: Vec::new(),
             at: 0,
             tape: Cells::new(memory, alphabet),
@@ -69,10 +78,27 @@ impl BrainPhoque {
         self.program.len()
     }
 
-    /// Whether the head is at the same place, not only before the same tape, or no cell is new to it.
+    /// The state, for comparison with later ones.
     #[must_use]
-    pub fn same_place(&self, other: &Self) -> bool {
-        self.reach.at() == other.reach.at() || self.cells() == self.memory
+    pub fn state(&self) -> State {
+        State {
+            at: self.at,
+            tokens: self.program.len(),
+            place: self.reach.at(),
+            tape: self.tape.clone(),
+        }
+    }
+
+    /// Whether the future is that of an earlier state.
+    #[must_use]
+    pub fn is_as(&self, state: &State) -> bool {
+        self.at == state.at && self.program.len() == state.tokens && self.tape == state.tape
+    }
+
+    /// Whether it visits the same cells as since an earlier state of the same future, as long as that goes on.
+    #[must_use]
+    pub fn stays(&self, state: &State) -> bool {
+        self.reach.at() == state.place || self.cells() as usize == self.memory
     }
 
     /// Goes to the token after `place`, or past the end if there is none: `leads` remembers it.
@@ -92,7 +118,7 @@ impl BrainPhoque {
 }
 
 impl Machine for BrainPhoque {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, heard: u8) -> Event {
         let Some(&op) = self.program.get(self.at) else {
             return Event::Wants;
@@ -157,7 +183,7 @@ impl Machine for BrainPhoque {
         self.at == other.at && self.program.len() == other.program.len() && self.tape == other.tape
     }
 
-    fn cells(&self) -> usize {
+    fn cells(&self) -> u32 {
         self.reach.cells(self.memory)
     }
 

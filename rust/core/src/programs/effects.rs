@@ -4,7 +4,7 @@ use super::bodies::{Bodies, Body, ROOM};
 use super::futures::Future;
 use super::hash::{Fold, Map};
 use super::run::Watch;
-use super::tape::{Reach, Tape};
+use super::tape::{Reach, Span, Tape};
 use super::token::{Code, Token};
 use super::words::Counts;
 use std::hash::{BuildHasher, BuildHasherDefault};
@@ -28,6 +28,8 @@ pub enum Fate<T> {
 #[derive(Clone, Debug)]
 pub struct Effect<T> {
     pub fate: Fate<T>,
+    /// For whoever gathers them: a number for what it shows.
+    pub what: u32,
     /// What it prints, as far as that was asked for.
     pub symbols: Box<[u8]>,
     /// The shortest of its bodies, and what that takes.
@@ -35,19 +37,33 @@ pub struct Effect<T> {
     /// The steps after which the fastest of its bodies prints each symbol, if that is another one.
     fastest: Option<Box<[u32]>>,
     pub least_steps: u32,
-    /// How many bodies there are, by length from that of the example on.
-    counts: Box<[u64]>,
+    /// How many bodies there are of the example's length, and of each length after it.
+    count: u64,
+    longer: Vec<u64>,
 }
 
 /// A body, and what it takes.
 #[derive(Clone, Debug)]
 pub struct Example {
     pub code: Code,
-    /// The steps after which it prints each symbol.
-    pub times: Box<[u32]>,
+    pub marks: Box<[Mark]>,
     /// The steps after which it has left the loop, or was stopped.
     pub steps: u32,
     pub reach: Reach,
+}
+
+/// The steps after which a symbol is printed, and how far the run has been by then.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    pub time: u32,
+    pub span: Span,
+}
+
+/// What a run prints, as far as that was asked for; the symbols go on while it runs.
+#[derive(Default)]
+struct Printed {
+    symbols: Vec<u8>,
+    marks: Vec<Mark>,
 }
 
 /// A loop that runs: the machine for a short body.
@@ -112,43 +128,46 @@ struct Trace<T> {
     steps: u32,
 }
 
-/// Runs a body; what it prints, and after how many steps, is left in `symbols` and `times`.
-fn trace<T: Tape>(body: Body<'_>, tape: &T, bounds: Bounds, symbols: &mut Vec<u8>, times: &mut Vec<u32>) -> Trace<T> {
+/// Runs a body; what it prints is left in `printed`, as far as that was asked for.
+fn trace<T: Tape>(body: Body<'_>, tape: &T, bounds: Bounds, printed: &mut Printed) -> Trace<T> {
     let mut machine = Looping::new(body, tape);
     let mut watch = Watch::new();
     let mut steps = 0;
-    symbols.clear();
-    times.clear();
+    printed.symbols.clear();
+    printed.marks.clear();
     let fate = loop {
+        let count = printed.symbols.len();
         if machine.at == machine.end {
-            break if symbols.len() < bounds.symbols {
+            break if count < bounds.symbols {
                 Fate::Left(machine.tape.clone())
             } else {
                 Fate::Full
             };
         }
-        let (turned, printed) = machine.step();
+        let (turned, symbol) = machine.step();
         steps += 1;
-        if let Some(symbol) = printed {
-            symbols.push(symbol);
-            times.push(steps);
+        if let Some(symbol) = symbol {
+            printed.symbols.push(symbol);
+            if count < bounds.symbols {
+                let span = machine.reach.span();
+                printed.marks.push(Mark { time: steps, span });
+            }
         }
         if turned {
             let (at, place) = (machine.at, machine.reach.at());
             let same = |kept: &(u8, T, i32)| kept.0 == at && kept.1 == machine.tape;
             let keep = || (at, machine.tape.clone(), place);
-            if let Some(((_, _, from), printed, since)) = watch.turn(same, keep, symbols.len(), steps) {
-                if printed == symbols.len() && printed < bounds.symbols {
+            if let Some(((_, _, from), since, then)) = watch.turn(same, keep, count, steps) {
+                if since == count && count < bounds.symbols {
                     break Fate::Quiet;
                 }
-                let future = Future::new(&symbols[..printed], &symbols[printed..]);
-                let turns = prolong(symbols, times, printed, steps - since, bounds);
-                machine.reach = machine.reach.drift(place - from, turns);
+                let future = Future::new(&printed.symbols[..since], &printed.symbols[since..]);
+                printed.prolong(since, steps - then, place - from, bounds);
                 break Fate::Known(future);
             }
         }
         if steps >= bounds.steps {
-            break if symbols.len() < bounds.symbols {
+            break if printed.symbols.len() < bounds.symbols {
                 Fate::Open
             } else {
                 Fate::Full
@@ -156,24 +175,26 @@ fn trace<T: Tape>(body: Body<'_>, tape: &T, bounds: Bounds, symbols: &mut Vec<u8
         }
     };
     let reach = machine.reach;
-    symbols.truncate(bounds.symbols);
-    times.truncate(bounds.symbols);
+    printed.symbols.truncate(bounds.symbols);
     Trace { fate, reach, steps }
 }
 
-/// Goes on with a cycle that began at symbol `from` and takes `period` steps; how many turns it takes, rounded up.
-fn prolong(symbols: &mut Vec<u8>, times: &mut Vec<u32>, from: usize, period: u32, bounds: Bounds) -> i32 {
-    let (seen, cycle) = (symbols.len(), symbols.len() - from);
-    while cycle > 0 && symbols.len() < bounds.symbols {
-        let before = symbols.len() - cycle;
-        let time = times[before] + period;
-        if time > bounds.steps {
-            break;
+impl Printed {
+    /// Goes on with a cycle that began at symbol `from` and takes `period` steps, `by` cells further each time.
+    fn prolong(&mut self, from: usize, period: u32, by: i32, bounds: Bounds) {
+        let cycle = self.symbols.len() - from;
+        while cycle > 0 && self.symbols.len() < bounds.symbols {
+            let last = self.symbols.len() - 1;
+            let before = last + 1 - cycle;
+            let time = self.marks[before].time + period;
+            if time > bounds.steps {
+                break;
+            }
+            self.symbols.push(self.symbols[before]);
+            let span = self.marks[last].span.and(self.marks[before].span, by);
+            self.marks.push(Mark { time, span });
         }
-        symbols.push(symbols[before]);
-        times.push(time);
     }
-    (symbols.len() - seen).div_ceil(cycle.max(1)) as i32
 }
 
 /// Where effects stand, by a hash of what they show.
@@ -218,38 +239,40 @@ impl<T: Tape> Gathered<T> {
         }
     }
 
-    fn run(&mut self, body: Body<'_>, tape: &T, bounds: Bounds, counts: &[u64], scratch: &mut (Vec<u8>, Vec<u32>)) {
-        let (symbols, times) = scratch;
-        let Trace { fate, reach, steps } = trace(body, tape, bounds, symbols, times);
+    fn run(&mut self, body: Body<'_>, tape: &T, bounds: Bounds, counts: &[u64], printed: &mut Printed) {
+        let Trace { fate, reach, steps } = trace(body, tape, bounds, printed);
+        let Printed { symbols, marks } = printed;
         let length = body.code.len();
         if let Some(i) = self.find(&fate, symbols) {
             let known = &mut self.effects[i];
             known.least_steps = known.least_steps.min(steps);
-            known.hasten(times);
+            known.hasten(marks.iter().map(|mark| mark.time));
             if (length, body.code) < (known.example.code.len(), known.example.code) {
                 known.lengthen(length);
                 known.example = Example {
                     code: body.code,
-                    times: times.as_slice().into(),
+                    marks: marks.as_slice().into(),
                     steps,
                     reach,
                 };
             }
-            known.add(length, &counts[length..]);
+            known.add(length, counts[length], &counts[length + 1..]);
             return;
         }
         self.effects.push(Effect {
             fate,
+            what: 0,
             symbols: symbols.as_slice().into(),
             example: Example {
                 code: body.code,
-                times: times.as_slice().into(),
+                marks: marks.as_slice().into(),
                 steps,
                 reach,
             },
             fastest: None,
             least_steps: steps,
-            counts: counts[length..].into(),
+            count: counts[length],
+            longer: counts[length + 1..].to_vec(),
         });
     }
 
@@ -261,12 +284,12 @@ impl<T: Tape> Gathered<T> {
         let known = &mut self.effects[i];
         let length = effect.example.code.len();
         known.least_steps = known.least_steps.min(effect.least_steps);
-        known.hasten(effect.fastest());
+        known.hasten((0..effect.symbols.len()).map(|i| effect.fastest(i)));
         if (length, effect.example.code) < (known.example.code.len(), known.example.code) {
             known.lengthen(length);
             known.example = effect.example;
         }
-        known.add(length, &effect.counts);
+        known.add(length, effect.count, &effect.longer);
     }
 }
 
@@ -280,61 +303,70 @@ pub fn effects<T: Tape>(
     counts: &mut Counts,
 ) -> (Vec<Effect<T>>, u64) {
     let mut gathered = Gathered::new();
-    let (mut scratch, mut runs) = ((Vec::new(), Vec::new()), 0);
+    let (mut printed, mut runs) = (Printed::default(), 0);
     bodies.visit(counts, longest, part, &mut |body, counts| {
         runs += 1;
-        gathered.run(body, tape, bounds, &counts.row(body.counts)[..=longest], &mut scratch);
+        gathered.run(body, tape, bounds, &counts.row(body.counts)[..=longest], &mut printed);
     });
     (gathered.effects, runs)
 }
 
-/// Puts together what the parts' bodies do, the shortest examples first.
+/// Puts together what the parts' bodies do.
 #[must_use]
 pub fn merged<T: Tape>(parts: impl Iterator<Item = Vec<Effect<T>>>) -> Vec<Effect<T>> {
     let mut gathered = Gathered::new();
     for effect in parts.flatten() {
         gathered.join(effect);
     }
-    gathered.effects.sort_by_key(|effect| effect.example.code.len());
     gathered.effects
 }
 
 impl<T: Tape> Effect<T> {
     /// The lengths of its bodies, up to `longest`, and how many there are of each.
     pub fn counts(&self, longest: usize) -> impl Iterator<Item = (usize, u64)> {
-        let some = (self.example.code.len()..=longest).zip(self.counts.iter().copied());
+        let counts = std::iter::once(self.count).chain(self.longer.iter().copied());
+        let some = (self.example.code.len()..=longest).zip(counts);
         some.filter(|&(_, count)| count > 0)
     }
 
-    /// The steps after which the fastest of the bodies prints each symbol.
+    /// The steps after which the fastest of the bodies prints a symbol.
     #[must_use]
-    pub fn fastest(&self) -> &[u32] {
-        self.fastest.as_deref().unwrap_or(&self.example.times)
+    pub fn fastest(&self, symbol: usize) -> u32 {
+        self.fastest
+            .as_ref()
+            .map_or_else(|| self.example.marks[symbol].time, |times| times[symbol])
     }
 
-    fn hasten(&mut self, times: &[u32]) {
-        if self.fastest().iter().zip(times).any(|(least, time)| time < least) {
-            let fastest = self.fastest.get_or_insert_with(|| self.example.times.clone());
-            fastest
-                .iter_mut()
+    fn hasten(&mut self, times: impl Iterator<Item = u32> + Clone) {
+        if times.clone().enumerate().any(|(i, time)| time < self.fastest(i)) {
+            let all = self.own_times();
+            all.iter_mut()
                 .zip(times)
-                .for_each(|(least, &time)| *least = time.min(*least));
+                .for_each(|(least, time)| *least = time.min(*least));
         }
+    }
+
+    /// The times of the fastest, apart from the example.
+    fn own_times(&mut self) -> &mut [u32] {
+        let marks = &self.example.marks;
+        self.fastest
+            .get_or_insert_with(|| marks.iter().map(|mark| mark.time).collect())
     }
 
     /// Makes room for counts from a smaller length on.
     fn lengthen(&mut self, length: usize) {
-        let mut counts = vec![0; self.example.code.len() - length];
-        counts.extend(&self.counts);
-        self.counts = counts.into();
-        self.fastest.get_or_insert_with(|| self.example.times.clone());
+        self.own_times();
+        for _ in length..self.example.code.len() {
+            self.longer.insert(0, self.count);
+            self.count = 0;
+        }
     }
 
-    fn add(&mut self, length: usize, counts: &[u64]) {
-        let from = length - self.example.code.len();
-        self.counts[from..]
-            .iter_mut()
-            .zip(counts)
-            .for_each(|(sum, x)| *sum += x);
+    fn add(&mut self, length: usize, count: u64, longer: &[u64]) {
+        let mut counts = std::iter::once(&mut self.count)
+            .chain(&mut self.longer)
+            .skip(length - self.example.code.len());
+        let given = std::iter::once(count).chain(longer.iter().copied());
+        counts.by_ref().zip(given).for_each(|(sum, x)| *sum += x);
     }
 }

@@ -89,7 +89,7 @@ struct Enumerator<T> {
     best: Map<(T, u32), (Code, u32, Reach)>,
     outputs: Names<Vec<u8>>,
     printed: Vec<Vec<u8>>,
-    effects: Vec<Vec<(u32, Effect<T>)>>,
+    effects: Vec<Vec<Effect<T>>>,
     /// The place of a tape's effects.
     by_tape: Map<T, u32>,
     whats: Names<(Vec<u8>, Option<Future>)>,
@@ -226,9 +226,9 @@ impl<T: Tape> Enumerator<T> {
         self.runs += found.iter().map(|(_, runs)| runs).sum::<u64>();
         let mut found = found.into_iter().map(|(effects, _)| effects);
         for _ in 0..tapes.len() {
-            let all = merged(found.by_ref().take(parts.len()));
-            let named = all.into_iter().map(|effect| (self.what(&effect), effect)).collect();
-            self.effects.push(named);
+            let mut all = merged(found.by_ref().take(parts.len()));
+            all.iter_mut().for_each(|effect| effect.what = self.what(effect));
+            self.effects.push(all);
         }
     }
 
@@ -263,17 +263,14 @@ impl<T: Tape> Enumerator<T> {
         let found = self.by_tape[&node.tape] as usize;
         let effects = std::mem::take(&mut self.effects[found]);
         let room = self.limits.max_output - self.printed[node.output as usize].len();
-        for (what, effect) in effects
-            .iter()
-            .take_while(|(_, effect)| effect.example.code.len() + 2 <= left)
-        {
+        for effect in effects.iter().filter(|effect| effect.example.code.len() + 2 <= left) {
             match &effect.fate {
                 Fate::Left(tape)
                     if effect.symbols.len() < room && node.steps + effect.example.steps < self.limits.steps =>
                 {
                     self.after(length, &node, effect, tape);
                 }
-                _ => self.end(length, &node, effect, *what),
+                _ => self.end(length, &node, effect),
             }
         }
         self.effects[found] = effects;
@@ -282,8 +279,7 @@ impl<T: Tape> Enumerator<T> {
     /// Forgets the effects that only programs of this length have met: their bodies are too long for all others.
     fn forget(&mut self, length: usize, known: usize) {
         for effects in &mut self.effects[known..] {
-            effects
-                .truncate(effects.partition_point(|(_, effect)| effect.example.code.len() + 2 < self.longest - length));
+            effects.retain(|effect| effect.example.code.len() + 2 < self.longest - length);
             effects.shrink_to_fit();
         }
     }
@@ -429,17 +425,17 @@ impl<T: Tape> Enumerator<T> {
     }
 
     /// A loop that is not left within the limits.
-    fn end(&mut self, length: usize, node: &Node<T>, effect: &Effect<T>, what: u32) {
+    fn end(&mut self, length: usize, node: &Node<T>, effect: &Effect<T>) {
         let printed = self.printed[node.output as usize].len();
         let wanted = self.limits.max_output - printed;
         let shown = wanted.min(
             effect
                 .example
-                .times
-                .partition_point(|time| node.steps + time <= self.limits.steps),
+                .marks
+                .partition_point(|mark| node.steps + mark.time <= self.limits.steps),
         );
         // the step limit is tested before the output limit
-        let full = shown == wanted && node.steps + effect.example.times[wanted - 1] < self.limits.steps;
+        let full = shown == wanted && node.steps + effect.example.marks[wanted - 1].time < self.limits.steps;
         let ending = match &effect.fate {
             _ if full => Ending::Full,
             Fate::Quiet if shown == effect.symbols.len() => Ending::Ended,
@@ -451,7 +447,7 @@ impl<T: Tape> Enumerator<T> {
             self.behaviours.add(&output, &share);
             return;
         }
-        if let Some(target) = self.targets.get(&(node.output, what)) {
+        if let Some(target) = self.targets.get(&(node.output, effect.what)) {
             self.behaviours.add_at(target.place, &share);
             self.behaviours.join_at(target.member, &share);
             return;
@@ -467,7 +463,11 @@ impl<T: Tape> Enumerator<T> {
             Fate::Full | Fate::Open => None,
         };
         let member = self.behaviours.join(place, future, &share);
-        self.targets.insert((node.output, what), Target { place, member });
+        if effect.what.is_multiple_of(2) || effect.example.code.len() + 2 < self.longest - length {
+            // the longest bodies are met once, so an undecided one cannot come again
+            self.targets
+                .insert((node.output, effect.what), Target { place, member });
+        }
     }
 
     fn loop_share(&self, length: usize, node: &Node<T>, effect: &Effect<T>, ending: Ending, shown: usize) -> Share {
@@ -483,7 +483,8 @@ impl<T: Tape> Enumerator<T> {
         } else {
             0.0
         };
-        let time = |times: &[u32]| if shown == 0 { 0 } else { times[shown - 1] };
+        let last = shown.checked_sub(1);
+        let mark = last.map(|i| effect.example.marks[i]);
         Share {
             ending,
             own,
@@ -491,10 +492,12 @@ impl<T: Tape> Enumerator<T> {
             programs: programs * node.programs,
             example: Example {
                 program,
-                steps: node.steps + time(&effect.example.times),
-                cells: node.reach.then(effect.example.reach).cells(self.limits.memory),
+                steps: node.steps + mark.map_or(0, |mark| mark.time),
+                cells: node
+                    .reach
+                    .cells_with(mark.map(|mark| mark.span).unwrap_or_default(), self.limits.memory),
             },
-            least_steps: node.least_steps + time(effect.fastest()),
+            least_steps: node.least_steps + last.map_or(0, |i| effect.fastest(i)),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! With two symbols `-` does what `+` does, so that branch is taken once and counted twice.
 
 use super::behaviours::{Ending, Example, Share};
-use super::brainphoque::BrainPhoque;
+use super::brainphoque::{BrainPhoque, State};
 use super::enumerate::Enumeration;
 use super::futures::Future;
 use super::prior::Prior;
@@ -99,7 +99,7 @@ impl Tree<'_> {
     }
 
     fn go(&self, branch: &mut Branch) -> Stop {
-        let mut watch: Watch<BrainPhoque> = Watch::new();
+        let mut watch: Watch<State> = Watch::new();
         loop {
             match branch.machine.step(0) {
                 Event::Wants | Event::Halted => return Stop::Wants,
@@ -113,8 +113,8 @@ impl Tree<'_> {
             let machine = &branch.machine;
             if machine.at_turn()
                 && let Some((_, printed, _)) = watch.turn(
-                    |kept| kept.same_future(machine),
-                    || machine.clone(),
+                    |state| machine.is_as(state),
+                    || machine.state(),
                     branch.output.len(),
                     branch.steps,
                 )

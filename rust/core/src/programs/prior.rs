@@ -33,9 +33,9 @@ impl Prior {
 
     /// The factor for so many steps per symbol, at least 1, and so many cells.
     #[must_use]
-    pub fn factor(self, steps: u32, symbols: usize, cells: usize) -> f64 {
+    pub fn factor(self, steps: u32, symbols: usize, cells: u32) -> f64 {
         let time = (f64::from(steps) / symbols.max(1) as f64).max(1.0);
-        time.powf(-self.a) * (cells as f64).powf(-self.b)
+        time.powf(-self.a) * f64::from(cells).powf(-self.b)
     }
 }
 

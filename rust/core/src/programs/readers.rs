@@ -78,7 +78,7 @@ impl Machine for Loaded {
         }
     }
 
-    fn cells(&self) -> usize {
+    fn cells(&self) -> u32 {
         match self {
             Self::Brainfuck(machine) => machine.cells(),
             Self::BrainPhoque(machine, _) => machine.cells(),
@@ -181,7 +181,7 @@ pub fn enumerate(
 }
 
 /// What a reader prints after each history, up to the first at which it prints nothing; how that ended, steps and cells.
-fn answers(machine: Brainfuck<Cells>, horizon: u32, limits: &Limits) -> (Vec<u8>, Ending, u32, usize) {
+fn answers(machine: Brainfuck<Cells>, horizon: u32, limits: &Limits) -> (Vec<u8>, Ending, u32, u32) {
     let mut asked = vec![Predictor::new(machine)];
     let (mut output, mut steps, mut cells) = (Vec::new(), 0, 0);
     for depth in 0..horizon {

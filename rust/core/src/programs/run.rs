@@ -26,7 +26,7 @@ pub trait Machine: Clone {
     fn same_future(&self, other: &Self) -> bool;
 
     /// The number of cells that were visited.
-    fn cells(&self) -> usize;
+    fn cells(&self) -> u32;
 
     /// Whether a cycle of states must pass here: states are compared only there.
     fn at_turn(&self) -> bool;
@@ -56,7 +56,7 @@ impl Status {
 pub struct Limits {
     /// Symbols: 2 to 256.
     pub alphabet: usize,
-    /// Cells of the circular tape: 1 to 65,536.
+    /// Cells of the circular tape: 1 to 32,768.
     pub memory: usize,
     pub steps: u32,
     pub max_output: usize,
@@ -66,7 +66,7 @@ impl Limits {
     pub fn check(&self) -> Result<()> {
         let bounds = [
             ("alphabet", self.alphabet, 2, 256),
-            ("memory", self.memory, 1, 65_536),
+            ("memory", self.memory, 1, 32_768),
             ("steps", self.steps as usize, 1, 1 << 30),
             ("max_output", self.max_output, 1, 65_536),
         ];
@@ -85,7 +85,7 @@ pub struct Run {
     pub steps: u32,
     pub status: Status,
     /// Cells visited.
-    pub cells: usize,
+    pub cells: u32,
 }
 
 /// Runs a machine to its end; `tokens` are what it is given when it wants one, then it halts. It hears nothing.

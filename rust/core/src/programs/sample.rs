@@ -3,7 +3,7 @@
 //! Programs have random streams of their own, by seed and number: the same for any number of threads, and any program can be
 //! drawn alone. A state that comes back ends a run early, with the same result.
 
-use super::brainphoque::BrainPhoque;
+use super::brainphoque::{BrainPhoque, State};
 use super::run::{Event, Limits, Machine, Run, Status, Watch};
 use super::token::Token;
 use crate::error::Result;
@@ -80,7 +80,7 @@ fn one(number: u64, seed: u64, limits: &Limits) -> Sample {
     let mut tokens = Tokens::new(seed, number);
     let mut machine = BrainPhoque::new(limits.alphabet, limits.memory);
     let (mut output, mut steps, mut times) = (Vec::new(), 0, Vec::new());
-    let mut watch: Watch<BrainPhoque> = Watch::new();
+    let mut watch: Watch<State> = Watch::new();
     let status = loop {
         match machine.step(0) {
             Event::Silent => steps += 1,
@@ -103,8 +103,8 @@ fn one(number: u64, seed: u64, limits: &Limits) -> Sample {
         }
         if machine.at_turn()
             && let Some((_, printed, then)) = watch.turn(
-                |kept| kept.same_future(&machine) && kept.same_place(&machine),
-                || machine.clone(),
+                |state| machine.stays(state) && machine.is_as(state),
+                || machine.state(),
                 output.len(),
                 steps,
             )

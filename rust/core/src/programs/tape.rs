@@ -74,16 +74,21 @@ impl Cells {
             last: (alphabet - 1) as u8,
         }
     }
-
-    fn from_head(&self) -> impl Iterator<Item = &u8> {
-        let (before, after) = self.cells.split_at(self.head);
-        after.iter().chain(before)
-    }
 }
 
 impl PartialEq for Cells {
     fn eq(&self, other: &Self) -> bool {
-        self.cells[self.head] == other.cells[other.head] && self.from_head().eq(other.from_head())
+        let (a, b, cells) = (&self.cells, &other.cells, self.cells.len());
+        if self.here() != other.here() || cells != other.cells.len() {
+            return false;
+        }
+        // cell `head + i` of one stands beside cell `head + i` of the other
+        let ahead = if other.head >= self.head {
+            other.head - self.head
+        } else {
+            other.head + cells - self.head
+        };
+        a[..cells - ahead] == b[ahead..] && a[cells - ahead..] == b[..ahead]
     }
 }
 
@@ -170,24 +175,52 @@ impl Reach {
         }
     }
 
+    /// How far it has been, where no more than that matters.
+    #[must_use]
+    pub fn span(self) -> Span {
+        let short = |cells: i32| cells.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
+        Span {
+            left: short(self.left),
+            right: short(self.right),
+        }
+    }
+
+    /// The number of cells, of `memory`, that were visited on this way and a span after it.
+    #[must_use]
+    pub fn cells_with(self, span: Span, memory: usize) -> u32 {
+        let (left, right) = (i32::from(span.left), i32::from(span.right));
+        self.then(Self { at: 0, left, right }).cells(memory)
+    }
+
     /// How far from the start the head is.
     #[must_use]
     pub fn at(self) -> i32 {
         self.at
     }
 
-    /// The same way again, so many times, `by` cells further each time; a bit more than that if the last time is cut short.
-    #[must_use]
-    pub fn drift(mut self, by: i32, times: i32) -> Self {
-        self.at += by * times;
-        self.left += by.min(0) * times;
-        self.right += by.max(0) * times;
-        self
-    }
-
     /// The number of cells that were visited, of `memory`.
     #[must_use]
-    pub fn cells(self, memory: usize) -> usize {
-        memory.min((self.right - self.left) as usize + 1)
+    pub fn cells(self, memory: usize) -> u32 {
+        (memory as u32).min((self.right - self.left) as u32 + 1)
+    }
+}
+
+/// How far from a start the head has been.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    left: i16,
+    right: i16,
+}
+
+impl Span {
+    /// Both this one, and the other one so many cells further.
+    #[must_use]
+    pub fn and(self, other: Self, by: i32) -> Self {
+        let further = |cells: i16| (i32::from(cells) + by).clamp(i16::MIN.into(), i16::MAX.into()) as i16;
+        let (left, right) = (further(other.left), further(other.right));
+        Self {
+            left: if by < 0 { self.left.min(left) } else { self.left },
+            right: if by > 0 { self.right.max(right) } else { self.right },
+        }
     }
 }

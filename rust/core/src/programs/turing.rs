@@ -89,7 +89,7 @@ pub enum End {
 }
 
 /// Runs a table on an endless blank tape; it prints each symbol that it writes, and the halting step counts.
-pub fn run(table: &Table, steps: u32, max_output: usize, output: &mut Vec<u8>) -> (End, u32, usize) {
+pub fn run(table: &Table, steps: u32, max_output: usize, output: &mut Vec<u8>) -> (End, u32, u32) {
     let reach = steps as usize + 1;
     let mut tape = vec![0_u8; 2 * reach + 1];
     let (mut head, mut state, mut low, mut high) = (reach, 0_u8, reach, reach);
@@ -97,7 +97,7 @@ pub fn run(table: &Table, steps: u32, max_output: usize, output: &mut Vec<u8>) -
     for step in 1..=steps {
         let read = tape[head];
         let Some(to) = table.transitions[state as usize][read as usize] else {
-            return (End::Missing(state, read), step, high - low + 1);
+            return (End::Missing(state, read), step, (high - low + 1) as u32);
         };
         tape[head] = to.write;
         if output.len() < max_output {
@@ -107,7 +107,7 @@ pub fn run(table: &Table, steps: u32, max_output: usize, output: &mut Vec<u8>) -
         (low, high) = (low.min(head), high.max(head));
         state = to.next;
     }
-    (End::Steps, steps, high - low + 1)
+    (End::Steps, steps, (high - low + 1) as u32)
 }
 
 /// A leaf of the tree.
@@ -116,7 +116,7 @@ pub struct Leaf<'a> {
     pub table: &'a Table,
     pub halts: bool,
     pub steps: u32,
-    pub cells: usize,
+    pub cells: u32,
     pub output: &'a [u8],
     pub mass: f64,
 }
