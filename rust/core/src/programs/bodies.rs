@@ -6,6 +6,9 @@
 use super::token::{Code, Token};
 use super::words::{Counts, NONE, Place, Word, Words};
 
+/// Who sees what is written: a beginning, and the body where it is one.
+type Seen<'a> = dyn FnMut(Code, Option<(Body<'_>, &Counts)>) + 'a;
+
 /// Room for a body and its brackets.
 pub const ROOM: usize = 32;
 /// Bodies are shared out among the workers by their first tokens.
@@ -82,7 +85,7 @@ impl Bodies {
         let mut parts = Vec::new();
         let mut counts = self.counts();
         self.write(&mut counts, longest, Code::default(), SHARED, &mut |code, _| {
-            parts.push(code)
+            parts.push(code);
         });
         parts
     }
@@ -99,14 +102,7 @@ impl Bodies {
 
     /// Writes what begins with `start` and has at most `longest` tokens, as far as `until` tokens. Sees every beginning of
     /// that length and everything shorter that is a body.
-    fn write(
-        &self,
-        counts: &mut Counts,
-        longest: usize,
-        start: Code,
-        until: usize,
-        seen: &mut dyn FnMut(Code, Option<(Body<'_>, &Counts)>),
-    ) {
+    fn write(&self, counts: &mut Counts, longest: usize, start: Code, until: usize, seen: &mut Seen<'_>) {
         let mut writer = Writer {
             bodies: self,
             counts,
@@ -161,7 +157,7 @@ struct Writer<'a, 'b> {
     program: [Token; ROOM],
     partner: [u8; ROOM],
     stack: Vec<Level>,
-    seen: &'a mut (dyn FnMut(Code, Option<(Body<'_>, &Counts)>) + 'b),
+    seen: &'a mut Seen<'b>,
 }
 
 impl Writer<'_, '_> {
