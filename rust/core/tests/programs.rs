@@ -44,7 +44,6 @@ proptest! {
 
     #[test]
     fn bits_are_cells(moves in prop::collection::vec(0..5_u8, 0..300), reach in 0..20_usize) {
-        let (mut bits, mut cells) = (Bits::default(), Cells::new(64, 2));
         fn go(tape: &mut impl Tape, by: u8) {
             match by {
                 0 => tape.plus(),
@@ -54,6 +53,7 @@ proptest! {
                 _ => tape.put(1),
             }
         }
+        let (mut bits, mut cells) = (Bits::default(), Cells::new(64, 2));
         for &by in &moves {
             go(&mut bits, by);
             go(&mut cells, by);
