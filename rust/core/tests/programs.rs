@@ -220,12 +220,13 @@ fn every_program_is_counted_once() {
 fn members_make_up_their_behaviour_and_print_it() {
     let found = enumerate(10, &LIMITS, Prior::default(), &go()).unwrap();
     let behaviours = &found.behaviours;
-    for row in behaviours.rows.iter().filter(|row| row.full.upper() > 0.0) {
-        let members: Vec<_> = row
-            .members
-            .iter()
-            .map(|&member| &behaviours.members[member as usize])
-            .collect();
+    for (place, row) in behaviours
+        .rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row.full.upper() > 0.0)
+    {
+        let members = behaviours.members(place, &LIMITS).unwrap();
         let mass: f64 = members.iter().map(|member| member.mass.lower()).sum();
         assert!((mass - row.full.lower()).abs() < 1e-15);
         assert_eq!(members.iter().map(|member| member.programs).sum::<u64>(), row.programs);

@@ -3,6 +3,7 @@
 use super::bodies::{Bodies, Body, ROOM};
 use super::futures::Future;
 use super::hash::{Fold, Map};
+use super::loose;
 use super::run::Watch;
 use super::tape::{Reach, Span, Tape};
 use super::token::{Code, Token};
@@ -32,8 +33,12 @@ pub struct Effect<T> {
     pub what: u32,
     /// What it prints, as far as that was asked for.
     pub symbols: Box<[u8]>,
-    /// The shortest of its bodies, and what that takes.
+    /// The shortest of its bodies, and those that print it fastest and in the fewest cells, if these are others.
     pub example: Example,
+    pub quickest: Option<Example>,
+    pub leanest: Option<Example>,
+    /// If they may part later, all of them.
+    pub bodies: loose::Bodies,
     /// The steps after which the fastest of its bodies prints each symbol, if that is another one.
     fastest: Option<Box<[u32]>>,
     pub least_steps: u32,
@@ -43,13 +48,39 @@ pub struct Effect<T> {
 }
 
 /// A body, and what it takes.
-#[derive(Clone, Debug)]
-pub struct Example {
+#[derive(Clone, Copy, Debug)]
+pub struct Example<M = Box<[Mark]>> {
     pub code: Code,
-    pub marks: Box<[Mark]>,
+    pub marks: M,
     /// The steps after which it has left the loop, or was stopped.
     pub steps: u32,
     pub reach: Reach,
+}
+
+impl Example {
+    fn seen(&self) -> Example<&[Mark]> {
+        Example {
+            code: self.code,
+            marks: &self.marks,
+            steps: self.steps,
+            reach: self.reach,
+        }
+    }
+
+    fn rank(&self) -> (usize, Code) {
+        (self.code.len(), self.code)
+    }
+}
+
+impl Example<&[Mark]> {
+    fn kept(self) -> Example {
+        Example {
+            code: self.code,
+            marks: self.marks.into(),
+            steps: self.steps,
+            reach: self.reach,
+        }
+    }
 }
 
 /// The steps after which a symbol is printed, and how far the run has been by then.
@@ -119,6 +150,8 @@ impl<'a, T: Tape> Looping<'a, T> {
 pub struct Bounds {
     pub steps: u32,
     pub symbols: usize,
+    /// Whether bodies that may part later are kept apart from the start.
+    pub apart: bool,
 }
 
 /// The run of one body.
@@ -220,60 +253,67 @@ impl Places {
 struct Gathered<T> {
     places: Places,
     effects: Vec<Effect<T>>,
+    bounds: Bounds,
 }
 
 impl<T: Tape> Gathered<T> {
-    fn new() -> Self {
+    fn new(bounds: Bounds) -> Self {
         Self {
             places: Places::default(),
             effects: Vec::new(),
+            bounds,
         }
     }
 
-    /// The place of those that show the same; bodies whose future is not known may part later: each is on its own.
+    /// The place of those that show the same.
     fn find(&mut self, fate: &Fate<T>, symbols: &[u8]) -> Option<usize> {
-        if *fate == Fate::Full {
+        let apart = *fate == Fate::Full && self.bounds.apart;
+        if apart {
             None
         } else {
             self.places.find(&self.effects, fate, symbols)
         }
     }
 
-    fn run(&mut self, body: Body<'_>, tape: &T, bounds: Bounds, counts: &[u64], printed: &mut Printed) {
-        let Trace { fate, reach, steps } = trace(body, tape, bounds, printed);
+    fn run(&mut self, body: Body<'_>, tape: &T, counts: &[u64], printed: &mut Printed) {
+        let Trace { fate, reach, steps } = trace(body, tape, self.bounds, printed);
         let Printed { symbols, marks } = printed;
         let length = body.code.len();
-        if let Some(i) = self.find(&fate, symbols) {
+        let example = Example {
+            code: body.code,
+            marks: &marks[..],
+            steps,
+            reach,
+        };
+        let place = self.find(&fate, symbols);
+        let effect = if let Some(i) = place {
             let known = &mut self.effects[i];
             known.least_steps = known.least_steps.min(steps);
             known.hasten(marks.iter().map(|mark| mark.time));
-            if (length, body.code) < (known.example.code.len(), known.example.code) {
-                known.lengthen(length);
-                known.example = Example {
-                    code: body.code,
-                    marks: marks.as_slice().into(),
-                    steps,
-                    reach,
-                };
-            }
+            known.offer(example);
             known.add(length, counts[length], &counts[length + 1..]);
-            return;
+            known
+        } else {
+            self.effects.push(Effect {
+                fate,
+                what: 0,
+                symbols: symbols.as_slice().into(),
+                example: example.kept(),
+                quickest: None,
+                leanest: None,
+                bodies: loose::Bodies::default(),
+                fastest: None,
+                least_steps: steps,
+                count: counts[length],
+                longer: counts[length + 1..].to_vec(),
+            });
+            self.effects
+                .last_mut()
+                .unwrap_or_else(|| unreachable!("it was just put there"))
+        };
+        if effect.fate == Fate::Full {
+            effect.bodies.push(body.code, counts[length..].iter().copied());
         }
-        self.effects.push(Effect {
-            fate,
-            what: 0,
-            symbols: symbols.as_slice().into(),
-            example: Example {
-                code: body.code,
-                marks: marks.as_slice().into(),
-                steps,
-                reach,
-            },
-            fastest: None,
-            least_steps: steps,
-            count: counts[length],
-            longer: counts[length + 1..].to_vec(),
-        });
     }
 
     fn join(&mut self, effect: Effect<T>) {
@@ -282,14 +322,13 @@ impl<T: Tape> Gathered<T> {
             return;
         };
         let known = &mut self.effects[i];
-        let length = effect.example.code.len();
         known.least_steps = known.least_steps.min(effect.least_steps);
         known.hasten((0..effect.symbols.len()).map(|i| effect.fastest(i)));
-        if (length, effect.example.code) < (known.example.code.len(), known.example.code) {
-            known.lengthen(length);
-            known.example = effect.example;
+        for example in effect.examples() {
+            known.offer(example.seen());
         }
-        known.add(length, effect.count, &effect.longer);
+        known.add(effect.example.code.len(), effect.count, &effect.longer);
+        known.bodies.append(&effect.bodies);
     }
 }
 
@@ -302,19 +341,19 @@ pub fn effects<T: Tape>(
     bounds: Bounds,
     counts: &mut Counts,
 ) -> (Vec<Effect<T>>, u64) {
-    let mut gathered = Gathered::new();
+    let mut gathered = Gathered::new(bounds);
     let (mut printed, mut runs) = (Printed::default(), 0);
     bodies.visit(counts, longest, part, &mut |body, counts| {
         runs += 1;
-        gathered.run(body, tape, bounds, &counts.row(body.counts)[..=longest], &mut printed);
+        gathered.run(body, tape, &counts.row(body.counts)[..=longest], &mut printed);
     });
     (gathered.effects, runs)
 }
 
 /// Puts together what the parts' bodies do.
 #[must_use]
-pub fn merged<T: Tape>(parts: impl Iterator<Item = Vec<Effect<T>>>) -> Vec<Effect<T>> {
-    let mut gathered = Gathered::new();
+pub fn merged<T: Tape>(parts: impl Iterator<Item = Vec<Effect<T>>>, bounds: Bounds) -> Vec<Effect<T>> {
+    let mut gathered = Gathered::new(bounds);
     for effect in parts.flatten() {
         gathered.join(effect);
     }
@@ -327,6 +366,35 @@ impl<T: Tape> Effect<T> {
         let counts = std::iter::once(self.count).chain(self.longer.iter().copied());
         let some = (self.example.code.len()..=longest).zip(counts);
         some.filter(|&(_, count)| count > 0)
+    }
+
+    /// The shortest, and the best ones that are others.
+    pub fn examples(&self) -> impl Iterator<Item = &Example> {
+        [Some(&self.example), self.quickest.as_ref(), self.leanest.as_ref()]
+            .into_iter()
+            .flatten()
+    }
+
+    /// Keeps an example if it is the best in some way; what it stands for is counted elsewhere.
+    fn offer(&mut self, new: Example<&[Mark]>) {
+        if let Some(mark) = new.marks.last() {
+            let better =
+                |best: &Example, of: &dyn Fn(&Mark) -> u32| best.marks.last().is_some_and(|best| of(mark) < of(best));
+            if better(self.quickest.as_ref().unwrap_or(&self.example), &|mark| mark.time) {
+                self.quickest = Some(new.kept());
+            }
+            if better(self.leanest.as_ref().unwrap_or(&self.example), &|mark| {
+                mark.span.cells()
+            }) {
+                self.leanest = Some(new.kept());
+            }
+        }
+        if (new.code.len(), new.code) < self.example.rank() {
+            self.lengthen(new.code.len());
+            let old = std::mem::replace(&mut self.example, new.kept());
+            self.quickest.get_or_insert_with(|| old.clone());
+            self.leanest.get_or_insert(old);
+        }
     }
 
     /// The steps after which the fastest of the bodies prints a symbol.

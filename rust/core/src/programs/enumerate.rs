@@ -8,9 +8,10 @@
 use super::behaviours::{Behaviours, Ending, Example, Share, Sum};
 use super::bodies::Bodies;
 use super::brainfuck::Brainfuck;
-use super::effects::{Bounds, Effect, Fate, effects, merged};
+use super::effects::{Bounds, Effect, Example as Ran, Fate, effects, merged};
 use super::futures::Future;
 use super::hash::{Map, Names};
+use super::loose::{Before, Loose, Rests};
 use super::prior::{Prior, code};
 use super::run::{Limits, Status, run};
 use super::tape::{Bits, Cells, Reach, Tape};
@@ -68,7 +69,7 @@ impl<T> Node<T> {
 
 type Level<T> = (Vec<Node<T>>, Map<(T, u32), u32>);
 
-/// Where a share of an effect goes, once it is known.
+/// Where a share of an effect goes, once it is known: a behaviour, and a member or loops that may part later.
 #[derive(Clone, Copy, Debug)]
 struct Target {
     place: u32,
@@ -82,8 +83,7 @@ struct Enumerator<T> {
     bodies: Bodies,
     /// By length: one program's mass; all completions of a program whose rest does not matter, and their mass.
     code: Vec<f64>,
-    rests: Vec<u64>,
-    rest_mass: Vec<f64>,
+    rests: Rests,
     loops: Vec<u64>,
     levels: Vec<Level<T>>,
     best: Map<(T, u32), (Code, u32, Reach)>,
@@ -93,7 +93,7 @@ struct Enumerator<T> {
     /// The place of a tape's effects.
     by_tape: Map<T, u32>,
     whats: Names<(Vec<u8>, Option<Future>)>,
-    undecided: u32,
+    apart: bool,
     targets: Map<(u32, u32), Target>,
     behaviours: Behaviours,
     runs: u64,
@@ -122,10 +122,13 @@ impl<T: Tape> Enumerator<T> {
         let loops = matched(tokens.len(), longest);
         let code = code(tokens.len() + 2, longest);
         let rest = |from: usize| loops[..=longest - from].iter().zip(&code[from..]);
-        let rest_mass = (0..=longest)
+        let mass = (0..=longest)
             .map(|n| rest(n).map(|(&d, z)| d as f64 * z).sum())
             .collect();
-        let rests = (0..=longest).map(|n| loops[..=longest - n].iter().sum()).collect();
+        let programs = (0..=longest).map(|n| loops[..=longest - n].iter().sum()).collect();
+        let rests = Rests { programs, mass };
+        let mut behaviours = Behaviours::new(prior, limits.max_output);
+        behaviours.set_rests(rests.clone());
         let mut enumerator = Self {
             limits: *limits,
             longest,
@@ -133,7 +136,6 @@ impl<T: Tape> Enumerator<T> {
             bodies,
             code,
             rests,
-            rest_mass,
             loops,
             levels: (0..=longest).map(|_| (Vec::new(), Map::default())).collect(),
             best: Map::default(),
@@ -142,9 +144,9 @@ impl<T: Tape> Enumerator<T> {
             effects: Vec::new(),
             by_tape: Map::default(),
             whats: Names::default(),
-            undecided: 0,
+            apart: !prior.by_length(),
             targets: Map::default(),
-            behaviours: Behaviours::new(prior, limits.max_output),
+            behaviours,
             runs: 0,
         };
         let start = Node {
@@ -175,7 +177,7 @@ impl<T: Tape> Enumerator<T> {
             self.forget(length, known);
         }
         let mut mass = Sum::default();
-        mass.add(self.rest_mass[0]);
+        mass.add(self.rests.mass[0]);
         Ok(Enumeration {
             programs: self.loops.iter().sum(),
             mass,
@@ -211,6 +213,7 @@ impl<T: Tape> Enumerator<T> {
         let bounds = Bounds {
             steps: self.limits.steps,
             symbols: self.limits.max_output,
+            apart: self.apart,
         };
         let parts = self.bodies.parts(left);
         let work: Vec<(&T, Code)> = tapes
@@ -226,21 +229,20 @@ impl<T: Tape> Enumerator<T> {
         self.runs += found.iter().map(|(_, runs)| runs).sum::<u64>();
         let mut found = found.into_iter().map(|(effects, _)| effects);
         for _ in 0..tapes.len() {
-            let mut all = merged(found.by_ref().take(parts.len()));
+            let mut all = merged(found.by_ref().take(parts.len()), bounds);
             all.iter_mut().for_each(|effect| effect.what = self.what(effect));
             self.effects.push(all);
         }
     }
 
-    /// A number for what an effect shows: even ones are shared, odd ones are those of undecided bodies.
-    fn what(&mut self, effect: &Effect<T>) -> u32 {
+    /// A number for what an effect shows: even ones of what is known, odd ones of bodies that may part later.
+    fn what(&mut self, effect: &mut Effect<T>) -> u32 {
         let future = match &effect.fate {
             Fate::Known(future) => Some(future.clone()),
             Fate::Quiet => Some(Future::new(&effect.symbols, &[])),
             Fate::Left(_) | Fate::Open => None,
             Fate::Full => {
-                self.undecided += 1;
-                return 2 * self.undecided - 1;
+                return 2 * self.behaviours.keep_bodies(std::mem::take(&mut effect.bodies)) + 1;
             }
         };
         2 * self.whats.number(&(effect.symbols.to_vec(), future)).0
@@ -406,13 +408,13 @@ impl<T: Tape> Enumerator<T> {
         let rest = if ends {
             self.code[length]
         } else {
-            self.rest_mass[length]
+            self.rests.mass[length]
         };
         let share = Share {
             ending,
             own: if node.program.len() == length { rest } else { 0.0 },
             all: node.programs as f64 * rest,
-            programs: node.programs * if ends { 1 } else { self.rests[length] },
+            programs: node.programs * if ends { 1 } else { self.rests.programs[length] },
             example: node.example(self.limits.memory),
             least_steps: node.least_steps,
         };
@@ -428,63 +430,91 @@ impl<T: Tape> Enumerator<T> {
     fn end(&mut self, length: usize, node: &Node<T>, effect: &Effect<T>) {
         let printed = self.printed[node.output as usize].len();
         let wanted = self.limits.max_output - printed;
-        let shown = wanted.min(
-            effect
-                .example
-                .marks
-                .partition_point(|mark| node.steps + mark.time <= self.limits.steps),
-        );
+        let steps = self.limits.steps;
+        let in_time = |example: &Ran| example.marks.partition_point(|mark| node.steps + mark.time <= steps);
         // the step limit is tested before the output limit
-        let full = shown == wanted && node.steps + effect.example.marks[wanted - 1].time < self.limits.steps;
-        let ending = match &effect.fate {
-            _ if full => Ending::Full,
-            Fate::Quiet if shown == effect.symbols.len() => Ending::Ended,
-            _ => Ending::Open,
+        let left = self.longest - length - 2;
+        let full = |example: &&Ran| {
+            let mark = example.marks.get(wanted - 1);
+            example.code.len() <= left && mark.is_some_and(|mark| node.steps + mark.time < steps)
         };
-        let share = self.loop_share(length, node, effect, ending, shown);
-        if ending != Ending::Full {
+        let Some(example) = effect.examples().find(full) else {
+            let shown = wanted.min(in_time(&effect.example));
+            let quiet = effect.fate == Fate::Quiet && shown == effect.symbols.len();
+            let ending = if quiet { Ending::Ended } else { Ending::Open };
+            let share = self.loop_share(length, node, effect, (&effect.example, ending, shown));
             let output = [&self.printed[node.output as usize], &effect.symbols[..shown]].concat();
             self.behaviours.add(&output, &share);
             return;
-        }
-        if let Some(target) = self.targets.get(&(node.output, effect.what)) {
-            self.behaviours.add_at(target.place, &share);
-            self.behaviours.join_at(target.member, &share);
-            return;
-        }
-        let before = &self.printed[node.output as usize];
-        let place = self
-            .behaviours
-            .add(&[before, &effect.symbols[..wanted]].concat(), &share);
-        let future = match &effect.fate {
-            Fate::Known(future) => Some(future.after(before)),
-            // all the same so far, but what follows the loop differs from program to program
-            Fate::Left(_) | Fate::Quiet => Some(Future::new(&[before, &effect.symbols[..]].concat(), &[])),
-            Fate::Full | Fate::Open => None,
         };
-        let member = self.behaviours.join(place, future, &share);
-        if effect.what.is_multiple_of(2) || effect.example.code.len() + 2 < self.longest - length {
-            // the longest bodies are met once, so an undecided one cannot come again
-            self.targets
-                .insert((node.output, effect.what), Target { place, member });
+        let share = self.loop_share(length, node, effect, (example, Ending::Full, wanted));
+        let place = self.full(length, node, effect, &share);
+        for other in effect.examples().filter(full) {
+            let share = self.loop_share(length, node, effect, (other, Ending::Full, wanted));
+            self.behaviours.rows[place as usize].offer(share.example);
         }
     }
 
-    fn loop_share(&self, length: usize, node: &Node<T>, effect: &Effect<T>, ending: Ending, shown: usize) -> Share {
+    /// Adds a loop that prints as much as was asked for; the place of its behaviour.
+    fn full(&mut self, length: usize, node: &Node<T>, effect: &Effect<T>, share: &Share) -> u32 {
+        let before = Before {
+            example: node.program,
+            length,
+            programs: node.programs,
+            steps: node.steps,
+            least_steps: node.least_steps,
+        };
+        let parting = effect.fate == Fate::Full;
+        if let Some(&Target { place, member }) = self.targets.get(&(node.output, effect.what)) {
+            self.behaviours.add_at(place, share);
+            if parting {
+                self.behaviours.add_before(member, before);
+            } else {
+                self.behaviours.join_at(member, share);
+            }
+            return place;
+        }
+        let printed = &self.printed[node.output as usize];
+        let output = [printed, &effect.symbols[..self.limits.max_output - printed.len()]].concat();
+        let place = self.behaviours.add(&output, share);
+        let member = if parting {
+            let (bodies, before) = (effect.what / 2, vec![before]);
+            self.behaviours.keep_loose(place, Loose { bodies, before })
+        } else {
+            let future = match &effect.fate {
+                Fate::Known(future) => future.after(printed),
+                // all the same so far, but what follows the loop differs from program to program
+                _ => Future::new(&[printed, &effect.symbols[..]].concat(), &[]),
+            };
+            self.behaviours.join(place, Some(future), share)
+        };
+        let target = Target { place, member };
+        self.targets.insert((node.output, effect.what), target);
+        place
+    }
+
+    /// What programs that end in a loop add to their behaviour, of which an example shows so many symbols of the loop.
+    fn loop_share(
+        &self,
+        length: usize,
+        node: &Node<T>,
+        effect: &Effect<T>,
+        (example, ending, shown): (&Ran, Ending, usize),
+    ) -> Share {
         let left = self.longest - length - 2;
         let (mut programs, mut all) = (0, 0.0);
         for (body, count) in effect.counts(left) {
-            programs += count * self.rests[length + 2 + body];
-            all += count as f64 * self.rest_mass[length + 2 + body];
+            programs += count * self.rests.programs[length + 2 + body];
+            all += count as f64 * self.rests.mass[length + 2 + body];
         }
-        let program = node.program.then_loop(effect.example.code);
+        let program = node.program.then_loop(example.code);
         let own = if node.program.len() == length {
-            self.rest_mass[program.len()]
+            self.rests.mass[program.len()]
         } else {
             0.0
         };
         let last = shown.checked_sub(1);
-        let mark = last.map(|i| effect.example.marks[i]);
+        let mark = last.map(|i| example.marks[i]);
         Share {
             ending,
             own,

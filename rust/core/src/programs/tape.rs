@@ -213,6 +213,12 @@ pub struct Span {
 }
 
 impl Span {
+    /// How many cells these are, on a long tape.
+    #[must_use]
+    pub fn cells(self) -> u32 {
+        (i32::from(self.right) - i32::from(self.left)) as u32 + 1
+    }
+
     /// Both this one, and the other one so many cells further.
     #[must_use]
     pub fn and(self, other: Self, by: i32) -> Self {
