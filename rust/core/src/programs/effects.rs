@@ -33,14 +33,13 @@ pub struct Effect<T> {
     pub what: u32,
     /// What it prints, as far as that was asked for.
     pub symbols: Box<[u8]>,
-    /// The shortest of its bodies, and those that print it fastest and in the fewest cells, if these are others.
+    /// The shortest of its bodies, and the one that prints it in the fewest cells, if that is another one.
     pub example: Example,
-    pub quickest: Option<Example>,
-    pub leanest: Option<Example>,
+    leanest: Option<Example>,
     /// If they may part later, all of them.
     pub bodies: loose::Bodies,
-    /// The steps after which the fastest of its bodies prints each symbol, if that is another one.
-    fastest: Option<Box<[u32]>>,
+    /// For each symbol, which of its bodies prints it first, if that is another one.
+    fastest: Option<Box<[(Code, Mark)]>>,
     pub least_steps: u32,
     /// How many bodies there are of the example's length, and of each length after it.
     count: u64,
@@ -289,7 +288,7 @@ impl<T: Tape> Gathered<T> {
         let effect = if let Some(i) = place {
             let known = &mut self.effects[i];
             known.least_steps = known.least_steps.min(steps);
-            known.hasten(marks.iter().map(|mark| mark.time));
+            known.hasten(marks.iter().map(|&mark| (body.code, mark)));
             known.offer(example);
             known.add(length, counts[length], &counts[length + 1..]);
             known
@@ -299,7 +298,6 @@ impl<T: Tape> Gathered<T> {
                 what: 0,
                 symbols: symbols.as_slice().into(),
                 example: example.kept(),
-                quickest: None,
                 leanest: None,
                 bodies: loose::Bodies::default(),
                 fastest: None,
@@ -324,7 +322,7 @@ impl<T: Tape> Gathered<T> {
         let known = &mut self.effects[i];
         known.least_steps = known.least_steps.min(effect.least_steps);
         known.hasten((0..effect.symbols.len()).map(|i| effect.fastest(i)));
-        for example in effect.examples() {
+        for example in std::iter::once(&effect.example).chain(&effect.leanest) {
             known.offer(example.seen());
         }
         known.add(effect.example.code.len(), effect.count, &effect.longer);
@@ -368,62 +366,62 @@ impl<T: Tape> Effect<T> {
         some.filter(|&(_, count)| count > 0)
     }
 
-    /// The shortest, and the best ones that are others.
-    pub fn examples(&self) -> impl Iterator<Item = &Example> {
-        [Some(&self.example), self.quickest.as_ref(), self.leanest.as_ref()]
-            .into_iter()
-            .flatten()
+    /// Bodies that print one symbol, and how: the shortest, the first one to print it, and one in few cells.
+    pub fn examples(&self, symbol: usize) -> [(Code, Mark); 3] {
+        let of = |example: &Example| (example.code, example.marks[symbol]);
+        let leanest = self.leanest.as_ref().unwrap_or(&self.example);
+        [of(&self.example), self.fastest(symbol), of(leanest)]
+    }
+
+    /// The body that prints a symbol first.
+    #[must_use]
+    pub fn fastest(&self, symbol: usize) -> (Code, Mark) {
+        let example = || (self.example.code, self.example.marks[symbol]);
+        self.fastest.as_ref().map_or_else(example, |all| all[symbol])
     }
 
     /// Keeps an example if it is the best in some way; what it stands for is counted elsewhere.
     fn offer(&mut self, new: Example<&[Mark]>) {
-        if let Some(mark) = new.marks.last() {
-            let better =
-                |best: &Example, of: &dyn Fn(&Mark) -> u32| best.marks.last().is_some_and(|best| of(mark) < of(best));
-            if better(self.quickest.as_ref().unwrap_or(&self.example), &|mark| mark.time) {
-                self.quickest = Some(new.kept());
-            }
-            if better(self.leanest.as_ref().unwrap_or(&self.example), &|mark| {
-                mark.span.cells()
-            }) {
-                self.leanest = Some(new.kept());
-            }
+        let leanest = self.leanest.as_ref().unwrap_or(&self.example);
+        if let (Some(mark), Some(best)) = (new.marks.last(), leanest.marks.last())
+            && mark.span.cells() < best.span.cells()
+        {
+            self.leanest = Some(new.kept());
         }
         if (new.code.len(), new.code) < self.example.rank() {
             self.lengthen(new.code.len());
             let old = std::mem::replace(&mut self.example, new.kept());
-            self.quickest.get_or_insert_with(|| old.clone());
             self.leanest.get_or_insert(old);
         }
     }
 
-    /// The steps after which the fastest of the bodies prints a symbol.
-    #[must_use]
-    pub fn fastest(&self, symbol: usize) -> u32 {
-        self.fastest
-            .as_ref()
-            .map_or_else(|| self.example.marks[symbol].time, |times| times[symbol])
-    }
-
-    fn hasten(&mut self, times: impl Iterator<Item = u32> + Clone) {
-        if times.clone().enumerate().any(|(i, time)| time < self.fastest(i)) {
-            let all = self.own_times();
+    fn hasten(&mut self, bodies: impl Iterator<Item = (Code, Mark)> + Clone) {
+        let first = |new: &(Code, Mark), old: &(Code, Mark)| {
+            (new.1.time, new.0.len(), new.0) < (old.1.time, old.0.len(), old.0)
+        };
+        if bodies
+            .clone()
+            .enumerate()
+            .any(|(i, body)| first(&body, &self.fastest(i)))
+        {
+            let all = self.all_fastest();
             all.iter_mut()
-                .zip(times)
-                .for_each(|(least, time)| *least = time.min(*least));
+                .zip(bodies)
+                .filter(|(old, new)| first(new, old))
+                .for_each(|(old, new)| *old = new);
         }
     }
 
-    /// The times of the fastest, apart from the example.
-    fn own_times(&mut self) -> &mut [u32] {
-        let marks = &self.example.marks;
+    /// The first to print each symbol, apart from the example.
+    fn all_fastest(&mut self) -> &mut [(Code, Mark)] {
+        let example = &self.example;
         self.fastest
-            .get_or_insert_with(|| marks.iter().map(|mark| mark.time).collect())
+            .get_or_insert_with(|| example.marks.iter().map(|&mark| (example.code, mark)).collect())
     }
 
     /// Makes room for counts from a smaller length on.
     fn lengthen(&mut self, length: usize) {
-        self.own_times();
+        self.all_fastest();
         for _ in length..self.example.code.len() {
             self.longer.insert(0, self.count);
             self.count = 0;

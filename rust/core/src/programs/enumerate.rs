@@ -8,7 +8,7 @@
 use super::behaviours::{Behaviours, Ending, Example, Share, Sum};
 use super::bodies::Bodies;
 use super::brainfuck::Brainfuck;
-use super::effects::{Bounds, Effect, Example as Ran, Fate, effects, merged};
+use super::effects::{Bounds, Effect, Fate, Mark, effects, merged};
 use super::futures::Future;
 use super::hash::{Map, Names};
 use super::loose::{Before, Loose, Rests};
@@ -431,28 +431,32 @@ impl<T: Tape> Enumerator<T> {
         let printed = self.printed[node.output as usize].len();
         let wanted = self.limits.max_output - printed;
         let steps = self.limits.steps;
-        let in_time = |example: &Ran| example.marks.partition_point(|mark| node.steps + mark.time <= steps);
-        // the step limit is tested before the output limit
         let left = self.longest - length - 2;
-        let full = |example: &&Ran| {
-            let mark = example.marks.get(wanted - 1);
-            example.code.len() <= left && mark.is_some_and(|mark| node.steps + mark.time < steps)
+        // the step limit is tested before the output limit
+        let full = |&&(code, mark): &&(Code, Mark)| code.len() <= left && node.steps + mark.time < steps;
+        let examples = if effect.symbols.len() < wanted {
+            None
+        } else {
+            Some(effect.examples(wanted - 1))
         };
-        let Some(example) = effect.examples().find(full) else {
-            let shown = wanted.min(in_time(&effect.example));
-            let quiet = effect.fate == Fate::Quiet && shown == effect.symbols.len();
-            let ending = if quiet { Ending::Ended } else { Ending::Open };
-            let share = self.loop_share(length, node, effect, (&effect.example, ending, shown));
-            let output = [&self.printed[node.output as usize], &effect.symbols[..shown]].concat();
-            self.behaviours.add(&output, &share);
+        let mut examples = examples.iter().flatten().filter(full);
+        if let Some(&first) = examples.next() {
+            let share = self.loop_share(length, node, effect, Ending::Full, (first.0, Some(first.1)), wanted);
+            let place = self.full(length, node, effect, &share);
+            for &(code, mark) in examples {
+                let other = self.example(node, code, Some(mark));
+                self.behaviours.rows[place as usize].offer(other);
+            }
             return;
-        };
-        let share = self.loop_share(length, node, effect, (example, Ending::Full, wanted));
-        let place = self.full(length, node, effect, &share);
-        for other in effect.examples().filter(full) {
-            let share = self.loop_share(length, node, effect, (other, Ending::Full, wanted));
-            self.behaviours.rows[place as usize].offer(share.example);
         }
+        let marks = &effect.example.marks;
+        let shown = wanted.min(marks.partition_point(|mark| node.steps + mark.time <= steps));
+        let quiet = effect.fate == Fate::Quiet && shown == effect.symbols.len();
+        let ending = if quiet { Ending::Ended } else { Ending::Open };
+        let last = shown.checked_sub(1).map(|i| marks[i]);
+        let share = self.loop_share(length, node, effect, ending, (effect.example.code, last), shown);
+        let output = [&self.printed[node.output as usize], &effect.symbols[..shown]].concat();
+        self.behaviours.add(&output, &share);
     }
 
     /// Adds a loop that prints as much as was asked for; the place of its behaviour.
@@ -493,41 +497,44 @@ impl<T: Tape> Enumerator<T> {
         place
     }
 
-    /// What programs that end in a loop add to their behaviour, of which an example shows so many symbols of the loop.
+    /// What programs that end in a loop add to their behaviour: so many symbols of the loop, the last one at a mark.
     fn loop_share(
         &self,
         length: usize,
         node: &Node<T>,
         effect: &Effect<T>,
-        (example, ending, shown): (&Ran, Ending, usize),
+        ending: Ending,
+        (code, mark): (Code, Option<Mark>),
+        shown: usize,
     ) -> Share {
-        let left = self.longest - length - 2;
         let (mut programs, mut all) = (0, 0.0);
-        for (body, count) in effect.counts(left) {
+        for (body, count) in effect.counts(self.longest - length - 2) {
             programs += count * self.rests.programs[length + 2 + body];
             all += count as f64 * self.rests.mass[length + 2 + body];
         }
-        let program = node.program.then_loop(example.code);
-        let own = if node.program.len() == length {
-            self.rests.mass[program.len()]
-        } else {
-            0.0
-        };
-        let last = shown.checked_sub(1);
-        let mark = last.map(|i| example.marks[i]);
+        let example = self.example(node, code, mark);
+        let exact = node.program.len() == length;
         Share {
             ending,
-            own,
+            own: if exact {
+                self.rests.mass[example.program.len()]
+            } else {
+                0.0
+            },
             all: all * node.programs as f64,
             programs: programs * node.programs,
-            example: Example {
-                program,
-                steps: node.steps + mark.map_or(0, |mark| mark.time),
-                cells: node
-                    .reach
-                    .cells_with(mark.map(|mark| mark.span).unwrap_or_default(), self.limits.memory),
-            },
-            least_steps: node.least_steps + last.map_or(0, |i| effect.fastest(i)),
+            example,
+            least_steps: node.least_steps + shown.checked_sub(1).map_or(0, |i| effect.fastest(i).1.time),
+        }
+    }
+
+    /// The example of a state, then a loop, as far as a mark.
+    fn example(&self, node: &Node<T>, body: Code, mark: Option<Mark>) -> Example {
+        let span = mark.map(|mark| mark.span).unwrap_or_default();
+        Example {
+            program: node.program.then_loop(body),
+            steps: node.steps + mark.map_or(0, |mark| mark.time),
+            cells: node.reach.cells_with(span, self.limits.memory),
         }
     }
 }
