@@ -36,6 +36,8 @@ pub struct Effect<T> {
     /// The shortest of its bodies, and the one that prints it in the fewest cells, if that is another one.
     pub example: Example,
     leanest: Option<Example>,
+    /// The one that leaves the loop first, if that is another one.
+    swiftest: Option<Example>,
     /// If they may part later, all of them.
     pub bodies: loose::Bodies,
     /// For each symbol, which of its bodies prints it first, if that is another one.
@@ -299,6 +301,7 @@ impl<T: Tape> Gathered<T> {
                 symbols: symbols.as_slice().into(),
                 example: example.kept(),
                 leanest: None,
+                swiftest: None,
                 bodies: loose::Bodies::default(),
                 fastest: None,
                 least_steps: steps,
@@ -322,7 +325,10 @@ impl<T: Tape> Gathered<T> {
         let known = &mut self.effects[i];
         known.least_steps = known.least_steps.min(effect.least_steps);
         known.hasten((0..effect.symbols.len()).map(|i| effect.fastest(i)));
-        for example in std::iter::once(&effect.example).chain(&effect.leanest) {
+        for example in std::iter::once(&effect.example)
+            .chain(&effect.leanest)
+            .chain(&effect.swiftest)
+        {
             known.offer(example.seen());
         }
         known.add(effect.example.code.len(), effect.count, &effect.longer);
@@ -366,6 +372,15 @@ impl<T: Tape> Effect<T> {
         some.filter(|&(_, count)| count > 0)
     }
 
+    /// The body of at most so many tokens that leaves the loop first, as far as it is known.
+    #[must_use]
+    pub fn swiftest(&self, longest: usize) -> &Example {
+        let swiftest = self.swiftest.as_ref().filter(|example| example.code.len() <= longest);
+        swiftest
+            .filter(|example| example.steps < self.example.steps)
+            .unwrap_or(&self.example)
+    }
+
     /// Bodies that print one symbol, and how: the shortest, the first one to print it, and one in few cells.
     pub fn examples(&self, symbol: usize) -> [(Code, Mark); 3] {
         let of = |example: &Example| (example.code, example.marks[symbol]);
@@ -388,9 +403,13 @@ impl<T: Tape> Effect<T> {
         {
             self.leanest = Some(new.kept());
         }
+        if new.steps < self.swiftest.as_ref().unwrap_or(&self.example).steps {
+            self.swiftest = Some(new.kept());
+        }
         if (new.code.len(), new.code) < self.example.rank() {
             self.lengthen(new.code.len());
             let old = std::mem::replace(&mut self.example, new.kept());
+            self.swiftest.get_or_insert_with(|| old.clone());
             self.leanest.get_or_insert(old);
         }
     }

@@ -268,7 +268,8 @@ impl<T: Tape> Enumerator<T> {
         for effect in effects.iter().filter(|effect| effect.example.code.len() + 2 <= left) {
             match &effect.fate {
                 Fate::Left(tape)
-                    if effect.symbols.len() < room && node.steps + effect.example.steps < self.limits.steps =>
+                    if effect.symbols.len() < room
+                        && node.steps + effect.swiftest(left - 2).steps < self.limits.steps =>
                 {
                     self.after(length, &node, effect, tape);
                 }
@@ -322,25 +323,18 @@ impl<T: Tape> Enumerator<T> {
     /// A loop that is left.
     fn after(&mut self, length: usize, node: &Node<T>, effect: &Effect<T>, tape: &T) {
         let output = self.longer(node.output, &effect.symbols);
-        let next = Node {
-            tape: tape.clone(),
-            output,
-            programs: 0,
-            least_steps: node.least_steps + effect.least_steps,
-            program: node.program.then_loop(effect.example.code),
-            steps: node.steps + effect.example.steps,
-            reach: node.reach.then(effect.example.reach),
-        };
-        let left = self.longest - length - 2;
-        for (body, count) in effect.counts(left) {
-            let programs = node.programs * count;
-            self.enter(
-                length + 2 + body,
-                Node {
-                    programs,
-                    ..next.clone()
-                },
-            );
+        for (body, count) in effect.counts(self.longest - length - 2) {
+            let example = effect.swiftest(body);
+            let next = Node {
+                tape: tape.clone(),
+                output,
+                programs: node.programs * count,
+                least_steps: node.least_steps + effect.least_steps,
+                program: node.program.then_loop(example.code),
+                steps: node.steps + example.steps,
+                reach: node.reach.then(example.reach),
+            };
+            self.enter(length + 2 + body, next);
         }
     }
 
