@@ -4,7 +4,7 @@
 //! is dead; right after a loop the cell is 0; a loop whose body is one loop and nothing else is that loop.
 
 use super::token::{Code, Token};
-use super::words::{Counts, NONE, Place, Word, Words};
+use super::words::{Counts, NONE, ONE, Place, Word, Words};
 
 /// Room for a body and its brackets.
 pub const ROOM: usize = 32;
@@ -42,8 +42,6 @@ pub struct Bodies {
     words: Words,
     /// What a worker's counts begin with.
     counts: Counts,
-    /// The name of: one way to write nothing.
-    one: u32,
     /// The name of: lone loops around a loop, none or more.
     around: u32,
     /// The name of: `[` and `]`, and lone loops around them.
@@ -56,15 +54,11 @@ impl Bodies {
     pub fn new(straight: &[Token], sizes: (usize, usize), longest: usize) -> Self {
         let mut counts = Counts::new(longest);
         let words = Words::new(straight, sizes, longest, &mut counts);
-        let mut row = vec![0; longest + 1];
-        row[0] = 1;
-        let one = counts.name(&row);
-        let (around, brackets) = brackets(&words, &mut counts, one, longest);
+        let (around, brackets) = brackets(&words, &mut counts, longest);
         Self {
             straight: straight.to_vec(),
             words,
             counts,
-            one,
             around,
             brackets,
         }
@@ -111,6 +105,7 @@ impl Bodies {
             bodies: self,
             counts,
             start,
+            longest,
             until,
             program: [Token::Close; ROOM],
             partner: [0; ROOM],
@@ -124,7 +119,7 @@ impl Bodies {
 
     fn fresh(&self, at: u8) -> Level {
         Level {
-            before: self.one,
+            before: ONE,
             word: 0,
             place: Place::Start,
             lone: false,
@@ -134,16 +129,16 @@ impl Bodies {
 }
 
 /// 1 + y + y^2 + ..., y = x^2 times the ways to write nothing before and after a lone loop; and x^2 times that.
-fn brackets(words: &Words, counts: &mut Counts, one: u32, longest: usize) -> (u32, u32) {
+fn brackets(words: &Words, counts: &mut Counts, longest: usize) -> (u32, u32) {
     let mut row = vec![0; longest + 1];
     if longest < 2 {
-        return (one, counts.name(&row));
+        return (ONE, counts.name(&row));
     }
     row[2] = 1;
     let pair = counts.name(&row);
     let nothing = counts.product(words.counts[0][0], words.counts[1][0]);
     let around = counts.product(pair, nothing);
-    let (mut sum, mut term) = (vec![0; longest + 1], one);
+    let (mut sum, mut term) = (vec![0; longest + 1], ONE);
     for _ in 0..=longest / 2 {
         sum.iter_mut().zip(counts.row(term)).for_each(|(sum, x)| *sum += x);
         term = counts.product(term, around);
@@ -157,6 +152,7 @@ struct Writer<'a, 'b> {
     bodies: &'a Bodies,
     counts: &'a mut Counts,
     start: Code,
+    longest: usize,
     until: usize,
     program: [Token; ROOM],
     partner: [u8; ROOM],
@@ -217,7 +213,13 @@ impl Writer<'_, '_> {
             }
             return;
         }
-        let counts = self.counts.product(counts, self.bodies.around);
+        // loops around it make it longer by two at least
+        let around = if code.len() + 2 > self.longest {
+            ONE
+        } else {
+            self.bodies.around
+        };
+        let counts = self.counts.product(counts, around);
         let end = code.len() + 1;
         self.program[end] = Token::Close;
         (self.partner[0], self.partner[end]) = (end as u8, 0);
@@ -234,7 +236,7 @@ impl Writer<'_, '_> {
     fn open(&mut self, top: Level, counts: u32, code: Code, left: usize) {
         let depth = self.stack.len();
         // the loop is alone so far if nothing stands before it; what follows it is seen by its own word
-        let lone = top.before == self.bodies.one && top.word == 0 && top.place == Place::Start;
+        let lone = top.before == ONE && top.word == 0 && top.place == Place::Start;
         self.stack[depth - 1] = Level {
             before: counts,
             lone,

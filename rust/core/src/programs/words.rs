@@ -21,12 +21,16 @@ pub struct Counts {
 impl Counts {
     #[must_use]
     pub fn new(longest: usize) -> Self {
-        Self {
+        let mut counts = Self {
             width: longest + 1,
             names: Names::default(),
             rows: Vec::new(),
             products: super::hash::Map::default(),
-        }
+        };
+        let mut one = vec![0; longest + 1];
+        one[0] = 1;
+        counts.name(&one);
+        counts
     }
 
     pub fn name(&mut self, row: &[u64]) -> u32 {
@@ -44,6 +48,9 @@ impl Counts {
 
     /// How many ways there are to write one after the other.
     pub fn product(&mut self, a: u32, b: u32) -> u32 {
+        if a == ONE || b == ONE {
+            return a | b;
+        }
         if let Some(&known) = self.products.get(&(a, b)) {
             return known;
         }
@@ -53,6 +60,9 @@ impl Counts {
         name
     }
 }
+
+/// The name of: one way to write nothing.
+pub const ONE: u32 = 0;
 
 fn product(a: &[u64], b: &[u64], width: usize) -> Vec<u64> {
     let mut row = vec![0; width];
