@@ -12,7 +12,7 @@ def digits(text):
 
 @pytest.mark.parametrize(
     ("program", "output", "steps", "status"),
-    [
+    (
         ("+[.]", "1" * 32, 96, "OUTPUT_LIMIT"),
         (".+[.]", "0" + "1" * 31, 94, "OUTPUT_LIMIT"),
         ("+[>.<.]", "01" * 16, 96, "OUTPUT_LIMIT"),
@@ -21,7 +21,7 @@ def digits(text):
         # its third `[` is evaluated and leaves the loop: 4 + 2 * 4 + 1, as in the public code of Grau-Moya et al.
         (">+>+[.<]", "11", 13, "HALTED"),
         ("+.", "1", 2, "HALTED"),
-    ],
+    ),
 )
 def test_brainphoque(program, output, steps, status):
     run = gm.programs.run(program, machine="brainphoque", alphabet=2, memory=64, steps=1000, max_output=32)
@@ -56,7 +56,7 @@ def test_brainfuck():
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [
+    (
         ({"program": "+x"}, "'x' at 1"),
         ({"program": "+,"}, "',' at 1"),
         ({"program": "+[", "machine": "brainfuck"}, "'[' at 1 has no partner"),
@@ -67,7 +67,7 @@ def test_brainfuck():
         ({"program": "+", "memory": 0}, "memory 0"),
         ({"program": "+", "steps": 0}, "steps 0"),
         ({"program": "+", "max_output": 0}, "max_output 0"),
-    ],
+    ),
 )
 def test_bad_programs(settings, words):
     with pytest.raises(gm.InputError) as raised:
@@ -129,7 +129,7 @@ def test_the_head_enumerated_and_the_tail_drawn():
     assert known + tail == pytest.approx(whole, rel=0.1)
 
 
-@pytest.mark.parametrize("bad", [{"count": 0}, {"count": 1, "beyond": -1}, {"count": 1, "seed": -1}])
+@pytest.mark.parametrize("bad", ({"count": 0}, {"count": 1, "beyond": -1}, {"count": 1, "seed": -1}))
 def test_bad_draws(bad):
     with pytest.raises(gm.InputError):
         gm.programs.sample(**bad)

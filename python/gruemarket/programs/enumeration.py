@@ -16,8 +16,8 @@ Order = Literal["mass", "rank"]
 class Enumeration:
     """What `gm.programs.enumerate` found: behaviours, their mass, their members, and the reserve.
 
-    A behaviour is *full* if it is as long as was asked for: an account of a market. Mass that halts early, prints nothing
-    more, or is still open when the steps or tokens are used up is in the reserve and sleeps.
+    A behaviour is *full* if it is as long as was asked for: an account of a market. Mass that halts early, prints
+    nothing more, or is still open when the steps or tokens are used up is in the reserve and sleeps.
     """
 
     def __init__(self, core: Core, *, order: Order) -> None:
@@ -78,12 +78,11 @@ class Enumeration:
 
         Returns:
             `index` (as in `outputs`), `behaviour`, `mass_bits_lower` (-log2 of the mass's upper bound) and
-            `mass_bits_upper` (of its lower bound; both null where the mass is in the reserve), `members` (programs, those
-            that were only counted included), `shortest`, `fastest` and `leanest` (programs), `length` (tokens of the
-            shortest), `steps` (of the fastest, to its last symbol), `memory` (cells of the leanest), `status` ("full",
-            "halted": prints nothing more, or "open": more steps or tokens may go on), and `mass_halted` and `mass_open`, the
-            upper bounds of what its programs leave in the reserve. Of members that were run: what was only counted is in
-            no way better.
+            `mass_bits_upper` (of its lower bound; both null where the mass is in the reserve), `members` (programs,
+            those that were only counted included), `shortest`, `fastest` and `leanest` (programs that were run),
+            `length` (tokens of the shortest), `steps` (of the fastest, to its last symbol), `memory` (cells of the
+            leanest), `status` ("full", "halted": prints nothing more, or "open": more steps or tokens may go on),
+            `mass_halted` and `mass_open` (upper bounds of what its programs leave in the reserve).
         """
         columns = self._columns
         lower, upper = self._lower, columns["upper"] if self._order == "mass" else self._lower
@@ -108,17 +107,19 @@ class Enumeration:
                 "mass_open": columns["open_upper"],
             }
         ).with_row_index()
-        bits = [pl.when(status="full").then(pl.col(name)).alias(name) for name in ("mass_bits_lower", "mass_bits_upper")]
-        return frame.with_columns(bits).sort("mass_bits_upper", "length", "index", nulls_last=True)
+        bits = pl.col("mass_bits_lower", "mass_bits_upper")
+        return frame.with_columns(pl.when(status="full").then(bits)).sort(
+            "mass_bits_upper", "length", "index", nulls_last=True
+        )
 
     def members(self, behaviour: int | None = None) -> pl.DataFrame:
-        """The members of a full behaviour by its `index`, or of all: programs that print the same for ever stand together.
+        """The members of a full behaviour by its `index`, or of all: those that print the same for ever stand together.
 
         Returns:
             `index` (of the behaviour), `program` (an example), `lower` and `upper` (bounds of the mass), `programs`
             (how many print that), `first` and `cycle` (symbols once, then symbols again and again; an empty cycle where
-            nothing is known, or comes, after the first ones; null if undecided: only stepping tells), `steps` and `memory`
-            of the example.
+            nothing is known, or comes, after the first ones; null if undecided: only stepping tells), `steps` and
+            `memory` of the example.
         """
         columns = self._core.members(behaviour)
         renamed = {"index": columns.pop("behaviour"), "memory": columns.pop("cells")}
@@ -144,14 +145,14 @@ def enumerate_programs(
 ) -> Enumeration:
     """Runs all programs up to a length and groups them by what they print.
 
-    The prior of a program is `bits = length + a log2(time) + b log2(memory)`: length in bits of a code with an END token,
-    `(tokens + 1) log2(k + 1)` for k tokens, or of the machine's own lazy code; time in steps per printed symbol; memory in
-    cells visited.
+    The prior of a program is `bits = length + a log2(time) + b log2(memory)` (Solomonoff 1964, with a cost of time and
+    memory): length in bits of a code with an END token, `(tokens + 1) log2(k + 1)` for k tokens, or of the machine's
+    own lazy code; time in steps per printed symbol; memory in cells visited.
 
     Args:
-        machine: "brainfuck" (programs that do the same are counted together, and run once), "brainphoque" (the lazy tree,
-            `7^-n` for n evaluated tokens), "reader" (Brainfuck with `,`; a behaviour is the list of its answers to all
-            histories shorter than `horizon`) or "turing" (tree normal form, two symbols; prints what it writes).
+        machine: "brainfuck" (programs that do the same are counted together, and run once), "brainphoque" (the lazy
+            tree, `7^-n` for n evaluated tokens), "reader" (Brainfuck with `,`; a behaviour is the list of its answers to
+            all histories shorter than `horizon`) or "turing" (tree normal form, two symbols; prints what it writes).
         max_length: the most tokens; for "brainphoque" the depth of the tree, for "turing" the number of states.
         alphabet: symbols, 2 to 256; with two, Brainfuck has no `-`.
         memory: cells of the circular tape; Turing machines have an endless one.

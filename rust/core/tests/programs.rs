@@ -3,8 +3,9 @@
 use gruemarket_core::programs::bodies::Bodies;
 use gruemarket_core::programs::brainfuck::Brainfuck;
 use gruemarket_core::programs::brainphoque::BrainPhoque;
-use gruemarket_core::programs::enumerate::{enumerate, plain};
+use gruemarket_core::programs::enumerate::enumerate;
 use gruemarket_core::programs::futures::Future;
+use gruemarket_core::programs::plain::enumerate as plain;
 use gruemarket_core::programs::prior::Prior;
 use gruemarket_core::programs::tape::{Bits, Cells, Tape};
 use gruemarket_core::programs::token::{Code, TOKENS, Token, parse, straight, text};
@@ -23,6 +24,16 @@ const LIMITS: Limits = Limits {
 
 fn go() -> impl Fn() -> bool {
     || false
+}
+
+fn turn(tape: &mut impl Tape, by: u8) {
+    match by {
+        0 => tape.plus(),
+        1 => tape.minus(),
+        2 => tape.right(),
+        3 => tape.left(),
+        _ => tape.put(1),
+    }
 }
 
 fn tokens(reader: bool) -> impl Strategy<Value = Vec<Token>> {
@@ -45,18 +56,9 @@ proptest! {
     #[test]
     fn bits_are_cells(moves in prop::collection::vec(0..5_u8, 0..300), reach in 0..20_usize) {
         let (mut bits, mut cells) = (Bits::default(), Cells::new(64, 2));
-        fn go(tape: &mut impl Tape, by: u8) {
-            match by {
-                0 => tape.plus(),
-                1 => tape.minus(),
-                2 => tape.right(),
-                3 => tape.left(),
-                _ => tape.put(1),
-            }
-        }
         for &by in &moves {
-            go(&mut bits, by);
-            go(&mut cells, by);
+            turn(&mut bits, by);
+            turn(&mut cells, by);
             prop_assert_eq!(bits.here(), cells.here());
         }
         bits.only(reach);

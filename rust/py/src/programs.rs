@@ -8,7 +8,7 @@ use gruemarket_core::programs::enumerate::{self as brainfuck, Enumeration as Cor
 use gruemarket_core::programs::prior::Prior;
 use gruemarket_core::programs::readers::{self, Kind, Loaded, Predictor as Asked};
 use gruemarket_core::programs::turing::{self, Table};
-use gruemarket_core::programs::{Limits, Machine, lazy, run, sample};
+use gruemarket_core::programs::{Limits, Machine, lazy, plain, run, sample};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -169,7 +169,7 @@ impl Enumeration {
         let states = if machine == "turing" { size } else { 0 };
         let core = released(py, |stop| match machine {
             "brainfuck" if prune => brainfuck::enumerate(size, &limits, prior, stop),
-            "brainfuck" => brainfuck::plain(size, &limits, prior, stop),
+            "brainfuck" => plain::enumerate(size, &limits, prior, stop),
             "brainphoque" => lazy::enumerate(size, &limits, prior, stop),
             "reader" => readers::enumerate(size, horizon, &limits, prior, stop),
             "turing" => turing::enumerate(size, &limits, prior, stop),

@@ -22,6 +22,9 @@ pub struct Body<'a> {
     pub partner: &'a [u8; ROOM],
 }
 
+/// Sees a beginning, and the body if it is one.
+type Seen<'a> = dyn FnMut(Code, Option<(Body<'_>, &Counts)>) + 'a;
+
 /// A loop that is open while bodies are written.
 #[derive(Clone, Copy, Debug)]
 struct Level {
@@ -76,7 +79,7 @@ impl Bodies {
         let mut parts = Vec::new();
         let mut counts = self.counts();
         self.write(&mut counts, longest, Code::default(), SHARED, &mut |code, _| {
-            parts.push(code)
+            parts.push(code);
         });
         parts
     }
@@ -93,14 +96,7 @@ impl Bodies {
 
     /// Writes what begins with `start` and has at most `longest` tokens, as far as `until` tokens. Sees every beginning of
     /// that length and everything shorter that is a body.
-    fn write(
-        &self,
-        counts: &mut Counts,
-        longest: usize,
-        start: Code,
-        until: usize,
-        seen: &mut dyn FnMut(Code, Option<(Body<'_>, &Counts)>),
-    ) {
+    fn write(&self, counts: &mut Counts, longest: usize, start: Code, until: usize, seen: &mut Seen<'_>) {
         let mut writer = Writer {
             bodies: self,
             counts,
@@ -113,18 +109,19 @@ impl Bodies {
             seen,
         };
         writer.program[0] = Token::Open;
-        writer.stack.push(self.fresh(0));
+        writer.stack.push(fresh(0));
         writer.write(Code::default(), longest);
     }
+}
 
-    fn fresh(&self, at: u8) -> Level {
-        Level {
-            before: ONE,
-            word: 0,
-            place: Place::Start,
-            lone: false,
-            at,
-        }
+/// A body that has just begun, with its `[` at `at`.
+fn fresh(at: u8) -> Level {
+    Level {
+        before: ONE,
+        word: 0,
+        place: Place::Start,
+        lone: false,
+        at,
     }
 }
 
@@ -157,7 +154,7 @@ struct Writer<'a, 'b> {
     program: [Token; ROOM],
     partner: [u8; ROOM],
     stack: Vec<Level>,
-    seen: &'a mut (dyn FnMut(Code, Option<(Body<'_>, &Counts)>) + 'b),
+    seen: &'a mut Seen<'b>,
 }
 
 impl Writer<'_, '_> {
@@ -242,7 +239,7 @@ impl Writer<'_, '_> {
             lone,
             ..top
         };
-        self.stack.push(self.bodies.fresh(code.len() as u8 + 1));
+        self.stack.push(fresh(code.len() as u8 + 1));
         self.go(code, Token::Open, left);
         self.stack.pop();
         self.stack[depth - 1] = top;

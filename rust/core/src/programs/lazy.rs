@@ -1,4 +1,4 @@
-//! The lazy tree of BrainPhoque: a run branches where its program wants a token, so a leaf of n tokens weighs 7^-n and all
+//! The lazy tree of `BrainPhoque`: a run branches where its program wants a token, so a leaf of n tokens weighs 7^-n and all
 //! leaves together weigh 1.
 //!
 //! With two symbols `-` does what `+` does, so that branch is taken once and counted twice.
@@ -12,7 +12,7 @@ use super::run::{Event, Limits, Machine, Watch};
 use super::token::{Code, Token, straight};
 use crate::error::{MarketError, Result};
 
-/// Tokens that BrainPhoque draws from.
+/// Tokens that `BrainPhoque` draws from.
 pub const TOKENS: usize = 7;
 /// The deepest tree that is worth waiting for.
 const DEEPEST: usize = 12;

@@ -14,6 +14,7 @@ pub mod futures;
 pub mod hash;
 pub mod lazy;
 pub mod loose;
+pub mod plain;
 pub mod prior;
 pub mod readers;
 pub mod run;

@@ -3,7 +3,8 @@
 use super::behaviours::{Ending, Example, Share};
 use super::brainfuck::Brainfuck;
 use super::brainphoque::BrainPhoque;
-use super::enumerate::{Enumeration, every};
+use super::enumerate::Enumeration;
+use super::plain::every;
 use super::prior::{Prior, code};
 use super::run::{Event, Limits, Machine};
 use super::tape::Cells;

@@ -1,4 +1,4 @@
-//! BrainPhoque programs drawn from their prior: each token is drawn evenly as the run first comes to it.
+//! `BrainPhoque` programs drawn from their prior: each token is drawn evenly as the run first comes to it.
 //!
 //! Programs have random streams of their own, by seed and number: the same for any number of threads, and any program can be
 //! drawn alone. A state that comes back ends a run early, with the same result.

@@ -60,7 +60,7 @@ impl Tape for Bits {
 /// Any number of cells, of any symbols.
 #[derive(Clone, Debug)]
 pub struct Cells {
-    cells: Box<[u8]>,
+    symbols: Box<[u8]>,
     head: usize,
     last: u8,
 }
@@ -69,7 +69,7 @@ impl Cells {
     #[must_use]
     pub fn new(memory: usize, alphabet: usize) -> Self {
         Self {
-            cells: vec![0; memory].into(),
+            symbols: vec![0; memory].into(),
             head: 0,
             last: (alphabet - 1) as u8,
         }
@@ -78,8 +78,8 @@ impl Cells {
 
 impl PartialEq for Cells {
     fn eq(&self, other: &Self) -> bool {
-        let (a, b, cells) = (&self.cells, &other.cells, self.cells.len());
-        if self.here() != other.here() || cells != other.cells.len() {
+        let (a, b, cells) = (&self.symbols, &other.symbols, self.symbols.len());
+        if self.here() != other.here() || cells != other.symbols.len() {
             return false;
         }
         // cell `head + i` of one stands beside cell `head + i` of the other
@@ -96,7 +96,7 @@ impl Eq for Cells {}
 
 impl Hash for Cells {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        let (before, after) = self.cells.split_at(self.head);
+        let (before, after) = self.symbols.split_at(self.head);
         [after, before].concat().hash(state);
     }
 }
@@ -104,29 +104,29 @@ impl Hash for Cells {
 impl Tape for Cells {
     #[inline(always)]
     fn here(&self) -> u8 {
-        self.cells[self.head]
+        self.symbols[self.head]
     }
 
     #[inline(always)]
     fn put(&mut self, symbol: u8) {
-        self.cells[self.head] = symbol;
+        self.symbols[self.head] = symbol;
     }
 
     #[inline(always)]
     fn plus(&mut self) {
-        let cell = &mut self.cells[self.head];
+        let cell = &mut self.symbols[self.head];
         *cell = if *cell == self.last { 0 } else { *cell + 1 };
     }
 
     #[inline(always)]
     fn minus(&mut self) {
-        let cell = &mut self.cells[self.head];
+        let cell = &mut self.symbols[self.head];
         *cell = if *cell == 0 { self.last } else { *cell - 1 };
     }
 
     #[inline(always)]
     fn right(&mut self) {
-        self.head = if self.head + 1 == self.cells.len() {
+        self.head = if self.head + 1 == self.symbols.len() {
             0
         } else {
             self.head + 1
@@ -135,16 +135,16 @@ impl Tape for Cells {
 
     #[inline(always)]
     fn left(&mut self) {
-        self.head = self.head.checked_sub(1).unwrap_or(self.cells.len() - 1);
+        self.head = self.head.checked_sub(1).unwrap_or(self.symbols.len() - 1);
     }
 
     fn only(&mut self, reach: usize) {
-        let cells = self.cells.len();
+        let cells = self.symbols.len();
         if 2 * reach + 1 >= cells {
             return;
         }
         for away in reach + 1..cells - reach {
-            self.cells[(self.head + away) % cells] = 0;
+            self.symbols[(self.head + away) % cells] = 0;
         }
     }
 }
