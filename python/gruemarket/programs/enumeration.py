@@ -151,8 +151,8 @@ def enumerate_programs(
 
     Args:
         machine: "brainfuck" (programs that do the same are counted together, and run once), "brainphoque" (the lazy
-            tree, `7^-n` for n evaluated tokens), "reader" (Brainfuck with `,`; a behaviour is the list of its answers to
-            all histories shorter than `horizon`) or "turing" (tree normal form, two symbols; prints what it writes).
+            tree, `7^-n` for n evaluated tokens), "reader" (Brainfuck with `,`; a behaviour is the list of its answers
+            to all histories shorter than `horizon`) or "turing" (tree normal form, two symbols; prints what it writes).
         max_length: the most tokens; for "brainphoque" the depth of the tree, for "turing" the number of states.
         alphabet: symbols, 2 to 256; with two, Brainfuck has no `-`.
         memory: cells of the circular tape; Turing machines have an endless one.

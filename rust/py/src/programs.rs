@@ -49,13 +49,13 @@ pub fn run_program<'py>(
 
 /// Draws `BrainPhoque` programs: programs, their numbers of tokens, outputs, steps, status.
 #[pyfunction]
-pub fn sample_programs<'py>(
-    py: Python<'py>,
+pub fn sample_programs(
+    py: Python<'_>,
     start: u64,
     stop: u64,
     seed: u64,
     limit: LimitSpec,
-) -> PyResult<Bound<'py, PyDict>> {
+) -> PyResult<Bound<'_, PyDict>> {
     let drawn = released(py, |_| sample::sample(start..stop, seed, &limits(limit)))?;
     let dict = PyDict::new(py);
     dict.set_item(
@@ -203,8 +203,8 @@ impl Enumeration {
             "output",
             rows.iter().map(|row| PyBytes::new(py, &row.output)).collect::<Vec<_>>(),
         )?;
-        self.bounds(py, |mass| mass.lower(), &dict, "lower")?;
-        self.bounds(py, |mass| mass.upper(), &dict, "upper")?;
+        self.bounds(py, Mass::lower, &dict, "lower")?;
+        self.bounds(py, Mass::upper, &dict, "upper")?;
         dict.set_item("upper", self.core.behaviours.upper().into_pyarray(py))?;
         dict.set_item(
             "members",
