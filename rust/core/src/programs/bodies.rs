@@ -9,7 +9,7 @@ use super::words::{Counts, NONE, ONE, Place, Word, Words};
 /// Room for a body and its brackets.
 pub const ROOM: usize = 32;
 /// Bodies are shared out among the workers by their first tokens.
-const SHARED: usize = 3;
+const SHARED: usize = 2;
 
 /// A kept body, ready to run: `[`, its tokens, `]`.
 #[derive(Clone, Copy, Debug)]

@@ -2,13 +2,12 @@
 
 use super::bodies::{Bodies, Body, ROOM};
 use super::futures::Future;
-use super::hash::{Fold, Map};
+use super::hash::Index;
 use super::loose;
 use super::run::Watch;
 use super::tape::{Reach, Span, Tape};
 use super::token::{Code, Token};
 use super::words::Counts;
-use std::hash::{BuildHasher, BuildHasherDefault};
 
 /// How a loop ends on a tape, within the limits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +18,7 @@ pub enum Fate<T> {
     Known(Future),
     /// Its states come back, and it never prints again: less than was asked for.
     Quiet,
-    /// It printed as much as was asked for, and was not seen to cycle; then it was left, or its steps were used up.
+    /// It printed as much as was asked for, and was not seen to cycle in as many steps again; or it was left by then.
     Full,
     /// Its steps were used up before.
     Open,
@@ -200,7 +199,12 @@ fn trace<T: Tape>(body: Body<'_>, tape: &T, bounds: Bounds, printed: &mut Printe
                 break Fate::Known(future);
             }
         }
-        if steps >= bounds.steps {
+        // a cycle is looked for as long again as the output took
+        let looked = printed
+            .marks
+            .get(bounds.symbols - 1)
+            .is_some_and(|last| steps >= 2 * last.time);
+        if steps >= bounds.steps || looked {
             break if printed.symbols.len() < bounds.symbols {
                 Fate::Open
             } else {
@@ -231,28 +235,9 @@ impl Printed {
     }
 }
 
-/// Where effects stand, by a hash of what they show.
-#[derive(Default)]
-struct Places(Map<u64, u32>);
-
-impl Places {
-    /// The place of an effect that shows this, or where it is to stand.
-    fn find<T: Tape>(&mut self, effects: &[Effect<T>], fate: &Fate<T>, symbols: &[u8]) -> Option<usize> {
-        let mut key = BuildHasherDefault::<Fold>::default().hash_one((fate, symbols));
-        loop {
-            let place = *self.0.entry(key).or_insert(effects.len() as u32) as usize;
-            match effects.get(place) {
-                None => return None,
-                Some(effect) if effect.fate == *fate && *effect.symbols == *symbols => return Some(place),
-                Some(_) => key = key.wrapping_add(1),
-            }
-        }
-    }
-}
-
 /// Effects, the same ones together.
 struct Gathered<T> {
-    places: Places,
+    places: Index,
     effects: Vec<Effect<T>>,
     bounds: Bounds,
 }
@@ -260,7 +245,7 @@ struct Gathered<T> {
 impl<T: Tape> Gathered<T> {
     fn new(bounds: Bounds) -> Self {
         Self {
-            places: Places::default(),
+            places: Index::default(),
             effects: Vec::new(),
             bounds,
         }
@@ -268,12 +253,13 @@ impl<T: Tape> Gathered<T> {
 
     /// The place of those that show the same.
     fn find(&mut self, fate: &Fate<T>, symbols: &[u8]) -> Option<usize> {
-        let apart = *fate == Fate::Full && self.bounds.apart;
-        if apart {
-            None
-        } else {
-            self.places.find(&self.effects, fate, symbols)
+        let (effects, new) = (&self.effects, self.effects.len());
+        if *fate == Fate::Full && self.bounds.apart {
+            return None;
         }
+        let same = |place: usize| effects[place].fate == *fate && *effects[place].symbols == *symbols;
+        let place = self.places.place(&(fate, symbols), new, same);
+        (place < new).then_some(place)
     }
 
     fn run(&mut self, body: Body<'_>, tape: &T, counts: &[u64], printed: &mut Printed) {
@@ -414,19 +400,20 @@ impl<T: Tape> Effect<T> {
         }
     }
 
+    /// Takes note of those that print a symbol earlier.
     fn hasten(&mut self, bodies: impl Iterator<Item = (Code, Mark)> + Clone) {
-        let first = |new: &(Code, Mark), old: &(Code, Mark)| {
-            (new.1.time, new.0.len(), new.0) < (old.1.time, old.0.len(), old.0)
+        let earlier = match &self.fastest {
+            None => bodies
+                .clone()
+                .zip(&self.example.marks)
+                .any(|(new, old)| new.1.time < old.time),
+            Some(all) => bodies.clone().zip(all).any(|(new, old)| new.1.time < old.1.time),
         };
-        if bodies
-            .clone()
-            .enumerate()
-            .any(|(i, body)| first(&body, &self.fastest(i)))
-        {
+        if earlier {
             let all = self.all_fastest();
             all.iter_mut()
                 .zip(bodies)
-                .filter(|(old, new)| first(new, old))
+                .filter(|(old, new)| new.1.time < old.1.time)
                 .for_each(|(old, new)| *old = new);
         }
     }

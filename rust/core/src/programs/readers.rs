@@ -85,13 +85,6 @@ impl Machine for Loaded {
             Self::BrainPhoque(machine, _) => machine.cells(),
         }
     }
-
-    fn at_turn(&self) -> bool {
-        match self {
-            Self::Brainfuck(machine) => machine.at_turn(),
-            Self::BrainPhoque(machine, _) => machine.at_turn(),
-        }
-    }
 }
 
 /// A program that is asked for one symbol after the other.
@@ -124,7 +117,7 @@ impl<M: Machine> Predictor<M> {
                     self.steps += 1;
                     return Ok(symbol);
                 }
-                Event::Silent => self.steps += 1,
+                Event::Silent | Event::Back => self.steps += 1,
                 Event::Halted | Event::Wants => return Err(Ending::Ended),
             }
         }

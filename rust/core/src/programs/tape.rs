@@ -76,6 +76,14 @@ impl Cells {
     }
 }
 
+impl Cells {
+    /// Puts 0 everywhere.
+    pub fn clear(&mut self) {
+        self.symbols.fill(0);
+        self.head = 0;
+    }
+}
+
 impl PartialEq for Cells {
     fn eq(&self, other: &Self) -> bool {
         let (a, b, cells) = (&self.symbols, &other.symbols, self.symbols.len());

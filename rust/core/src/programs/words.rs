@@ -5,7 +5,7 @@
 //! of the shortest words is kept, and the others are counted, by length. Where a cell is known to be 0, a loop on it is
 //! skipped whatever its body is; such dead loops are counted as letters of these words.
 
-use super::hash::Names;
+use super::hash::{Index, Names};
 use super::token::Token;
 use std::hash::{Hash, Hasher};
 
@@ -16,7 +16,12 @@ pub struct Counts {
     names: Names<Vec<u64>>,
     rows: Vec<Vec<u64>>,
     products: super::hash::Map<(u32, u32), u32>,
+    /// The products that were asked for last: two names and a third.
+    lately: Vec<[u32; 3]>,
 }
+
+/// How many products are at hand.
+const LATELY: usize = 1 << 12;
 
 impl Counts {
     #[must_use]
@@ -26,6 +31,7 @@ impl Counts {
             names: Names::default(),
             rows: Vec::new(),
             products: super::hash::Map::default(),
+            lately: vec![[ONE; 3]; LATELY],
         };
         let mut one = vec![0; longest + 1];
         one[0] = 1;
@@ -51,12 +57,18 @@ impl Counts {
         if a == ONE || b == ONE {
             return a | b;
         }
-        if let Some(&known) = self.products.get(&(a, b)) {
+        let place = (a.wrapping_mul(0x9e37_79b9) ^ b.wrapping_mul(0x85eb_ca6b)) as usize >> 8 & (LATELY - 1);
+        let [x, y, known] = self.lately[place];
+        if (x, y) == (a, b) {
             return known;
         }
-        let row = product(self.row(a), self.row(b), self.width);
-        let name = self.name(&row);
-        self.products.insert((a, b), name);
+        let name = self.products.get(&(a, b)).copied().unwrap_or_else(|| {
+            let row = product(self.row(a), self.row(b), self.width);
+            let name = self.name(&row);
+            self.products.insert((a, b), name);
+            name
+        });
+        self.lately[place] = [a, b, name];
         name
     }
 }
@@ -215,9 +227,9 @@ type Classes = (Vec<Deed>, Vec<[Word; 5]>, Vec<[Word; 5]>);
 
 /// The classes in order of length, where each goes by a token, and the same for kept words only.
 fn classes(straight: &[Token], sizes: Sizes, longest: usize) -> Classes {
-    let mut names = Names::default();
+    let mut index = Index::default();
     let mut deeds = vec![Deed::nothing()];
-    names.number(&deeds[0]);
+    index.place(&deeds[0], 0, |_| false);
     let (mut goes, mut next) = (Vec::new(), Vec::new());
     let mut done = 0;
     for _ in 0..longest {
@@ -225,10 +237,13 @@ fn classes(straight: &[Token], sizes: Sizes, longest: usize) -> Classes {
             let (mut all, mut kept) = ([NONE; 5], [NONE; 5]);
             for (i, &token) in straight.iter().enumerate() {
                 let deed = deeds[from].then(token, sizes);
-                let (to, new) = names.number(&deed);
-                all[i] = to;
-                if new {
-                    kept[i] = to;
+                let (new, to) = (
+                    deeds.len(),
+                    index.place(&deed, deeds.len(), |place| deeds[place] == deed),
+                );
+                all[i] = to as Word;
+                if to == new {
+                    kept[i] = to as Word;
                     deeds.push(deed);
                 }
             }
