@@ -50,14 +50,14 @@ def bench_draws(benchmark):
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core")
 def bench_two_threads(race, sines):
     def threaded(threads: int) -> Contestant:
-        return Contestant(lambda: _all(13), ready=lambda: gm.set_threads(threads))
+        return Contestant(lambda: _all(14), ready=lambda: gm.set_threads(threads))
 
     race(
-        "2 threads, all programs up to length 13",
+        "2 threads, all programs up to length 14",
         threaded(2),
         {"1 thread": threaded(1), **sines},
         [faster("1 thread", 1.7)],
-        turns=5,
+        turns=3,
     )
     race.note(second_core=list(sines))
 

@@ -7,6 +7,7 @@
 
 use super::hash::{Index, Names};
 use super::token::Token;
+use crate::threads;
 use std::hash::{Hash, Hasher};
 
 /// Numbers of programs by length in tokens, cut off at the longest wanted; names stand for equal ones.
@@ -45,6 +46,20 @@ impl Counts {
             self.rows.push(row.to_vec());
         }
         name
+    }
+
+    /// The names of rows that stand one after the other; many have nothing but a number at the longest length.
+    fn names_of(&mut self, rows: &[u64]) -> Vec<u32> {
+        let mut last: super::hash::Map<u64, u32> = super::hash::Map::default();
+        let rows = rows.chunks_exact(self.width);
+        let name = |row: &[u64]| {
+            let (longest, rest) = (row[row.len() - 1], &row[..row.len() - 1]);
+            if rest.iter().any(|&count| count > 0) {
+                return self.name(row);
+            }
+            *last.entry(longest).or_insert_with(|| self.name(row))
+        };
+        rows.map(name).collect()
     }
 
     #[must_use]
@@ -211,13 +226,15 @@ impl Words {
         });
         drop(deeds);
         let loops = matched(straight.len(), longest);
-        let names = [0, 1].map(|place| {
-            let rows = rows(&goes, &dead[place], &loops, longest);
-            rows.chunks_exact(longest + 1).map(|row| counts.name(row)).collect()
-        });
+        let rows = threads::map(
+            dead.iter().collect(),
+            || (),
+            |(), dead| rows(&goes, dead, &loops, longest),
+        );
+        let mut rows = rows.iter().map(|rows| counts.names_of(rows));
         Self {
             next,
-            counts: names,
+            counts: [(); 2].map(|()| rows.next().unwrap_or_default()),
             dead,
         }
     }
