@@ -23,6 +23,7 @@ ORDER = (
     "experts",
     "text",
     "context_tree",
+    "programs",
     "machine",
 )
 
@@ -112,6 +113,28 @@ def text_row(info: dict[str, Any], seconds: float) -> str:
     return " | ".join(cells)
 
 
+def work_row(info: dict[str, Any], seconds: float) -> str:
+    """How long a piece of work takes, how fast it goes, or how much memory it needs.
+
+    >>> work_row({"case": "draws", "amount": 300_000, "unit": "programs", "must_rate": 300_000}, 1.5)
+    'draws | | ≥ 300,000 programs/s | **200,000 programs/s, missed** | 1.50 s'
+    >>> work_row({"case": "all", "amount": 3e9, "unit": "programs", "must_seconds": 5}, 1.5)
+    'all | | ≤ 5 s | 2,000,000,000 programs/s | 1.50 s'
+    >>> work_row({"case": "all", "amount": 3e9, "unit": "programs", "must_gb": 2, "peak_gb": 1.04}, 1.5)
+    'all | | ≤ 2 GB at most | 1.04 GB, 2,000,000,000 programs/s | 1.50 s'
+    """
+    rate = info["amount"] / seconds
+    goal, good, measured = "", None, f"{rate:,.0f} {info['unit']}/s"
+    if info.get("must_rate"):
+        goal, good = f"≥ {info['must_rate']:,} {info['unit']}/s", rate >= info["must_rate"]
+    if info.get("must_seconds"):
+        goal, good = f"≤ {info['must_seconds']:g} s", seconds <= info["must_seconds"]
+    if info.get("must_gb"):
+        goal, good = f"≤ {info['must_gb']:g} GB at most", info["peak_gb"] <= info["must_gb"]
+        measured = f"{info['peak_gb']:.2f} GB, {measured}"
+    return f"{info['case']} | | {goal} | {verdict(good=good, measured=measured)} | {duration(seconds)}"
+
+
 def rows(bench: dict[str, Any]) -> list[str]:
     """All rows of one bench; one that took several passes shows what one of them took.
 
@@ -123,6 +146,8 @@ def rows(bench: dict[str, Any]) -> list[str]:
     info = bench["extra_info"]
     if "text" in info:
         return [text_row(info["text"], bench["stats"]["median"])]
+    if "work" in info:
+        return [work_row(info["work"], info["work"].get("seconds", bench["stats"]["median"]))]
     if "case" not in info:
         return []
     own, rivals = bench["stats"]["median"] / info.get("passes", 1), info["rivals"]

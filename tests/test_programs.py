@@ -120,6 +120,12 @@ def test_draws_have_streams_of_their_own():
     assert not few.equals(gm.programs.sample(10, seed=2))
 
 
+def test_the_streams_stay_what_they_are():
+    programs = gm.programs.sample(2, seed=0)["program"].to_list()
+    assert programs[0] == "{]>++<-><[]"
+    assert programs[1].startswith("-[.+.-..-++<{.+.+>++]]+.<-[<<>]+.>>]")
+
+
 def test_the_head_enumerated_and_the_tail_drawn():
     head = gm.programs.enumerate("brainphoque", max_length=5)
     ones = "1" * 32

@@ -11,10 +11,11 @@ def found():
     return gm.programs.enumerate(max_length=10)
 
 
-def test_small_counts():
-    every = gm.programs.enumerate(max_length=4, prune=False)
-    assert (every.distinct, every.full) == (13, 1)
-    assert every.programs == every.runs
+@pytest.mark.parametrize("prune", (True, False))
+def test_small_counts(prune):
+    found = gm.programs.enumerate(max_length=7, prune=prune)
+    assert (found.programs, found.distinct, found.full) == (53_085, 64, 10)
+    assert (found.runs == found.programs) is not prune
 
 
 def test_known_counts(found):
@@ -122,8 +123,7 @@ def test_the_lazy_tree():
 
 @pytest.mark.parametrize(("states", "leaves", "halting"), ((2, 61, 19), (3, 5_417, 1_772), (4, 858_909, 249_693)))
 def test_turing_machines(states, leaves, halting):
-    # 1,000 symbols are asked for, and no machine that halts prints more than 106: so only those that never halt are
-    # full
+    # no machine that halts prints more than 106 symbols: only those that never halt are full
     found = gm.programs.enumerate("turing", max_length=states, steps=200, max_output=200)
     table = found.table()
     assert found.programs == leaves

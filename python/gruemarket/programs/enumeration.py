@@ -79,11 +79,10 @@ class Enumeration:
         Returns:
             `index` (as in `outputs`), `behaviour`, `mass_bits_lower` (-log2 of the mass's upper bound) and
             `mass_bits_upper` (of its lower bound; both null where the mass is in the reserve), `members` (programs,
-            those that were only counted included), `shortest`, `fastest` and `leanest` (programs), `length` (tokens of
-            the shortest), `steps` (of the fastest, to its last symbol), `memory` (cells of the leanest), `status`
-            ("full", "halted": prints nothing more, or "open": more steps or tokens may go on), and `mass_halted` and
-            `mass_open`, the upper bounds of what its programs leave in the reserve. Of members that were run: what was
-            only counted is in no way better.
+            those that were only counted included), `shortest`, `fastest` and `leanest` (programs that were run),
+            `length` (tokens of the shortest), `steps` (of the fastest, to its last symbol), `memory` (cells of the
+            leanest), `status` ("full", "halted": prints nothing more, or "open": more steps or tokens may go on),
+            `mass_halted` and `mass_open` (upper bounds of what its programs leave in the reserve).
         """
         columns = self._columns
         lower, upper = self._lower, columns["upper"] if self._order == "mass" else self._lower
@@ -108,15 +107,13 @@ class Enumeration:
                 "mass_open": columns["open_upper"],
             }
         ).with_row_index()
-        bits = [
-            pl.when(status="full").then(pl.col(name)).alias(name) for name in ("mass_bits_lower", "mass_bits_upper")
-        ]
-        return frame.with_columns(bits).sort("mass_bits_upper", "length", "index", nulls_last=True)
+        bits = pl.col("mass_bits_lower", "mass_bits_upper")
+        return frame.with_columns(pl.when(status="full").then(bits)).sort(
+            "mass_bits_upper", "length", "index", nulls_last=True
+        )
 
     def members(self, behaviour: int | None = None) -> pl.DataFrame:
-        """The members of a full behaviour by its `index`, or of all.
-
-        Programs that print the same for ever stand together.
+        """The members of a full behaviour by its `index`, or of all: those that print the same for ever stand together.
 
         Returns:
             `index` (of the behaviour), `program` (an example), `lower` and `upper` (bounds of the mass), `programs`
@@ -148,9 +145,9 @@ def enumerate_programs(
 ) -> Enumeration:
     """Runs all programs up to a length and groups them by what they print.
 
-    The prior of a program is `bits = length + a log2(time) + b log2(memory)`: length in bits of a code with an END
-    token, `(tokens + 1) log2(k + 1)` for k tokens, or of the machine's own lazy code; time in steps per printed symbol;
-    memory in cells visited.
+    The prior of a program is `bits = length + a log2(time) + b log2(memory)` (Solomonoff 1964, with a cost of time and
+    memory): length in bits of a code with an END token, `(tokens + 1) log2(k + 1)` for k tokens, or of the machine's
+    own lazy code; time in steps per printed symbol; memory in cells visited.
 
     Args:
         machine: "brainfuck" (programs that do the same are counted together, and run once), "brainphoque" (the lazy

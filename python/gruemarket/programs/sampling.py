@@ -23,7 +23,7 @@ def sample(
 
     So a program of n evaluated tokens comes with probability `7^-n`. Every draw weighs `1 / count`: sums of weights
     estimate prior mass without bias. With `beyond`, draws of at most so many tokens are left out: their mass is known
-    from the head of an enumeration of that depth, and the weights estimate the tail alone.
+    from an enumeration of that depth, and the weights estimate the tail alone.
 
     Args:
         count: how many are drawn.
@@ -45,9 +45,8 @@ def sample(
     True
     """
     if count < 1 or beyond < 0 or not 0 <= seed < 2**64:
-        raise InputError(
-            f"count {count}, beyond {beyond}, seed {seed}; give a count >= 1, beyond >= 0, 0 <= seed < 2^64"
-        )
+        allowed = "a count >= 1, beyond >= 0, 0 <= seed < 2^64"
+        raise InputError(f"count {count}, beyond {beyond}, seed {seed}; give {allowed}")
     drawn = sample_programs(0, count, seed, (alphabet, memory, steps, max_output))
     outputs: Sequence[bytes] = drawn.pop("output")
     frame = pl.DataFrame(drawn | {"behaviour": [text(output) for output in outputs]})

@@ -3,8 +3,9 @@
 use gruemarket_core::programs::bodies::Bodies;
 use gruemarket_core::programs::brainfuck::Brainfuck;
 use gruemarket_core::programs::brainphoque::BrainPhoque;
-use gruemarket_core::programs::enumerate::{enumerate, plain};
+use gruemarket_core::programs::enumerate::enumerate;
 use gruemarket_core::programs::futures::Future;
+use gruemarket_core::programs::plain::enumerate as plain;
 use gruemarket_core::programs::prior::Prior;
 use gruemarket_core::programs::tape::{Bits, Cells, Tape};
 use gruemarket_core::programs::token::{Code, TOKENS, Token, parse, straight, text};
@@ -23,6 +24,16 @@ const LIMITS: Limits = Limits {
 
 fn go() -> impl Fn() -> bool {
     || false
+}
+
+fn turn(tape: &mut impl Tape, by: u8) {
+    match by {
+        0 => tape.plus(),
+        1 => tape.minus(),
+        2 => tape.right(),
+        3 => tape.left(),
+        _ => tape.put(1),
+    }
 }
 
 fn tokens(reader: bool) -> impl Strategy<Value = Vec<Token>> {
@@ -44,19 +55,10 @@ proptest! {
 
     #[test]
     fn bits_are_cells(moves in prop::collection::vec(0..5_u8, 0..300), reach in 0..20_usize) {
-        fn go(tape: &mut impl Tape, by: u8) {
-            match by {
-                0 => tape.plus(),
-                1 => tape.minus(),
-                2 => tape.right(),
-                3 => tape.left(),
-                _ => tape.put(1),
-            }
-        }
         let (mut bits, mut cells) = (Bits::default(), Cells::new(64, 2));
         for &by in &moves {
-            go(&mut bits, by);
-            go(&mut cells, by);
+            turn(&mut bits, by);
+            turn(&mut cells, by);
             prop_assert_eq!(bits.here(), cells.here());
         }
         bits.only(reach);
@@ -220,12 +222,13 @@ fn every_program_is_counted_once() {
 fn members_make_up_their_behaviour_and_print_it() {
     let found = enumerate(10, &LIMITS, Prior::default(), &go()).unwrap();
     let behaviours = &found.behaviours;
-    for row in behaviours.rows.iter().filter(|row| row.full.upper() > 0.0) {
-        let members: Vec<_> = row
-            .members
-            .iter()
-            .map(|&member| &behaviours.members[member as usize])
-            .collect();
+    for (place, row) in behaviours
+        .rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row.full.upper() > 0.0)
+    {
+        let members = behaviours.members(place, &LIMITS).unwrap();
         let mass: f64 = members.iter().map(|member| member.mass.lower()).sum();
         assert!((mass - row.full.lower()).abs() < 1e-15);
         assert_eq!(members.iter().map(|member| member.programs).sum::<u64>(), row.programs);

@@ -8,7 +8,7 @@ use gruemarket_core::programs::enumerate::{self as brainfuck, Enumeration as Cor
 use gruemarket_core::programs::prior::Prior;
 use gruemarket_core::programs::readers::{self, Kind, Loaded, Predictor as Asked};
 use gruemarket_core::programs::turing::{self, Table};
-use gruemarket_core::programs::{Limits, Machine, lazy, run, sample};
+use gruemarket_core::programs::{Limits, Machine, lazy, plain, run, sample};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -104,6 +104,7 @@ pub fn sample_programs(
 #[pyclass(module = "gruemarket._core", frozen)]
 pub struct Enumeration {
     core: Core,
+    limits: Limits,
     /// Of Turing machines; 0 for programs of tokens.
     states: usize,
 }
@@ -168,7 +169,7 @@ impl Enumeration {
         let states = if machine == "turing" { size } else { 0 };
         let core = released(py, |stop| match machine {
             "brainfuck" if prune => brainfuck::enumerate(size, &limits, prior, stop),
-            "brainfuck" => brainfuck::plain(size, &limits, prior, stop),
+            "brainfuck" => plain::enumerate(size, &limits, prior, stop),
             "brainphoque" => lazy::enumerate(size, &limits, prior, stop),
             "reader" => readers::enumerate(size, horizon, &limits, prior, stop),
             "turing" => turing::enumerate(size, &limits, prior, stop),
@@ -176,7 +177,7 @@ impl Enumeration {
                 "machine {machine:?}; give \"brainfuck\", \"brainphoque\", \"reader\" or \"turing\""
             ))),
         })?;
-        Ok(Self { core, states })
+        Ok(Self { core, limits, states })
     }
 
     #[getter]
@@ -229,14 +230,19 @@ impl Enumeration {
                 )));
             }
         };
-        let all: Vec<(usize, &Member)> = rows
-            .flat_map(|i| {
-                found.rows[i]
-                    .members
-                    .iter()
-                    .map(move |&m| (i, &found.members[m as usize]))
-            })
-            .collect();
+        let all: Vec<(usize, Member)> = released(py, |_| {
+            let members = rows.map(|i| {
+                Ok(found
+                    .members(i, &self.limits)?
+                    .into_iter()
+                    .map(move |member| (i, member)))
+            });
+            Ok(members
+                .collect::<gruemarket_core::Result<Vec<_>>>()?
+                .into_iter()
+                .flatten()
+                .collect())
+        })?;
         let bytes = |of: &dyn Fn(&Member) -> Option<&[u8]>| -> Vec<Option<Bound<'py, PyBytes>>> {
             all.iter()
                 .map(|(_, member)| of(member).map(|symbols| PyBytes::new(py, symbols)))
@@ -245,7 +251,7 @@ impl Enumeration {
         let dict = PyDict::new(py);
         dict.set_item(
             "behaviour",
-            all.iter().map(|&(i, _)| i as u32).collect::<Vec<_>>().into_pyarray(py),
+            all.iter().map(|(i, _)| *i as u32).collect::<Vec<_>>().into_pyarray(py),
         )?;
         dict.set_item(
             "program",

@@ -6,8 +6,11 @@
 
 use super::futures::Future;
 use super::hash::Map;
+use super::loose::{Before, Bodies, Loose, Rests};
 use super::prior::Prior;
+use super::run::Limits;
 use super::token::Code;
+use crate::error::Result;
 
 /// A sum of very many small numbers, with what rounding lost (Neumaier 1974).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -42,7 +45,7 @@ pub struct Mass {
 }
 
 impl Mass {
-    fn add(&mut self, lower: f64, upper: f64) {
+    pub fn add(&mut self, lower: f64, upper: f64) {
         self.lower.add(lower);
         self.upper.add(upper);
     }
@@ -99,8 +102,9 @@ pub struct Behaviour {
     pub shortest: Example,
     pub fastest: Example,
     pub leanest: Example,
-    /// Full behaviours: the futures of their programs.
-    pub members: Vec<u32>,
+    /// Full behaviours: their members, and those that are kept short.
+    members: Vec<u32>,
+    loose: Vec<u32>,
 }
 
 /// What is added to a behaviour: an example that was run, and the class of programs it stands for.
@@ -123,7 +127,10 @@ pub struct Behaviours {
     max_output: usize,
     places: Map<Vec<u8>, u32>,
     pub rows: Vec<Behaviour>,
-    pub members: Vec<Member>,
+    members: Vec<Member>,
+    loose: Vec<Loose>,
+    bodies: Vec<Bodies>,
+    rests: Rests,
     futures: Map<(u32, Future), u32>,
 }
 
@@ -136,6 +143,9 @@ impl Behaviours {
             places: Map::default(),
             rows: Vec::new(),
             members: Vec::new(),
+            loose: Vec::new(),
+            bodies: Vec::new(),
+            rests: Rests::default(),
             futures: Map::default(),
         }
     }
@@ -180,6 +190,7 @@ impl Behaviours {
             fastest: first,
             leanest: first,
             members: Vec::new(),
+            loose: Vec::new(),
         });
         self.add_at(place, share);
         place
@@ -195,18 +206,26 @@ impl Behaviours {
             Ending::Open => row.open.add(lower, upper),
         }
         row.programs += share.programs;
-        let new = share.example;
-        keep(&mut row.shortest, new, |e| {
+        row.offer(share.example);
+    }
+}
+
+impl Behaviour {
+    /// Keeps an example if it is the best in some way.
+    pub fn offer(&mut self, new: Example) {
+        keep(&mut self.shortest, new, |e| {
             (e.program.len(), e.steps as usize, e.cells as usize)
         });
-        keep(&mut row.fastest, new, |e| {
+        keep(&mut self.fastest, new, |e| {
             (e.steps as usize, e.program.len(), e.cells as usize)
         });
-        keep(&mut row.leanest, new, |e| {
+        keep(&mut self.leanest, new, |e| {
             (e.cells as usize, e.program.len(), e.steps as usize)
         });
     }
+}
 
+impl Behaviours {
     /// Adds a share of a full behaviour to the member with its future, which it returns: one of its own if that is not
     /// known.
     pub fn join(&mut self, place: u32, future: Option<Future>, share: &Share) -> u32 {
@@ -236,6 +255,48 @@ impl Behaviours {
         let member = &mut self.members[member as usize];
         member.mass.add(lower, upper);
         member.programs += share.programs;
+    }
+}
+
+impl Behaviours {
+    /// Says what may follow a program whose rest does not matter.
+    pub fn set_rests(&mut self, rests: Rests) {
+        self.rests = rests;
+    }
+
+    /// Takes bodies that may part later; their number.
+    pub fn keep_bodies(&mut self, bodies: Bodies) -> u32 {
+        self.bodies.push(bodies);
+        self.bodies.len() as u32 - 1
+    }
+
+    /// Takes loops with such bodies as members of a full behaviour; their number.
+    pub fn keep_loose(&mut self, place: u32, loose: Loose) -> u32 {
+        let number = self.loose.len() as u32;
+        self.loose.push(loose);
+        self.rows[place as usize].loose.push(number);
+        number
+    }
+
+    /// Adds programs that lead to the same loops.
+    pub fn add_before(&mut self, loose: u32, before: Before) {
+        self.loose[loose as usize].before.push(before);
+    }
+
+    /// The members of a behaviour, and for those that are kept short what they take within the limits.
+    pub fn members(&self, place: usize, limits: &Limits) -> Result<Vec<Member>> {
+        let row = &self.rows[place];
+        let mut members: Vec<Member> = row
+            .members
+            .iter()
+            .map(|&member| self.members[member as usize].clone())
+            .collect();
+        for &number in &row.loose {
+            let loose = &self.loose[number as usize];
+            let bodies = &self.bodies[loose.bodies as usize];
+            members.extend(loose.members(bodies, &self.rests, self.prior, limits)?);
+        }
+        Ok(members)
     }
 }
 

@@ -4,7 +4,7 @@
 //! is dead; right after a loop the cell is 0; a loop whose body is one loop and nothing else is that loop.
 
 use super::token::{Code, Token};
-use super::words::{Counts, NONE, Place, Word, Words};
+use super::words::{Counts, NONE, ONE, Place, Word, Words};
 
 /// Who sees what is written: a beginning, and the body where it is one.
 type Seen<'a> = dyn FnMut(Code, Option<(Body<'_>, &Counts)>) + 'a;
@@ -12,7 +12,7 @@ type Seen<'a> = dyn FnMut(Code, Option<(Body<'_>, &Counts)>) + 'a;
 /// Room for a body and its brackets.
 pub const ROOM: usize = 32;
 /// Bodies are shared out among the workers by their first tokens.
-const SHARED: usize = 3;
+const SHARED: usize = 2;
 
 /// A kept body, ready to run: `[`, its tokens, `]`.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,9 @@ pub struct Body<'a> {
     /// Where each bracket's partner is.
     pub partner: &'a [u8; ROOM],
 }
+
+/// Sees a beginning, and the body if it is one.
+type Seen<'a> = dyn FnMut(Code, Option<(Body<'_>, &Counts)>) + 'a;
 
 /// A loop that is open while bodies are written.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +48,6 @@ pub struct Bodies {
     words: Words,
     /// What a worker's counts begin with.
     counts: Counts,
-    /// The name of: one way to write nothing.
-    one: u32,
     /// The name of: lone loops around a loop, none or more.
     around: u32,
     /// The name of: `[` and `]`, and lone loops around them.
@@ -59,15 +60,11 @@ impl Bodies {
     pub fn new(straight: &[Token], sizes: (usize, usize), longest: usize) -> Self {
         let mut counts = Counts::new(longest);
         let words = Words::new(straight, sizes, longest, &mut counts);
-        let mut row = vec![0; longest + 1];
-        row[0] = 1;
-        let one = counts.name(&row);
-        let (around, brackets) = brackets(&words, &mut counts, one, longest);
+        let (around, brackets) = brackets(&words, &mut counts, longest);
         Self {
             straight: straight.to_vec(),
             words,
             counts,
-            one,
             around,
             brackets,
         }
@@ -107,6 +104,7 @@ impl Bodies {
             bodies: self,
             counts,
             start,
+            longest,
             until,
             program: [Token::Close; ROOM],
             partner: [0; ROOM],
@@ -114,32 +112,33 @@ impl Bodies {
             seen,
         };
         writer.program[0] = Token::Open;
-        writer.stack.push(self.fresh(0));
+        writer.stack.push(fresh(0));
         writer.write(Code::default(), longest);
     }
+}
 
-    fn fresh(&self, at: u8) -> Level {
-        Level {
-            before: self.one,
-            word: 0,
-            place: Place::Start,
-            lone: false,
-            at,
-        }
+/// A body that has just begun, with its `[` at `at`.
+fn fresh(at: u8) -> Level {
+    Level {
+        before: ONE,
+        word: 0,
+        place: Place::Start,
+        lone: false,
+        at,
     }
 }
 
 /// 1 + y + y^2 + ..., y = x^2 times the ways to write nothing before and after a lone loop; and x^2 times that.
-fn brackets(words: &Words, counts: &mut Counts, one: u32, longest: usize) -> (u32, u32) {
+fn brackets(words: &Words, counts: &mut Counts, longest: usize) -> (u32, u32) {
     let mut row = vec![0; longest + 1];
     if longest < 2 {
-        return (one, counts.name(&row));
+        return (ONE, counts.name(&row));
     }
     row[2] = 1;
     let pair = counts.name(&row);
     let nothing = counts.product(words.counts[0][0], words.counts[1][0]);
     let around = counts.product(pair, nothing);
-    let (mut sum, mut term) = (vec![0; longest + 1], one);
+    let (mut sum, mut term) = (vec![0; longest + 1], ONE);
     for _ in 0..=longest / 2 {
         sum.iter_mut().zip(counts.row(term)).for_each(|(sum, x)| *sum += x);
         term = counts.product(term, around);
@@ -153,6 +152,7 @@ struct Writer<'a, 'b> {
     bodies: &'a Bodies,
     counts: &'a mut Counts,
     start: Code,
+    longest: usize,
     until: usize,
     program: [Token; ROOM],
     partner: [u8; ROOM],
@@ -213,7 +213,13 @@ impl Writer<'_, '_> {
             }
             return;
         }
-        let counts = self.counts.product(counts, self.bodies.around);
+        // loops around it make it longer by two at least
+        let around = if code.len() + 2 > self.longest {
+            ONE
+        } else {
+            self.bodies.around
+        };
+        let counts = self.counts.product(counts, around);
         let end = code.len() + 1;
         self.program[end] = Token::Close;
         (self.partner[0], self.partner[end]) = (end as u8, 0);
@@ -230,13 +236,13 @@ impl Writer<'_, '_> {
     fn open(&mut self, top: Level, counts: u32, code: Code, left: usize) {
         let depth = self.stack.len();
         // the loop is alone so far if nothing stands before it; what follows it is seen by its own word
-        let lone = top.before == self.bodies.one && top.word == 0 && top.place == Place::Start;
+        let lone = top.before == ONE && top.word == 0 && top.place == Place::Start;
         self.stack[depth - 1] = Level {
             before: counts,
             lone,
             ..top
         };
-        self.stack.push(self.bodies.fresh(code.len() as u8 + 1));
+        self.stack.push(fresh(code.len() as u8 + 1));
         self.go(code, Token::Open, left);
         self.stack.pop();
         self.stack[depth - 1] = top;

@@ -15,7 +15,6 @@ pub struct Brainfuck<T> {
     tape: T,
     reach: Reach,
     memory: usize,
-    turned: bool,
 }
 
 impl Brainfuck<Cells> {
@@ -27,7 +26,6 @@ impl Brainfuck<Cells> {
             tape: Cells::new(memory, alphabet),
             reach: Reach::default(),
             memory,
-            turned: false,
         })
     }
 }
@@ -37,7 +35,6 @@ impl<T: Tape> Machine for Brainfuck<T> {
         let Some(&token) = self.program.get(self.at) else {
             return Event::Halted;
         };
-        self.turned = false;
         let mut event = Event::Silent;
         match token {
             Token::Plus => self.tape.plus(),
@@ -53,7 +50,7 @@ impl<T: Tape> Machine for Brainfuck<T> {
             Token::Open if self.tape.here() == 0 => self.at = self.partner[self.at],
             Token::Close if self.tape.here() != 0 => {
                 self.at = self.partner[self.at];
-                self.turned = true;
+                event = Event::Back;
             }
             Token::Open | Token::Close => (),
             Token::Print => event = Event::Printed(self.tape.here()),
@@ -71,9 +68,5 @@ impl<T: Tape> Machine for Brainfuck<T> {
 
     fn cells(&self) -> u32 {
         self.reach.cells(self.memory)
-    }
-
-    fn at_turn(&self) -> bool {
-        self.turned
     }
 }

@@ -33,7 +33,6 @@ pub struct BrainPhoque {
     tape: Cells,
     reach: Reach,
     memory: usize,
-    turned: bool,
 }
 
 /// A state of a run.
@@ -56,20 +55,30 @@ impl BrainPhoque {
             tape: Cells::new(memory, alphabet),
             reach: Reach::default(),
             memory,
-            turned: false,
         }
+    }
+
+    /// Begins again with no program.
+    pub fn reset(&mut self) {
+        self.program.clear();
+        self.leads.clear();
+        self.open.clear();
+        self.tape.clear();
+        self.at = 0;
+        self.reach = Reach::default();
     }
 
     /// The tokens it was given so far, in the order in which they were evaluated.
     #[must_use]
     pub fn text(&self) -> String {
         let sign = |op: &Op| match op {
-            Op::Straight(token) => token.sign(),
-            Op::BodyNext => '[',
-            Op::BodyElsewhere => '{',
-            Op::Close => ']',
+            Op::Straight(token) => token.sign() as u8,
+            Op::BodyNext => b'[',
+            Op::BodyElsewhere => b'{',
+            Op::Close => b']',
         };
-        self.program.iter().map(sign).collect()
+        let signs = self.program.iter().map(sign).collect();
+        String::from_utf8(signs).unwrap_or_default()
     }
 
     /// The number of tokens it was given so far.
@@ -110,11 +119,6 @@ impl BrainPhoque {
         self.at = self.leads[self.at] as usize;
         known
     }
-
-    fn close(&mut self) {
-        self.at = self.leads[self.at] as usize;
-        self.turned = true;
-    }
 }
 
 impl Machine for BrainPhoque {
@@ -123,7 +127,6 @@ impl Machine for BrainPhoque {
         let Some(&op) = self.program.get(self.at) else {
             return Event::Wants;
         };
-        self.turned = false;
         let mut event = Event::Silent;
         match op {
             Op::Straight(Token::Plus) => self.tape.plus(),
@@ -151,8 +154,8 @@ impl Machine for BrainPhoque {
                 }
             }
             Op::Close if self.leads[self.at] != NOWHERE => {
-                self.close();
-                return event;
+                self.at = self.leads[self.at] as usize;
+                return Event::Back;
             }
             Op::Close => (),
         }
@@ -185,9 +188,5 @@ impl Machine for BrainPhoque {
 
     fn cells(&self) -> u32 {
         self.reach.cells(self.memory)
-    }
-
-    fn at_turn(&self) -> bool {
-        self.turned
     }
 }

@@ -2,12 +2,12 @@
 
 use super::bodies::{Bodies, Body, ROOM};
 use super::futures::Future;
-use super::hash::{Fold, Map};
+use super::hash::Index;
+use super::loose;
 use super::run::Watch;
 use super::tape::{Reach, Span, Tape};
 use super::token::{Code, Token};
 use super::words::Counts;
-use std::hash::{BuildHasher, BuildHasherDefault};
 
 /// How a loop ends on a tape, within the limits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ pub enum Fate<T> {
     Known(Future),
     /// Its states come back, and it never prints again: less than was asked for.
     Quiet,
-    /// It printed as much as was asked for, and was not seen to cycle; then it was left, or its steps were used up.
+    /// It printed as much as was asked for, and was not seen to cycle in as many steps again; or it was left by then.
     Full,
     /// Its steps were used up before.
     Open,
@@ -32,10 +32,15 @@ pub struct Effect<T> {
     pub what: u32,
     /// What it prints, as far as that was asked for.
     pub symbols: Box<[u8]>,
-    /// The shortest of its bodies, and what that takes.
+    /// The shortest of its bodies, and the one that prints it in the fewest cells, if that is another one.
     pub example: Example,
-    /// The steps after which the fastest of its bodies prints each symbol, if that is another one.
-    fastest: Option<Box<[u32]>>,
+    leanest: Option<Example>,
+    /// The one that leaves the loop first, if that is another one.
+    swiftest: Option<Example>,
+    /// If they may part later, all of them.
+    pub bodies: loose::Bodies,
+    /// For each symbol, which of its bodies prints it first, if that is another one.
+    fastest: Option<Box<[(Code, Mark)]>>,
     pub least_steps: u32,
     /// How many bodies there are of the example's length, and of each length after it.
     count: u64,
@@ -43,13 +48,39 @@ pub struct Effect<T> {
 }
 
 /// A body, and what it takes.
-#[derive(Clone, Debug)]
-pub struct Example {
+#[derive(Clone, Copy, Debug)]
+pub struct Example<M = Box<[Mark]>> {
     pub code: Code,
-    pub marks: Box<[Mark]>,
+    pub marks: M,
     /// The steps after which it has left the loop, or was stopped.
     pub steps: u32,
     pub reach: Reach,
+}
+
+impl Example {
+    fn seen(&self) -> Example<&[Mark]> {
+        Example {
+            code: self.code,
+            marks: &self.marks,
+            steps: self.steps,
+            reach: self.reach,
+        }
+    }
+
+    fn rank(&self) -> (usize, Code) {
+        (self.code.len(), self.code)
+    }
+}
+
+impl Example<&[Mark]> {
+    fn kept(self) -> Example {
+        Example {
+            code: self.code,
+            marks: self.marks.into(),
+            steps: self.steps,
+            reach: self.reach,
+        }
+    }
 }
 
 /// The steps after which a symbol is printed, and how far the run has been by then.
@@ -119,6 +150,8 @@ impl<'a, T: Tape> Looping<'a, T> {
 pub struct Bounds {
     pub steps: u32,
     pub symbols: usize,
+    /// Whether bodies that may part later are kept apart from the start.
+    pub apart: bool,
 }
 
 /// The run of one body.
@@ -166,7 +199,12 @@ fn trace<T: Tape>(body: Body<'_>, tape: &T, bounds: Bounds, printed: &mut Printe
                 break Fate::Known(future);
             }
         }
-        if steps >= bounds.steps {
+        // a cycle is looked for as long again as the output took
+        let looked = printed
+            .marks
+            .get(bounds.symbols - 1)
+            .is_some_and(|last| steps >= 2 * last.time);
+        if steps >= bounds.steps || looked {
             break if printed.symbols.len() < bounds.symbols {
                 Fate::Open
             } else {
@@ -197,83 +235,72 @@ impl Printed {
     }
 }
 
-/// Where effects stand, by a hash of what they show.
-#[derive(Default)]
-struct Places(Map<u64, u32>);
-
-impl Places {
-    /// The place of an effect that shows this, or where it is to stand.
-    fn find<T: Tape>(&mut self, effects: &[Effect<T>], fate: &Fate<T>, symbols: &[u8]) -> Option<usize> {
-        let mut key = BuildHasherDefault::<Fold>::default().hash_one((fate, symbols));
-        loop {
-            let place = *self.0.entry(key).or_insert(effects.len() as u32) as usize;
-            match effects.get(place) {
-                None => return None,
-                Some(effect) if effect.fate == *fate && *effect.symbols == *symbols => return Some(place),
-                Some(_) => key = key.wrapping_add(1),
-            }
-        }
-    }
-}
-
 /// Effects, the same ones together.
 struct Gathered<T> {
-    places: Places,
+    places: Index,
     effects: Vec<Effect<T>>,
+    bounds: Bounds,
 }
 
 impl<T: Tape> Gathered<T> {
-    fn new() -> Self {
+    fn new(bounds: Bounds) -> Self {
         Self {
-            places: Places::default(),
+            places: Index::default(),
             effects: Vec::new(),
+            bounds,
         }
     }
 
-    /// The place of those that show the same; bodies whose future is not known may part later: each is on its own.
+    /// The place of those that show the same.
     fn find(&mut self, fate: &Fate<T>, symbols: &[u8]) -> Option<usize> {
-        if *fate == Fate::Full {
-            None
-        } else {
-            self.places.find(&self.effects, fate, symbols)
+        let (effects, new) = (&self.effects, self.effects.len());
+        if *fate == Fate::Full && self.bounds.apart {
+            return None;
         }
+        let same = |place: usize| effects[place].fate == *fate && *effects[place].symbols == *symbols;
+        let place = self.places.place(&(fate, symbols), new, same);
+        (place < new).then_some(place)
     }
 
-    fn run(&mut self, body: Body<'_>, tape: &T, bounds: Bounds, counts: &[u64], printed: &mut Printed) {
-        let Trace { fate, reach, steps } = trace(body, tape, bounds, printed);
+    fn run(&mut self, body: Body<'_>, tape: &T, counts: &[u64], printed: &mut Printed) {
+        let Trace { fate, reach, steps } = trace(body, tape, self.bounds, printed);
         let Printed { symbols, marks } = printed;
         let length = body.code.len();
-        if let Some(i) = self.find(&fate, symbols) {
+        let example = Example {
+            code: body.code,
+            marks: &marks[..],
+            steps,
+            reach,
+        };
+        let place = self.find(&fate, symbols);
+        let effect = if let Some(i) = place {
             let known = &mut self.effects[i];
             known.least_steps = known.least_steps.min(steps);
-            known.hasten(marks.iter().map(|mark| mark.time));
-            if (length, body.code) < (known.example.code.len(), known.example.code) {
-                known.lengthen(length);
-                known.example = Example {
-                    code: body.code,
-                    marks: marks.as_slice().into(),
-                    steps,
-                    reach,
-                };
-            }
+            known.hasten(marks.iter().map(|&mark| (body.code, mark)));
+            known.offer(example);
             known.add(length, counts[length], &counts[length + 1..]);
-            return;
+            known
+        } else {
+            self.effects.push(Effect {
+                fate,
+                what: 0,
+                symbols: symbols.as_slice().into(),
+                example: example.kept(),
+                leanest: None,
+                swiftest: None,
+                bodies: loose::Bodies::default(),
+                fastest: None,
+                least_steps: steps,
+                count: counts[length],
+                longer: counts[length + 1..].to_vec(),
+            });
+            self.effects
+                .last_mut()
+                .unwrap_or_else(|| unreachable!("it was just put there"))
+        };
+        if effect.fate == Fate::Full {
+            effect.bodies.push(body.code, counts[length..].iter().copied());
         }
-        self.effects.push(Effect {
-            fate,
-            what: 0,
-            symbols: symbols.as_slice().into(),
-            example: Example {
-                code: body.code,
-                marks: marks.as_slice().into(),
-                steps,
-                reach,
-            },
-            fastest: None,
-            least_steps: steps,
-            count: counts[length],
-            longer: counts[length + 1..].to_vec(),
-        });
     }
 
     fn join(&mut self, effect: Effect<T>) {
@@ -282,14 +309,16 @@ impl<T: Tape> Gathered<T> {
             return;
         };
         let known = &mut self.effects[i];
-        let length = effect.example.code.len();
         known.least_steps = known.least_steps.min(effect.least_steps);
         known.hasten((0..effect.symbols.len()).map(|i| effect.fastest(i)));
-        if (length, effect.example.code) < (known.example.code.len(), known.example.code) {
-            known.lengthen(length);
-            known.example = effect.example;
+        for example in std::iter::once(&effect.example)
+            .chain(&effect.leanest)
+            .chain(&effect.swiftest)
+        {
+            known.offer(example.seen());
         }
-        known.add(length, effect.count, &effect.longer);
+        known.add(effect.example.code.len(), effect.count, &effect.longer);
+        known.bodies.append(&effect.bodies);
     }
 }
 
@@ -302,19 +331,19 @@ pub fn effects<T: Tape>(
     bounds: Bounds,
     counts: &mut Counts,
 ) -> (Vec<Effect<T>>, u64) {
-    let mut gathered = Gathered::new();
+    let mut gathered = Gathered::new(bounds);
     let (mut printed, mut runs) = (Printed::default(), 0);
     bodies.visit(counts, longest, part, &mut |body, counts| {
         runs += 1;
-        gathered.run(body, tape, bounds, &counts.row(body.counts)[..=longest], &mut printed);
+        gathered.run(body, tape, &counts.row(body.counts)[..=longest], &mut printed);
     });
     (gathered.effects, runs)
 }
 
 /// Puts together what the parts' bodies do.
 #[must_use]
-pub fn merged<T: Tape>(parts: impl Iterator<Item = Vec<Effect<T>>>) -> Vec<Effect<T>> {
-    let mut gathered = Gathered::new();
+pub fn merged<T: Tape>(parts: impl Iterator<Item = Vec<Effect<T>>>, bounds: Bounds) -> Vec<Effect<T>> {
+    let mut gathered = Gathered::new(bounds);
     for effect in parts.flatten() {
         gathered.join(effect);
     }
@@ -329,33 +358,76 @@ impl<T: Tape> Effect<T> {
         some.filter(|&(_, count)| count > 0)
     }
 
-    /// The steps after which the fastest of the bodies prints a symbol.
+    /// The body of at most so many tokens that leaves the loop first, as far as it is known.
     #[must_use]
-    pub fn fastest(&self, symbol: usize) -> u32 {
-        self.fastest
-            .as_ref()
-            .map_or_else(|| self.example.marks[symbol].time, |times| times[symbol])
+    pub fn swiftest(&self, longest: usize) -> &Example {
+        let swiftest = self.swiftest.as_ref().filter(|example| example.code.len() <= longest);
+        swiftest
+            .filter(|example| example.steps < self.example.steps)
+            .unwrap_or(&self.example)
     }
 
-    fn hasten(&mut self, times: impl Iterator<Item = u32> + Clone) {
-        if times.clone().enumerate().any(|(i, time)| time < self.fastest(i)) {
-            let all = self.own_times();
-            all.iter_mut()
-                .zip(times)
-                .for_each(|(least, time)| *least = time.min(*least));
+    /// Bodies that print one symbol, and how: the shortest, the first one to print it, and one in few cells.
+    pub fn examples(&self, symbol: usize) -> [(Code, Mark); 3] {
+        let of = |example: &Example| (example.code, example.marks[symbol]);
+        let leanest = self.leanest.as_ref().unwrap_or(&self.example);
+        [of(&self.example), self.fastest(symbol), of(leanest)]
+    }
+
+    /// The body that prints a symbol first.
+    #[must_use]
+    pub fn fastest(&self, symbol: usize) -> (Code, Mark) {
+        let example = || (self.example.code, self.example.marks[symbol]);
+        self.fastest.as_ref().map_or_else(example, |all| all[symbol])
+    }
+
+    /// Keeps an example if it is the best in some way; what it stands for is counted elsewhere.
+    fn offer(&mut self, new: Example<&[Mark]>) {
+        let leanest = self.leanest.as_ref().unwrap_or(&self.example);
+        if let (Some(mark), Some(best)) = (new.marks.last(), leanest.marks.last())
+            && mark.span.cells() < best.span.cells()
+        {
+            self.leanest = Some(new.kept());
+        }
+        if new.steps < self.swiftest.as_ref().unwrap_or(&self.example).steps {
+            self.swiftest = Some(new.kept());
+        }
+        if (new.code.len(), new.code) < self.example.rank() {
+            self.lengthen(new.code.len());
+            let old = std::mem::replace(&mut self.example, new.kept());
+            self.swiftest.get_or_insert_with(|| old.clone());
+            self.leanest.get_or_insert(old);
         }
     }
 
-    /// The times of the fastest, apart from the example.
-    fn own_times(&mut self) -> &mut [u32] {
-        let marks = &self.example.marks;
+    /// Takes note of those that print a symbol earlier.
+    fn hasten(&mut self, bodies: impl Iterator<Item = (Code, Mark)> + Clone) {
+        let earlier = match &self.fastest {
+            None => bodies
+                .clone()
+                .zip(&self.example.marks)
+                .any(|(new, old)| new.1.time < old.time),
+            Some(all) => bodies.clone().zip(all).any(|(new, old)| new.1.time < old.1.time),
+        };
+        if earlier {
+            let all = self.all_fastest();
+            all.iter_mut()
+                .zip(bodies)
+                .filter(|(old, new)| new.1.time < old.1.time)
+                .for_each(|(old, new)| *old = new);
+        }
+    }
+
+    /// The first to print each symbol, apart from the example.
+    fn all_fastest(&mut self) -> &mut [(Code, Mark)] {
+        let example = &self.example;
         self.fastest
-            .get_or_insert_with(|| marks.iter().map(|mark| mark.time).collect())
+            .get_or_insert_with(|| example.marks.iter().map(|&mark| (example.code, mark)).collect())
     }
 
     /// Makes room for counts from a smaller length on.
     fn lengthen(&mut self, length: usize) {
-        self.own_times();
+        self.all_fastest();
         for _ in length..self.example.code.len() {
             self.longer.insert(0, self.count);
             self.count = 0;

@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 
 /// Multiply and fold; the same on every machine and in every process.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,11 +18,12 @@ impl Fold {
 
 impl Hasher for Fold {
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.take(u64::from_le_bytes(word));
-        }
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|&word| self.take(u64::from_le_bytes(word)));
+        let last = rest
+            .iter()
+            .fold(rest.len() as u64, |word, &byte| word << 8 | u64::from(byte));
+        self.take(last);
     }
 
     fn write_u8(&mut self, word: u8) {
@@ -47,6 +48,24 @@ impl Hasher for Fold {
 }
 
 pub type Map<K, V> = HashMap<K, V, BuildHasherDefault<Fold>>;
+
+/// Where the things of a list stand, by a hash of what tells them apart.
+#[derive(Clone, Debug, Default)]
+pub struct Index(Map<u64, u32>);
+
+impl Index {
+    /// The place of a thing in a list, which `same` tells, or `new`, where it is to be put at once.
+    pub fn place(&mut self, thing: &(impl Hash + ?Sized), new: usize, same: impl Fn(usize) -> bool) -> usize {
+        let mut key = BuildHasherDefault::<Fold>::default().hash_one(thing);
+        loop {
+            let place = *self.0.entry(key).or_insert(new as u32) as usize;
+            if place == new || same(place) {
+                return place;
+            }
+            key = key.wrapping_add(1);
+        }
+    }
+}
 
 /// Gives each distinct value a number, in the order in which they come.
 #[derive(Clone, Debug)]

@@ -101,17 +101,17 @@ impl Tree<'_> {
     fn go(&self, branch: &mut Branch) -> Stop {
         let mut watch: Watch<State> = Watch::new();
         loop {
-            match branch.machine.step(0) {
-                Event::Wants | Event::Halted => return Stop::Wants,
-                Event::Silent => branch.steps += 1,
-                Event::Printed(symbol) => {
-                    branch.steps += 1;
-                    branch.output.push(symbol);
-                    branch.times.push(branch.steps);
-                }
+            let event = branch.machine.step(0);
+            if event == Event::Wants {
+                return Stop::Wants;
+            }
+            branch.steps += 1;
+            if let Event::Printed(symbol) = event {
+                branch.output.push(symbol);
+                branch.times.push(branch.steps);
             }
             let machine = &branch.machine;
-            if machine.at_turn()
+            if event == Event::Back
                 && let Some((_, printed, _)) = watch.turn(
                     |state| machine.is_as(state),
                     || machine.state(),

@@ -13,6 +13,8 @@ pub mod enumerate;
 pub mod futures;
 pub mod hash;
 pub mod lazy;
+pub mod loose;
+pub mod plain;
 pub mod prior;
 pub mod readers;
 pub mod run;

@@ -3,7 +3,8 @@
 use super::behaviours::{Ending, Example, Share};
 use super::brainfuck::Brainfuck;
 use super::brainphoque::BrainPhoque;
-use super::enumerate::{Enumeration, every};
+use super::enumerate::Enumeration;
+use super::plain::every;
 use super::prior::{Prior, code};
 use super::run::{Event, Limits, Machine};
 use super::tape::Cells;
@@ -84,13 +85,6 @@ impl Machine for Loaded {
             Self::BrainPhoque(machine, _) => machine.cells(),
         }
     }
-
-    fn at_turn(&self) -> bool {
-        match self {
-            Self::Brainfuck(machine) => machine.at_turn(),
-            Self::BrainPhoque(machine, _) => machine.at_turn(),
-        }
-    }
 }
 
 /// A program that is asked for one symbol after the other.
@@ -123,7 +117,7 @@ impl<M: Machine> Predictor<M> {
                     self.steps += 1;
                     return Ok(symbol);
                 }
-                Event::Silent => self.steps += 1,
+                Event::Silent | Event::Back => self.steps += 1,
                 Event::Halted | Event::Wants => return Err(Ending::Ended),
             }
         }

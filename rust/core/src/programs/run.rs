@@ -7,6 +7,8 @@ use crate::error::{MarketError, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     Silent,
+    /// It jumped back: a cycle of states must pass here, so they are compared only here.
+    Back,
     Printed(u8),
     /// Nothing was left to do; no step was taken.
     Halted,
@@ -27,9 +29,6 @@ pub trait Machine: Clone {
 
     /// The number of cells that were visited.
     fn cells(&self) -> u32;
-
-    /// Whether a cycle of states must pass here: states are compared only there.
-    fn at_turn(&self) -> bool;
 }
 
 /// Why a run ended; the step limit is tested before the output limit.
@@ -93,7 +92,7 @@ pub fn run<M: Machine>(machine: &mut M, limits: &Limits, mut tokens: impl Iterat
     let (mut output, mut steps) = (Vec::new(), 0);
     let status = loop {
         match machine.step(0) {
-            Event::Silent => steps += 1,
+            Event::Silent | Event::Back => steps += 1,
             Event::Printed(symbol) => {
                 output.push(symbol);
                 steps += 1;
@@ -138,6 +137,14 @@ impl<S> Watch<S> {
             kept: None,
             seen: 0,
             power: 1,
+        }
+    }
+
+    /// Begins again: states before and after this have nothing to do with each other.
+    #[inline(always)]
+    pub fn forget(&mut self) {
+        if self.power > 1 {
+            *self = Self::new();
         }
     }
 

@@ -64,36 +64,31 @@ pub struct Sample {
 pub fn sample(numbers: std::ops::Range<u64>, seed: u64, limits: &Limits) -> Result<Vec<Sample>> {
     limits.check()?;
     let starts: Vec<u64> = numbers.clone().step_by(CHUNK as usize).collect();
-    let parts = threads::map(
-        starts,
-        || (),
-        |(), start| -> Vec<Sample> {
-            (start..numbers.end.min(start + CHUNK))
-                .map(|number| one(number, seed, limits))
-                .collect()
-        },
-    );
+    let machine = || (BrainPhoque::new(limits.alphabet, limits.memory), Vec::new());
+    let parts = threads::map(starts, machine, |(machine, times), start| -> Vec<Sample> {
+        let part = start..numbers.end.min(start + CHUNK);
+        part.map(|number| one(Tokens::new(seed, number), machine, times, limits))
+            .collect()
+    });
     Ok(parts.into_iter().flatten().collect())
 }
 
-fn one(number: u64, seed: u64, limits: &Limits) -> Sample {
-    let mut tokens = Tokens::new(seed, number);
-    let mut machine = BrainPhoque::new(limits.alphabet, limits.memory);
-    let (mut output, mut steps, mut times) = (Vec::new(), 0, Vec::new());
+fn one(mut tokens: Tokens, machine: &mut BrainPhoque, times: &mut Vec<u32>, limits: &Limits) -> Sample {
+    machine.reset();
+    times.clear();
+    let (mut output, mut steps) = (Vec::new(), 0);
     let mut watch: Watch<State> = Watch::new();
     let status = loop {
-        match machine.step(0) {
-            Event::Silent => steps += 1,
-            Event::Printed(symbol) => {
-                steps += 1;
-                output.push(symbol);
-                times.push(steps);
-            }
-            Event::Wants | Event::Halted => {
-                machine.give(tokens.draw());
-                watch = Watch::new();
-                continue;
-            }
+        let event = machine.step(0);
+        if event == Event::Wants {
+            machine.give(tokens.draw());
+            watch.forget();
+            continue;
+        }
+        steps += 1;
+        if let Event::Printed(symbol) = event {
+            output.push(symbol);
+            times.push(steps);
         }
         if steps >= limits.steps {
             break Status::Timeout;
@@ -101,7 +96,7 @@ fn one(number: u64, seed: u64, limits: &Limits) -> Sample {
         if output.len() >= limits.max_output {
             break Status::OutputLimit;
         }
-        if machine.at_turn()
+        if event == Event::Back
             && let Some((_, printed, then)) = watch.turn(
                 |state| machine.stays(state) && machine.is_as(state),
                 || machine.state(),
@@ -109,9 +104,10 @@ fn one(number: u64, seed: u64, limits: &Limits) -> Sample {
                 steps,
             )
         {
-            break repeat(&mut output, &mut times, &mut steps, (printed, then), limits);
+            break repeat(&mut output, times, &mut steps, (printed, then), limits);
         }
     };
+    let cells = machine.cells();
     Sample {
         program: machine.text(),
         tokens: machine.tokens(),
@@ -119,7 +115,7 @@ fn one(number: u64, seed: u64, limits: &Limits) -> Sample {
             output,
             steps,
             status,
-            cells: machine.cells(),
+            cells,
         },
     }
 }

@@ -76,6 +76,14 @@ impl Cells {
     }
 }
 
+impl Cells {
+    /// Puts 0 everywhere.
+    pub fn clear(&mut self) {
+        self.symbols.fill(0);
+        self.head = 0;
+    }
+}
+
 impl PartialEq for Cells {
     fn eq(&self, other: &Self) -> bool {
         let (a, b, cells) = (&self.symbols, &other.symbols, self.symbols.len());
@@ -213,6 +221,12 @@ pub struct Span {
 }
 
 impl Span {
+    /// How many cells these are, on a long tape.
+    #[must_use]
+    pub fn cells(self) -> u32 {
+        (i32::from(self.right) - i32::from(self.left)) as u32 + 1
+    }
+
     /// Both this one, and the other one so many cells further.
     #[must_use]
     pub fn and(self, other: Self, by: i32) -> Self {

@@ -5,8 +5,9 @@
 //! of the shortest words is kept, and the others are counted, by length. Where a cell is known to be 0, a loop on it is
 //! skipped whatever its body is; such dead loops are counted as letters of these words.
 
-use super::hash::Names;
+use super::hash::{Index, Names};
 use super::token::Token;
+use crate::threads;
 use std::hash::{Hash, Hasher};
 
 /// Numbers of programs by length in tokens, cut off at the longest wanted; names stand for equal ones.
@@ -16,17 +17,27 @@ pub struct Counts {
     names: Names<Vec<u64>>,
     rows: Vec<Vec<u64>>,
     products: super::hash::Map<(u32, u32), u32>,
+    /// The products that were asked for last: two names and a third.
+    lately: Vec<[u32; 3]>,
 }
+
+/// How many products are at hand.
+const LATELY: usize = 1 << 12;
 
 impl Counts {
     #[must_use]
     pub fn new(longest: usize) -> Self {
-        Self {
+        let mut counts = Self {
             width: longest + 1,
             names: Names::default(),
             rows: Vec::new(),
             products: super::hash::Map::default(),
-        }
+            lately: vec![[ONE; 3]; LATELY],
+        };
+        let mut one = vec![0; longest + 1];
+        one[0] = 1;
+        counts.name(&one);
+        counts
     }
 
     pub fn name(&mut self, row: &[u64]) -> u32 {
@@ -37,6 +48,20 @@ impl Counts {
         name
     }
 
+    /// The names of rows that stand one after the other; many have nothing but a number at the longest length.
+    fn names_of(&mut self, rows: &[u64]) -> Vec<u32> {
+        let mut last: super::hash::Map<u64, u32> = super::hash::Map::default();
+        let rows = rows.chunks_exact(self.width);
+        let name = |row: &[u64]| {
+            let (longest, rest) = (row[row.len() - 1], &row[..row.len() - 1]);
+            if rest.iter().any(|&count| count > 0) {
+                return self.name(row);
+            }
+            *last.entry(longest).or_insert_with(|| self.name(row))
+        };
+        rows.map(name).collect()
+    }
+
     #[must_use]
     pub fn row(&self, name: u32) -> &[u64] {
         &self.rows[name as usize]
@@ -44,15 +69,27 @@ impl Counts {
 
     /// How many ways there are to write one after the other.
     pub fn product(&mut self, a: u32, b: u32) -> u32 {
-        if let Some(&known) = self.products.get(&(a, b)) {
+        if a == ONE || b == ONE {
+            return a | b;
+        }
+        let place = (a.wrapping_mul(0x9e37_79b9) ^ b.wrapping_mul(0x85eb_ca6b)) as usize >> 8 & (LATELY - 1);
+        let [x, y, known] = self.lately[place];
+        if (x, y) == (a, b) {
             return known;
         }
-        let row = product(self.row(a), self.row(b), self.width);
-        let name = self.name(&row);
-        self.products.insert((a, b), name);
+        let name = self.products.get(&(a, b)).copied().unwrap_or_else(|| {
+            let row = product(self.row(a), self.row(b), self.width);
+            let name = self.name(&row);
+            self.products.insert((a, b), name);
+            name
+        });
+        self.lately[place] = [a, b, name];
         name
     }
 }
+
+/// The name of: one way to write nothing.
+pub const ONE: u32 = 0;
 
 fn product(a: &[u64], b: &[u64], width: usize) -> Vec<u64> {
     let mut row = vec![0; width];
@@ -189,13 +226,15 @@ impl Words {
         });
         drop(deeds);
         let loops = matched(straight.len(), longest);
-        let names = [0, 1].map(|place| {
-            let rows = rows(&goes, &dead[place], &loops, longest);
-            rows.chunks_exact(longest + 1).map(|row| counts.name(row)).collect()
-        });
+        let rows = threads::map(
+            dead.iter().collect(),
+            || (),
+            |(), dead| rows(&goes, dead, &loops, longest),
+        );
+        let mut rows = rows.iter().map(|rows| counts.names_of(rows));
         Self {
             next,
-            counts: names,
+            counts: [(); 2].map(|()| rows.next().unwrap_or_default()),
             dead,
         }
     }
@@ -205,9 +244,9 @@ type Classes = (Vec<Deed>, Vec<[Word; 5]>, Vec<[Word; 5]>);
 
 /// The classes in order of length, where each goes by a token, and the same for kept words only.
 fn classes(straight: &[Token], sizes: Sizes, longest: usize) -> Classes {
-    let mut names = Names::default();
+    let mut index = Index::default();
     let mut deeds = vec![Deed::nothing()];
-    names.number(&deeds[0]);
+    index.place(&deeds[0], 0, |_| false);
     let (mut goes, mut next) = (Vec::new(), Vec::new());
     let mut done = 0;
     for _ in 0..longest {
@@ -215,10 +254,13 @@ fn classes(straight: &[Token], sizes: Sizes, longest: usize) -> Classes {
             let (mut all, mut kept) = ([NONE; 5], [NONE; 5]);
             for (i, &token) in straight.iter().enumerate() {
                 let deed = deeds[from].then(token, sizes);
-                let (to, new) = names.number(&deed);
-                all[i] = to;
-                if new {
-                    kept[i] = to;
+                let (new, to) = (
+                    deeds.len(),
+                    index.place(&deed, deeds.len(), |place| deeds[place] == deed),
+                );
+                all[i] = to as Word;
+                if to == new {
+                    kept[i] = to as Word;
                     deeds.push(deed);
                 }
             }

@@ -5,18 +5,20 @@
 //! else. States are kept by the exact length of the programs that lead to them, so that every program is counted once, at
 //! its own length.
 
-use super::behaviours::{Behaviours, Ending, Example, Share, Sum};
-use super::bodies::Bodies;
-use super::brainfuck::Brainfuck;
-use super::effects::{Bounds, Effect, Fate, effects, merged};
-use super::futures::Future;
-use super::hash::{Map, Names};
-use super::prior::{Prior, code};
-use super::run::{Limits, Status, run};
-use super::tape::{Bits, Cells, Reach, Tape};
-use super::token::{Code, Token, straight};
-use super::words::matched;
+mod ends;
+
 use crate::error::{MarketError, Result};
+use crate::programs::behaviours::{Behaviours, Ending, Example, Sum};
+use crate::programs::bodies::Bodies;
+use crate::programs::effects::{Bounds, Effect, Fate, effects, merged};
+use crate::programs::futures::Future;
+use crate::programs::hash::{Map, Names};
+use crate::programs::loose::Rests;
+use crate::programs::prior::{Prior, code};
+use crate::programs::run::Limits;
+use crate::programs::tape::{Bits, Cells, Reach, Tape};
+use crate::programs::token::{Code, Token, straight};
+use crate::programs::words::matched;
 use crate::threads;
 
 /// What was enumerated.
@@ -68,7 +70,7 @@ impl<T> Node<T> {
 
 type Level<T> = (Vec<Node<T>>, Map<(T, u32), u32>);
 
-/// Where a share of an effect goes, once it is known.
+/// Where a share of an effect goes, once it is known: a behaviour, and a member or loops that may part later.
 #[derive(Clone, Copy, Debug)]
 struct Target {
     place: u32,
@@ -82,8 +84,7 @@ struct Enumerator<T> {
     bodies: Bodies,
     /// By length: one program's mass; all completions of a program whose rest does not matter, and their mass.
     code: Vec<f64>,
-    rests: Vec<u64>,
-    rest_mass: Vec<f64>,
+    rests: Rests,
     loops: Vec<u64>,
     levels: Vec<Level<T>>,
     best: Map<(T, u32), (Code, u32, Reach)>,
@@ -93,7 +94,7 @@ struct Enumerator<T> {
     /// The place of a tape's effects.
     by_tape: Map<T, u32>,
     whats: Names<(Vec<u8>, Option<Future>)>,
-    undecided: u32,
+    apart: bool,
     targets: Map<(u32, u32), Target>,
     behaviours: Behaviours,
     runs: u64,
@@ -122,10 +123,13 @@ impl<T: Tape> Enumerator<T> {
         let loops = matched(tokens.len(), longest);
         let code = code(tokens.len() + 2, longest);
         let rest = |from: usize| loops[..=longest - from].iter().zip(&code[from..]);
-        let rest_mass = (0..=longest)
+        let mass = (0..=longest)
             .map(|n| rest(n).map(|(&d, z)| d as f64 * z).sum())
             .collect();
-        let rests = (0..=longest).map(|n| loops[..=longest - n].iter().sum()).collect();
+        let programs = (0..=longest).map(|n| loops[..=longest - n].iter().sum()).collect();
+        let rests = Rests { programs, mass };
+        let mut behaviours = Behaviours::new(prior, limits.max_output);
+        behaviours.set_rests(rests.clone());
         let mut enumerator = Self {
             limits: *limits,
             longest,
@@ -133,7 +137,6 @@ impl<T: Tape> Enumerator<T> {
             bodies,
             code,
             rests,
-            rest_mass,
             loops,
             levels: (0..=longest).map(|_| (Vec::new(), Map::default())).collect(),
             best: Map::default(),
@@ -142,9 +145,9 @@ impl<T: Tape> Enumerator<T> {
             effects: Vec::new(),
             by_tape: Map::default(),
             whats: Names::default(),
-            undecided: 0,
+            apart: !prior.by_length(),
             targets: Map::default(),
-            behaviours: Behaviours::new(prior, limits.max_output),
+            behaviours,
             runs: 0,
         };
         let start = Node {
@@ -175,7 +178,7 @@ impl<T: Tape> Enumerator<T> {
             self.forget(length, known);
         }
         let mut mass = Sum::default();
-        mass.add(self.rest_mass[0]);
+        mass.add(self.rests.mass[0]);
         Ok(Enumeration {
             programs: self.loops.iter().sum(),
             mass,
@@ -211,6 +214,7 @@ impl<T: Tape> Enumerator<T> {
         let bounds = Bounds {
             steps: self.limits.steps,
             symbols: self.limits.max_output,
+            apart: self.apart,
         };
         let parts = self.bodies.parts(left);
         let work: Vec<(&T, Code)> = tapes
@@ -226,21 +230,20 @@ impl<T: Tape> Enumerator<T> {
         self.runs += found.iter().map(|(_, runs)| runs).sum::<u64>();
         let mut found = found.into_iter().map(|(effects, _)| effects);
         for _ in 0..tapes.len() {
-            let mut all = merged(found.by_ref().take(parts.len()));
+            let mut all = merged(found.by_ref().take(parts.len()), bounds);
             all.iter_mut().for_each(|effect| effect.what = self.what(effect));
             self.effects.push(all);
         }
     }
 
-    /// A number for what an effect shows: even ones are shared, odd ones are those of undecided bodies.
-    fn what(&mut self, effect: &Effect<T>) -> u32 {
+    /// A number for what an effect shows: even ones of what is known, odd ones of bodies that may part later.
+    fn what(&mut self, effect: &mut Effect<T>) -> u32 {
         let future = match &effect.fate {
             Fate::Known(future) => Some(future.clone()),
             Fate::Quiet => Some(Future::new(&effect.symbols, &[])),
             Fate::Left(_) | Fate::Open => None,
             Fate::Full => {
-                self.undecided += 1;
-                return 2 * self.undecided - 1;
+                return 2 * self.behaviours.keep_bodies(std::mem::take(&mut effect.bodies)) + 1;
             }
         };
         2 * self.whats.number(&(effect.symbols.to_vec(), future)).0
@@ -266,7 +269,8 @@ impl<T: Tape> Enumerator<T> {
         for effect in effects.iter().filter(|effect| effect.example.code.len() + 2 <= left) {
             match &effect.fate {
                 Fate::Left(tape)
-                    if effect.symbols.len() < room && node.steps + effect.example.steps < self.limits.steps =>
+                    if effect.symbols.len() < room
+                        && node.steps + effect.swiftest(left - 2).steps < self.limits.steps =>
                 {
                     self.after(length, &node, effect, tape);
                 }
@@ -320,25 +324,18 @@ impl<T: Tape> Enumerator<T> {
     /// A loop that is left.
     fn after(&mut self, length: usize, node: &Node<T>, effect: &Effect<T>, tape: &T) {
         let output = self.longer(node.output, &effect.symbols);
-        let next = Node {
-            tape: tape.clone(),
-            output,
-            programs: 0,
-            least_steps: node.least_steps + effect.least_steps,
-            program: node.program.then_loop(effect.example.code),
-            steps: node.steps + effect.example.steps,
-            reach: node.reach.then(effect.example.reach),
-        };
-        let left = self.longest - length - 2;
-        for (body, count) in effect.counts(left) {
-            let programs = node.programs * count;
-            self.enter(
-                length + 2 + body,
-                Node {
-                    programs,
-                    ..next.clone()
-                },
-            );
+        for (body, count) in effect.counts(self.longest - length - 2) {
+            let example = effect.swiftest(body);
+            let next = Node {
+                tape: tape.clone(),
+                output,
+                programs: node.programs * count,
+                least_steps: node.least_steps + effect.least_steps,
+                program: node.program.then_loop(example.code),
+                steps: node.steps + example.steps,
+                reach: node.reach.then(example.reach),
+            };
+            self.enter(length + 2 + body, next);
         }
     }
 
@@ -399,172 +396,4 @@ impl<T: Tape> Enumerator<T> {
             *best = (node.program, node.steps, node.reach);
         }
     }
-
-    /// Adds the programs of a state to their behaviour; whatever follows does not matter unless they just end.
-    fn share(&mut self, length: usize, node: &Node<T>, ending: Ending) {
-        let ends = ending == Ending::Ended;
-        let rest = if ends {
-            self.code[length]
-        } else {
-            self.rest_mass[length]
-        };
-        let share = Share {
-            ending,
-            own: if node.program.len() == length { rest } else { 0.0 },
-            all: node.programs as f64 * rest,
-            programs: node.programs * if ends { 1 } else { self.rests[length] },
-            example: node.example(self.limits.memory),
-            least_steps: node.least_steps,
-        };
-        let output = &self.printed[node.output as usize];
-        let place = self.behaviours.add(output, &share);
-        if ending == Ending::Full {
-            // the symbols are all that is known: what follows may differ from program to program
-            self.behaviours.join(place, Some(Future::new(output, &[])), &share);
-        }
-    }
-
-    /// A loop that is not left within the limits.
-    fn end(&mut self, length: usize, node: &Node<T>, effect: &Effect<T>) {
-        let printed = self.printed[node.output as usize].len();
-        let wanted = self.limits.max_output - printed;
-        let shown = wanted.min(
-            effect
-                .example
-                .marks
-                .partition_point(|mark| node.steps + mark.time <= self.limits.steps),
-        );
-        // the step limit is tested before the output limit
-        let full = shown == wanted && node.steps + effect.example.marks[wanted - 1].time < self.limits.steps;
-        let ending = match &effect.fate {
-            _ if full => Ending::Full,
-            Fate::Quiet if shown == effect.symbols.len() => Ending::Ended,
-            _ => Ending::Open,
-        };
-        let share = self.loop_share(length, node, effect, ending, shown);
-        if ending != Ending::Full {
-            let output = [&self.printed[node.output as usize], &effect.symbols[..shown]].concat();
-            self.behaviours.add(&output, &share);
-            return;
-        }
-        if let Some(target) = self.targets.get(&(node.output, effect.what)) {
-            self.behaviours.add_at(target.place, &share);
-            self.behaviours.join_at(target.member, &share);
-            return;
-        }
-        let before = &self.printed[node.output as usize];
-        let place = self
-            .behaviours
-            .add(&[before, &effect.symbols[..wanted]].concat(), &share);
-        let future = match &effect.fate {
-            Fate::Known(future) => Some(future.after(before)),
-            // all the same so far, but what follows the loop differs from program to program
-            Fate::Left(_) | Fate::Quiet => Some(Future::new(&[before, &effect.symbols[..]].concat(), &[])),
-            Fate::Full | Fate::Open => None,
-        };
-        let member = self.behaviours.join(place, future, &share);
-        if effect.what.is_multiple_of(2) || effect.example.code.len() + 2 < self.longest - length {
-            // the longest bodies are met once, so an undecided one cannot come again
-            self.targets
-                .insert((node.output, effect.what), Target { place, member });
-        }
-    }
-
-    fn loop_share(&self, length: usize, node: &Node<T>, effect: &Effect<T>, ending: Ending, shown: usize) -> Share {
-        let left = self.longest - length - 2;
-        let (mut programs, mut all) = (0, 0.0);
-        for (body, count) in effect.counts(left) {
-            programs += count * self.rests[length + 2 + body];
-            all += count as f64 * self.rest_mass[length + 2 + body];
-        }
-        let program = node.program.then_loop(effect.example.code);
-        let own = if node.program.len() == length {
-            self.rest_mass[program.len()]
-        } else {
-            0.0
-        };
-        let last = shown.checked_sub(1);
-        let mark = last.map(|i| effect.example.marks[i]);
-        Share {
-            ending,
-            own,
-            all: all * node.programs as f64,
-            programs: programs * node.programs,
-            example: Example {
-                program,
-                steps: node.steps + mark.map_or(0, |mark| mark.time),
-                cells: node
-                    .reach
-                    .cells_with(mark.map(|mark| mark.span).unwrap_or_default(), self.limits.memory),
-            },
-            least_steps: node.least_steps + last.map_or(0, |i| effect.fastest(i)),
-        }
-    }
-}
-
-/// The same without any pruning, program by program: what [`enumerate`] is held against.
-pub fn plain(longest: usize, limits: &Limits, prior: Prior, stop: &dyn Fn() -> bool) -> Result<Enumeration> {
-    limits.check()?;
-    let mut tokens = straight(limits.alphabet, false);
-    tokens.extend([Token::Open, Token::Close]);
-    let code = code(tokens.len(), longest);
-    let mut found = Enumeration::new(prior, limits.max_output);
-    for length in 0..=longest {
-        every(&tokens, &mut Vec::new(), 0, length, &mut |program| {
-            if found.runs.is_multiple_of(4096) && stop() {
-                return Err(MarketError::Interrupted { rounds: found.runs });
-            }
-            let mut machine = Brainfuck::new(program, limits.alphabet, limits.memory)?;
-            let done = run(&mut machine, limits, std::iter::empty());
-            let share = Share {
-                ending: match done.status {
-                    Status::Halted => Ending::Ended,
-                    Status::OutputLimit => Ending::Full,
-                    Status::Timeout => Ending::Open,
-                },
-                own: code[length],
-                all: code[length],
-                programs: 1,
-                example: Example {
-                    program: program.iter().fold(Code::default(), |code, &token| code.then(token)),
-                    steps: done.steps,
-                    cells: done.cells,
-                },
-                least_steps: done.steps,
-            };
-            found.behaviours.add(&done.output, &share);
-            found.programs += 1;
-            found.runs += 1;
-            found.mass.add(code[length]);
-            Ok(())
-        })?;
-    }
-    Ok(found)
-}
-
-/// Every program of just this length with matched brackets.
-pub(super) fn every(
-    tokens: &[Token],
-    program: &mut Vec<Token>,
-    open: usize,
-    length: usize,
-    visit: &mut dyn FnMut(&[Token]) -> Result<()>,
-) -> Result<()> {
-    if program.len() == length {
-        return visit(program);
-    }
-    for &token in tokens {
-        let open = match token {
-            Token::Open => open + 1,
-            Token::Close if open == 0 => continue,
-            Token::Close => open - 1,
-            _ => open,
-        };
-        if open < length - program.len() {
-            program.push(token);
-            every(tokens, program, open, length, visit)?;
-            program.pop();
-        }
-    }
-    Ok(())
 }
