@@ -6,9 +6,6 @@
 use super::token::{Code, Token};
 use super::words::{Counts, NONE, ONE, Place, Word, Words};
 
-/// Who sees what is written: a beginning, and the body where it is one.
-type Seen<'a> = dyn FnMut(Code, Option<(Body<'_>, &Counts)>) + 'a;
-
 /// Room for a body and its brackets.
 pub const ROOM: usize = 32;
 /// Bodies are shared out among the workers by their first tokens.
