@@ -4,14 +4,13 @@ Times are those of the processor, so that other work on the machine counts littl
 """
 
 import os
-import resource
-from multiprocessing import get_context
-from time import perf_counter, process_time
+from time import process_time
 
 import gruemarket as gm
 import pytest
 from bench_threads import sines
 from gruemarket import _core
+from memory import forget_peak, peak_gb
 from race import Contestant, faster
 
 __all__ = ["sines"]  # the fixture: what a second core gives
@@ -62,20 +61,10 @@ def bench_two_threads(race, sines):
     race.note(second_core=list(sines))
 
 
-def _peak(length: int) -> tuple[int, int, float, float]:
-    """In a process of its own: full behaviours, programs, seconds, GB at most."""
-    gm.set_threads(1)
-    start = perf_counter()
-    found = _all(length)
-    seconds = perf_counter() - start
-    full = sum(len(output) == LIMITS[-1] for output in found.behaviours()["output"])
-    return full, found.programs, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
 def bench_memory_of_length_15(benchmark):
-    with get_context("spawn").Pool(1) as alone:
-        full, programs, seconds, peak = benchmark.pedantic(lambda: alone.apply(_peak, (15,)), rounds=1)
-    case = f"all {programs:,} programs up to length 15: {full:,} full"
-    _work(benchmark, case, amount=programs, unit="programs", peak_gb=peak, must_gb=2.0, seconds=seconds)
+    forget_peak()
+    found = benchmark.pedantic(_all, args=(15,), rounds=1)
+    full = sum(len(output) == LIMITS[-1] for output in found.behaviours()["output"])
+    case = f"all {found.programs:,} programs up to length 15: {full:,} full"
+    _work(benchmark, case, amount=found.programs, unit="programs", peak_gb=peak_gb(), must_gb=2.0)
     assert full > 37_000
-    assert peak <= 2.0

@@ -3,13 +3,11 @@
 A machine with less than 8 GB to spare says so, and the table leaves the case out.
 """
 
-import resource
-import sys
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from memory import forget_peak, peak_gb
 from race import Contestant, faster
 from rivals import PlainLoop, even_market, some_likelihoods
 
@@ -27,16 +25,6 @@ def _free_gb() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) / 1e6
 
 
-def _forget_peak() -> None:
-    """Lets the peak count from here; where the system cannot, it is the process's own so far, which is no less."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak_gb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
-
-
 def _last_price(likelihoods: np.ndarray, turns: int) -> float:
     """Bayes in float64, some traders at a time: the evidence of all rounds over that of all but the last."""
     evidence = np.zeros(2)
@@ -49,13 +37,13 @@ def _last_price(likelihoods: np.ndarray, turns: int) -> float:
 
 @pytest.mark.skipif(_free_gb() < NEEDS_GB, reason=f"{_free_gb():.1f} GB of memory free, needs {NEEDS_GB}")
 def bench_hundred_million_traders(race):
-    _forget_peak()
+    forget_peak()
     market = even_market(N, "f32")
-    building_gb = _peak_gb()
-    _forget_peak()
+    building_gb = peak_gb()
+    forget_peak()
     likelihoods = some_likelihoods(T, N, "f32")
     market.run(likelihoods=likelihoods)
-    running_gb = _peak_gb()
+    running_gb = peak_gb()
     # both go on with the same rounds: there is no room to begin anew
     engine = Contestant(lambda: market.run(likelihoods=likelihoods).loss_bits[-1])
     loop = PlainLoop(likelihoods)
