@@ -2,7 +2,6 @@
 
 use super::arch;
 use super::prefetch::prefetch;
-use super::vector::Vector;
 use crate::real::Real;
 use pulp::{Simd, WithSimd};
 
@@ -15,13 +14,13 @@ pub struct Extent {
 }
 
 impl Extent {
-    const ONES: Self = Self {
+    pub(super) const ONES: Self = Self {
         least: 1.0,
         zero: false,
         valid: true,
     };
 
-    fn and(self, other: Self) -> Self {
+    pub(super) fn and(self, other: Self) -> Self {
         let Self { least, zero, valid } = other;
         Self {
             least: self.least.min(least),
@@ -87,7 +86,7 @@ kernel! {
 }
 
 #[inline(always)]
-fn extent_run<F: Real, S: Simd>(s: S, row: &[F], send_for: impl Fn(usize)) -> Extent {
+pub(super) fn extent_run<F: Real, S: Simd>(s: S, row: &[F], send_for: impl Fn(usize)) -> Extent {
     let most = F::from_f64(1.0 + F::SUM_TOLERANCE);
     let (mosts, ones, zeros) = (F::splat(s, most), F::splat(s, F::ONE), F::splat(s, F::ZERO));
     let (whole, rest) = F::split::<S>(row);

@@ -80,6 +80,7 @@ pub mod groups;
 pub mod growth;
 pub mod logs;
 
+use extent::extent_run;
 pub use extent::{Extent, extent, extremes};
 
 /// How many vectors make up the 32 lanes.

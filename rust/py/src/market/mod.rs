@@ -3,14 +3,12 @@
 mod play;
 mod run;
 
-use play::{SparseBlock, price, run, run_batch, run_sparse};
 pub use run::Run;
-use run::Pending;
 
 use crate::clearing::{self, RuleParts, RuleSpec};
 use crate::errors::{InputError, PyResult, exception, in_use};
 use crate::gil::released;
-use crate::input::{Block, TaxSpec, Values, layout, slice};
+use crate::input::{Block, TaxSpec};
 use gruemarket_core::MarketError;
 use gruemarket_core::accounts::groups::Groups;
 use gruemarket_core::accounts::prior::Given;
@@ -19,14 +17,15 @@ use gruemarket_core::grue::Unit;
 use gruemarket_core::market::read::Definition;
 use gruemarket_core::market::redefine::Redefinition;
 use gruemarket_core::market::regret::Regret;
-use gruemarket_core::market::sparse::SparseRounds;
-use gruemarket_core::market::{Config, Interrupt, Market as Core, Run as CoreRun, When};
+use gruemarket_core::market::{Config, Interrupt, Market as Core, When};
 use gruemarket_core::real::Real;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
+use play::{SparseBlock, price, run, run_batch, run_sparse};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use run::Pending;
 use std::path::PathBuf;
-use std::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 /// A book in either float type.
 #[derive(Clone)]

@@ -11,14 +11,13 @@ use crate::grue::stays::Levied;
 use crate::market::lazy::Lazy;
 use crate::market::play::Played;
 use crate::market::regret::Regret;
-use crate::market::state::State;
 use crate::market::tax::{Due, Taxman};
 use crate::market::{Interrupt, Market, Run, When};
 use crate::real::Real;
 use play::Player;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use undo::{Before, Undo};
+use undo::{Before, Undo, untouched};
 
 /// Levies noted before everybody is brought up to date, so that their record stays small.
 const MOST_LEVIES: usize = 1 << 16;
