@@ -1,6 +1,5 @@
 //! Least and greatest entries, and what a row of forecasts holds.
 
-use super::arch;
 use super::prefetch::prefetch;
 use crate::real::Real;
 use pulp::{Simd, WithSimd};

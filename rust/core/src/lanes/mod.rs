@@ -1,11 +1,12 @@
 //! The loops in which the time goes, one pass over a tile each, in the widest vectors that the processor has.
 //!
 //! Sums are added in a fixed shape: 32 interleaved lanes within a run of 1024 traders, the lanes pairwise, the runs in
-//! order in f64. No fused multiply-add is used. So a sum has the same bits on every processor.
+//! order in f64, and without fused multiply-add. So a sum has the same bits on every processor.
 //!
 //! Tried, and slower: leaving the sums and extremes to the compiler's own vectoriser, which breaks interleaved lanes up
-//! again (2 to 4 times the time); AVX-512; sending for half of the next row's lines in the check and for the others in the
-//! multiplication, or into the first-level cache (up to a tenth slower); four running minima in the check (no change).
+//! again (2 to 4 times the time); AVX-512, but for logarithms and powers; sending for half of the next row's lines in the
+//! check and for the others in the multiplication, or into the first-level cache (up to a tenth slower); four running minima
+//! in the check (no change).
 
 pub mod eight;
 pub mod prefetch;
@@ -15,6 +16,8 @@ use crate::accounts::narrow::Number;
 use crate::real::{Real, pow2};
 use prefetch::prefetch;
 use pulp::{Arch, Simd, WithSimd};
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+use pulp::{Scalar, x86::V3};
 use std::sync::LazyLock;
 use vector::Vector;
 
@@ -23,9 +26,23 @@ const RUN: usize = 1024;
 /// Numbers in a line of the cache, or half of one.
 const LINE: usize = 8;
 
-pub(crate) fn arch() -> Arch {
-    static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
-    *ARCH
+/// Runs a loop in vectors of at most 256 bits: most wait for memory, and gain nothing from wider ones.
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+pub(crate) fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
+    static NARROW: LazyLock<Option<V3>> = LazyLock::new(V3::try_new);
+    match *NARROW {
+        Some(simd) => Simd::vectorize(simd, op),
+        None => Simd::vectorize(Scalar, op),
+    }
+}
+
+#[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+pub(crate) use dispatch_wide as dispatch;
+
+/// Runs a loop in the widest vectors of this processor, which logarithms are worth.
+pub(crate) fn dispatch_wide<Op: WithSimd>(op: Op) -> Op::Output {
+    static WIDEST: LazyLock<Arch> = LazyLock::new(Arch::new);
+    WIDEST.dispatch(op)
 }
 
 /// Defines a kernel: a function whose body is compiled for every kind of vector, one of which is chosen at run time.
@@ -48,11 +65,17 @@ macro_rules! kernel {
                     $body
                 }
             }
-            arch().dispatch(Kernel { $($arg,)* of: std::marker::PhantomData })
+            $crate::lanes::dispatch(Kernel { $($arg,)* of: std::marker::PhantomData })
         }
     };
     // the same for f64 alone
-    ($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?, $simd:ident $body:block) => {
+    ($(#[$doc:meta])* fn $name:ident $($rest:tt)*) => { kernel! { @f64 dispatch, $(#[$doc])* fn $name $($rest)* } };
+    // and in the widest vectors
+    ($(#[$doc:meta])* wide fn $name:ident $($rest:tt)*) => { kernel! { @f64 dispatch_wide, $(#[$doc])* fn $name $($rest)* } };
+    (
+        @f64 $run:ident,
+        $(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?, $simd:ident $body:block
+    ) => {
         $(#[$doc])*
         pub fn $name<'a>($($arg: $type),*) $(-> $out)? {
             struct Kernel<'a> {
@@ -67,7 +90,7 @@ macro_rules! kernel {
                     $body
                 }
             }
-            arch().dispatch(Kernel { $($arg,)* of: std::marker::PhantomData })
+            $crate::lanes::$run(Kernel { $($arg,)* of: std::marker::PhantomData })
         }
     };
     (@out) => { () };
