@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -120,8 +121,8 @@ def lock_of(asked: float) -> float:
     Raises:
         InputError: it is none.
     """
-    if not 0 < asked <= 1:
-        raise InputError(f"lock {asked}; give a share of wealth above 0 and at most 1")
+    if isinstance(asked, bool) or not isinstance(asked, Real) or not 0 < asked <= 1:
+        raise InputError(f"lock {asked!r}; give a share of wealth above 0 and at most 1")
     return float(asked)
 
 
