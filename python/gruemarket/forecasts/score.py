@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -115,13 +114,13 @@ def refuse_nothing(known: Questions, when: Events) -> None:
     )
 
 
-def lock_of(asked: Any) -> float:
+def lock_of(asked: float) -> float:
     """A share of wealth.
 
     Raises:
         InputError: it is none.
     """
-    if isinstance(asked, bool) or not isinstance(asked, Real) or not 0 < asked <= 1:
+    if isinstance(asked, bool) or not isinstance(asked, int | float | np.number) or not 0 < asked <= 1:
         raise InputError(f"lock {asked!r}; give a share of wealth above 0 and at most 1")
     return float(asked)
 
