@@ -120,8 +120,8 @@ def lock_of(asked: float) -> float:
     Raises:
         InputError: it is none.
     """
-    if not 0 < asked <= 1:
-        raise InputError(f"lock {asked}; give a share of wealth above 0 and at most 1")
+    if isinstance(asked, bool) or not isinstance(asked, int | float | np.number) or not 0 < asked <= 1:
+        raise InputError(f"lock {asked!r}; give a share of wealth above 0 and at most 1")
     return float(asked)
 
 

@@ -10,6 +10,7 @@ mod input;
 mod market;
 mod programs;
 mod text;
+mod threads;
 
 #[pyo3::pymodule]
 mod _core {
@@ -22,9 +23,11 @@ mod _core {
     #[pymodule_export]
     use super::input::hazards;
     #[pymodule_export]
-    use super::market::{Market, Run, set_threads, threads};
+    use super::market::{Market, Run};
     #[pymodule_export]
     use super::programs::{Enumeration, Predictor, run_program, sample_programs};
     #[pymodule_export]
     use super::text::{ContextTree, Text};
+    #[pymodule_export]
+    use super::threads::{set_threads, threads};
 }
