@@ -114,7 +114,7 @@ def refuse_nothing(known: Questions, when: Events) -> None:
     )
 
 
-def lock_of(asked: float) -> float:
+def lock_of(asked: Any) -> float:
     """A share of wealth.
 
     Raises:
