@@ -75,3 +75,21 @@ def test_a_certain_forecast_costs_all_where_it_fails():
     assert one.wealth.tolist() == [0, 1]
     assert run.regret_bits[0] == -np.inf
     assert one.price([0.3, 0.25]).tolist() == pytest.approx([0.75, 0.25])
+
+
+@pytest.mark.parametrize("aversion", (1 / 16, 1e2, 1e3, 1e4, 1e5, 1e6, "each"))
+@pytest.mark.parametrize(("outcomes", "traders"), ((3, 5), (8, 20), (30, 20)))
+def test_the_cautious_clear_where_many_outcomes_are_ruled_out(aversion, outcomes, traders):
+    for seed in range(3):
+        draws = np.random.default_rng(seed)
+        forecast = draws.dirichlet(np.ones(outcomes), traders).T * (draws.random((outcomes, traders)) < 0.6)
+        forecast[0] += 1e-3
+        forecast /= forecast.sum(axis=0)
+        each = np.exp(draws.uniform(np.log(1 / 16), np.log(1e6), traders))
+        told = {"prior": draws.dirichlet(np.ones(traders)), "normalize": True, "outcomes": outcomes}
+        told["clearing"] = gm.Isoelastic(each if aversion == "each" else aversion)
+        run = gm.Market(**told).run(forecast[None], [0])
+        assert run.passes[0] < 100
+        if outcomes <= 8 or seed == 0:  # the reference takes its time
+            expected = gm.reference.Market(**told).price(forecast)
+            np.testing.assert_allclose(run.prices[0], expected, rtol=1e-9, atol=1e-300)
