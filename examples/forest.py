@@ -241,7 +241,7 @@ def chart(experiment: Experiment) -> Any:
     splits = experiment.runs["split"].n_unique()
     title = alt.TitleParams(
         "A forest that bets, against the same forest's vote",
-        subtitle=f"Left of 0 the market is better. Mean over {splits} splits, 95 % intervals of paired differences.",
+        subtitle=f"Left of 0 is better than the vote. Mean over {splits} splits, 95 % intervals of paired differences.",
         fontSize=18,
         subtitleColor="#555",
         anchor="start",
