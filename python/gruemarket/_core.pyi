@@ -161,6 +161,9 @@ class Market:
     def redefined(self, redefinitions: list[tuple[int, float, int]], groups: int, stage: str | None) -> Market:
         """The market with one more trader for each (source, bits, group)."""
 
+    def split(self, parts: list[tuple[int, float]]) -> Market:
+        """The market whose traders are (source, share) of the present ones."""
+
     def reinforce(self, parts: npt.NDArray[np.float64], advantages: _Floats, step: float) -> tuple[_Floats, float]:
         """(amounts, scale) of a payment from the traders behind bad rollouts to those behind good ones."""
 
