@@ -200,7 +200,6 @@ class Market:
         state.book = state.book.split(source, log2_share, first)
         state.entered = state.entered[source]
         other._spare, other._state = self._spare, state  # noqa: SLF001  # of the same class
-        other._group_names = self._group_names  # noqa: SLF001
         return other
 
     def reinforce(self, parts: npt.ArrayLike, advantages: npt.ArrayLike, *, step: float = 1.0) -> tuple[Floats, float]:
