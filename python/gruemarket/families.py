@@ -24,8 +24,8 @@ class Family(Protocol):
     contract. `fork`, `save` and the class's `load(path)` are asked for only where they are needed, as by redefinitions
     and run directories. A family may also have `observe_all(outcomes)`: (T,) outcomes to (T, accounts) probabilities of
     what happened, the same as forecasting and observing each in turn, but faster. And it may have
-    `split_accounts(episodes, fresh=...)`, as `Programs` has: an inductor asks it, before it reads, whether accounts are to
-    become several.
+    `split_accounts(episodes, fresh=...)`, as `Programs` has: an inductor asks it, before it reads, whether accounts are
+    to become several.
 
     Attributes:
         outcomes: K, the number of outcomes of a round. With 2, bytes and text are read as bits, the most significant

@@ -100,7 +100,7 @@ def _symbols(family: "Programs", program: str, symbols: int) -> list[int | None]
     told: list[int | None] = list(first)
     while rest and len(told) < symbols:
         told += rest
-    return [symbol for symbol in told[:symbols]]
+    return told[:symbols]
 
 
 def _alike(some: list[int | None], others: list[int | None]) -> int:

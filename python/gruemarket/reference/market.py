@@ -176,7 +176,9 @@ class Market:
         sums = np.bincount(source, share, minlength=len(self.names))
         maker = getattr(self._clearing, "maker", None)
         if np.any(abs(sums - 1) > SUM_TOLERANCE) or np.any(share <= 0):
-            raise InputError(f"shares that sum to {sums.tolist()} by trader; give shares above 0 that sum to 1 for each")
+            raise InputError(
+                f"shares that sum to {sums.tolist()} by trader; give shares above 0 that sum to 1 for each"
+            )
         if self._grue and not isinstance(self._grue.kernel, str):
             raise InputError("parts of a trader under a kernel given by rows")
         first = np.array([source.tolist().index(i) for i in range(len(self.names))])
@@ -199,7 +201,7 @@ class Market:
         state = self._state.fork()
         state.book = state.book.split(source, log2_share, first)
         state.entered = state.entered[source]
-        other._spare, other._state = self._spare, state  # noqa: SLF001  # of the same class
+        other._spare, other._state = self._spare, state  # of the same class
         return other
 
     def reinforce(self, parts: npt.ArrayLike, advantages: npt.ArrayLike, *, step: float = 1.0) -> tuple[Floats, float]:

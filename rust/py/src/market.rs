@@ -393,7 +393,10 @@ impl Market {
 
     /// The market whose traders are (source, share) of the present ones.
     fn split(&self, py: Python<'_>, parts: Vec<(u32, f64)>) -> PyResult<Self> {
-        let parts: Vec<_> = parts.into_iter().map(|(source, share)| Part { source, share }).collect();
+        let parts: Vec<_> = parts
+            .into_iter()
+            .map(|(source, share)| Part { source, share })
+            .collect();
         on!(&*self.book()?, m => released(py, |_| m.split(&parts).map(Hold::book))).map(Self::of)
     }
 

@@ -74,7 +74,12 @@ impl Programs {
         })?;
         Ok(Self {
             inner: Arc::new(Mutex::new(family)),
-            rows: Arc::new(accounts.into_iter().map(|account| account.map_or(-1, i64::from)).collect()),
+            rows: Arc::new(
+                accounts
+                    .into_iter()
+                    .map(|account| account.map_or(-1, i64::from))
+                    .collect(),
+            ),
             machine,
             limits: found.limits,
         })
@@ -107,11 +112,7 @@ impl Programs {
         released(py, |_| self.detached().observe(outcome))
     }
 
-    fn read<'py>(
-        &self,
-        py: Python<'py>,
-        outcomes: PyReadonlyArray1<'py, u32>,
-    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    fn read<'py>(&self, py: Python<'py>, outcomes: PyReadonlyArray1<'py, u32>) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let outcomes = outcomes.as_slice()?;
         let (out, n) = released(py, |_| {
             let mut family = self.detached();
@@ -155,11 +156,7 @@ impl Programs {
 
     /// The shortest program of each account, and how many there are; the coin has none.
     fn examples(&self, py: Python<'_>) -> PyResult<Vec<(String, u64)>> {
-        released(py, |_| {
-            let family = self.detached();
-            let example = |account| family.example(account).unwrap_or_default();
-            Ok::<_, gruemarket_core::MarketError>((0..family.accounts()).map(example).collect())
-        })
+        released(py, |_| Ok::<_, gruemarket_core::MarketError>(self.detached().examples()))
     }
 
     /// What a program that hears nothing prints: the first symbols and, where that is known, what comes again and again.
@@ -174,10 +171,7 @@ impl Programs {
         };
         let unrolled = released(py, |_| printer.unroll(&printer.script(program)?, &self.limits, symbols))?;
         Ok(match unrolled {
-            Unrolled::Known(future) => (
-                PyBytes::new(py, &future.first),
-                Some(PyBytes::new(py, &future.cycle)),
-            ),
+            Unrolled::Known(future) => (PyBytes::new(py, &future.first), Some(PyBytes::new(py, &future.cycle))),
             Unrolled::Open(symbols) => (PyBytes::new(py, &symbols), None),
         })
     }

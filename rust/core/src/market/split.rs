@@ -41,7 +41,9 @@ impl Partition {
         for (at, &Part { source, share }) in parts.iter().enumerate() {
             let fault = match sums.get_mut(source as usize) {
                 None => format!("is a part of trader {source}; there are 0 to {}", traders - 1),
-                Some(_) if !(share > 0.0 && share <= 1.0) => format!("has the share {share}; give more than 0, at most 1"),
+                Some(_) if !(share > 0.0 && share <= 1.0) => {
+                    format!("has the share {share}; give more than 0, at most 1")
+                }
                 Some(sum) => {
                     *sum += share;
                     first[source as usize] = first[source as usize].min(at as u32);
@@ -77,6 +79,10 @@ impl Partition {
 
     fn divide<F: Real>(&self, value: impl Fn(usize) -> Scaled) -> Book<F> {
         Book::from_values(self.parts.len(), |j| value(self.source(j)) * self.parts[j].share)
+    }
+
+    fn book<F: Real>(&self, book: &Book<F>) -> Arc<Book<F>> {
+        Arc::new(self.divide(|i| book.value(i)))
     }
 
     fn groups(&self, groups: &Groups) -> Groups {
@@ -152,9 +158,12 @@ impl<F: Real> Traders<F> {
             ));
         }
         match &self.rule {
-            Rule::Lmsr(rule) if partition.sources().filter(|&i| i == rule.maker).count() > 1 => Err(MarketError::input(
-                format!("trader {} is the market's maker, who quotes as one; split others", rule.maker),
-            )),
+            Rule::Lmsr(rule) if partition.sources().filter(|&i| i == rule.maker).count() > 1 => {
+                Err(MarketError::input(format!(
+                    "trader {} is the market's maker, who quotes as one; split others",
+                    rule.maker
+                )))
+            }
             _ => Ok(()),
         }
     }
@@ -181,9 +190,8 @@ impl<F: Real> Traders<F> {
 
 impl<F: Real> Accounts<F> {
     fn part(&mut self, partition: &Partition) {
-        let divided = |book: &Arc<Book<F>>| Arc::new(partition.divide(|i| book.value(i)));
-        self.wealth = divided(&self.wealth);
-        self.unredefined = self.unredefined.as_ref().map(divided);
+        self.wealth = partition.book(&self.wealth);
+        self.unredefined = self.unredefined.as_ref().map(|book| partition.book(book));
         self.total = self.wealth.sum();
         if let Some(histories) = &mut self.histories {
             // the best history of the cluster, then this part of it

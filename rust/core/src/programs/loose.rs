@@ -80,7 +80,9 @@ impl Loose {
         let shortest = self.before.iter().min_by_key(|before| before.length);
         let first = *shortest.unwrap_or(&self.before[0]);
         let example = example(first.example.then_loop(code), limits)?;
-        let loop_steps = example.steps.saturating_sub(self::example(first.example, limits)?.steps);
+        let loop_steps = example
+            .steps
+            .saturating_sub(self::example(first.example, limits)?.steps);
         let mut mass = Mass::default();
         let mut programs = 0;
         for before in &self.before {

@@ -112,8 +112,16 @@ fn clusters(found: &Behaviours, masses: &[f64], drawn: &[Drawn], complements: bo
         cluster.shortest = cluster.shortest.min(tokens);
         cluster.from.push(from(flip));
     };
-    for (i, (row, &mass)) in found.rows.iter().zip(masses).enumerate().filter(|(_, (_, mass))| **mass > 0.0) {
-        add(&row.output, mass, row.shortest.program.len(), &|flip| From::Row(i, flip));
+    for (i, (row, &mass)) in found
+        .rows
+        .iter()
+        .zip(masses)
+        .enumerate()
+        .filter(|(_, (_, mass))| **mass > 0.0)
+    {
+        add(&row.output, mass, row.shortest.program.len(), &|flip| {
+            From::Row(i, flip)
+        });
     }
     for (i, one) in drawn.iter().enumerate() {
         add(&one.output, one.mass, one.tokens.len(), &|flip| From::Draw(i, flip));

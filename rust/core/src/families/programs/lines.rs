@@ -4,7 +4,7 @@
 //! looked at as far as fixed horizons, so that a part has the same number however far ahead anybody asks.
 
 use super::unroll::{Printer, Script, Unrolled};
-use super::{Birth, SILENT, Voices, flipped};
+use super::{Best, Birth, SILENT, Voices, flipped};
 use crate::error::{MarketError, Result};
 use crate::programs::Limits;
 use crate::programs::futures::Future;
@@ -84,10 +84,6 @@ struct Part {
 impl Part {
     fn undecided(&self) -> bool {
         self.lines.len() > 1 || self.lines.iter().any(|line| line.future.is_none())
-    }
-
-    fn shortest(&self) -> Option<&Line> {
-        self.lines.iter().min_by_key(|line| line.script.len())
     }
 }
 
@@ -239,7 +235,8 @@ impl Line {
     fn join(&mut self, other: Self) {
         self.mass += other.mass;
         self.programs += other.programs;
-        if other.script.len() < self.script.len() {
+        let rank = |line: &Self| (line.script.len(), line.script.clone());
+        if rank(&other) < rank(self) {
             (self.script, self.flip) = (other.script, other.flip);
         }
     }
@@ -414,11 +411,18 @@ impl Voices for Lines {
         Ok(self.kept)
     }
 
-    fn example(&self, part: usize) -> (String, u64) {
+    fn examples(&self, kept: usize) -> Vec<(String, u64)> {
         let atlas = self.atlas();
-        let part = &atlas.parts[part];
-        let text = part.shortest().map(|line| atlas.printer.text(&line.script));
-        (text.unwrap_or_default(), part.lines.iter().map(|line| line.programs).sum())
+        let (mut owners, mut best) = (Vec::new(), vec![Best::default(); kept]);
+        for (p, part) in atlas.parts.iter().enumerate() {
+            let owner = if p < kept { p } else { owners[part.birth.parent as usize] };
+            owners.push(owner);
+            part.lines
+                .iter()
+                .for_each(|line| best[owner].add(&line.script, line.programs));
+        }
+        let text = |script: &Script| atlas.printer.text(script);
+        best.into_iter().map(|best| best.told(text)).collect()
     }
 
     fn undecided(&self) -> u64 {

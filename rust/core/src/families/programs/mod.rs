@@ -13,7 +13,7 @@ use super::{Family, impossible};
 use crate::error::{MarketError, Result};
 use crate::programs::futures::Future;
 use std::path::Path;
-use unroll::Unrolled;
+use unroll::{Script, Unrolled};
 
 /// What a program says that has nothing more to say: it forecasts evenly.
 pub const SILENT: u16 = u16::MAX;
@@ -47,8 +47,8 @@ pub trait Voices: Send {
     /// else the one that is given goes on from here, up to the forecast after its last outcome but one.
     fn part(&mut self, kept: usize, episodes: &[&[u32]], fresh: bool) -> Result<usize>;
 
-    /// The shortest program of a part, and how many there are.
-    fn example(&self, part: usize) -> (String, u64);
+    /// The shortest program of each of the first `kept` parts, those born of it included, and how many there are.
+    fn examples(&self, kept: usize) -> Vec<(String, u64)>;
 
     /// How many programs, or kinds of them, are still stepped.
     fn undecided(&self) -> u64;
@@ -59,6 +59,27 @@ pub trait Voices: Send {
     fn partition(&self) -> Vec<u32>;
 
     fn restore(&mut self, kept: usize, partition: &[u32]) -> Result<()>;
+}
+
+/// The shortest of some programs, the same one whatever their order, and how many there are.
+#[derive(Clone, Debug, Default)]
+struct Best {
+    script: Option<Script>,
+    programs: u64,
+}
+
+impl Best {
+    fn add(&mut self, script: &Script, programs: u64) {
+        self.programs += programs;
+        let rank = |script: &Script| (script.len(), script.clone());
+        if self.script.as_ref().is_none_or(|best| rank(script) < rank(best)) {
+            self.script = Some(script.clone());
+        }
+    }
+
+    fn told(self, text: impl Fn(&Script) -> String) -> (String, u64) {
+        (self.script.as_ref().map(text).unwrap_or_default(), self.programs)
+    }
 }
 
 /// With two symbols, what the complement prints.
@@ -220,11 +241,15 @@ impl Programs {
         let mut of: Vec<(usize, usize)> = (self.kept()..self.weights.len()).map(|p| (self.owner(p), p)).collect();
         of.sort_unstable();
         for parts in of.chunk_by(|a, b| a.0 == b.0) {
-            let all: Vec<usize> = std::iter::once(parts[0].0).chain(parts.iter().map(|part| part.1)).collect();
+            let all: Vec<usize> = std::iter::once(parts[0].0)
+                .chain(parts.iter().map(|part| part.1))
+                .collect();
             let next: Vec<f64> = all.iter().map(|&p| self.weights[p] * self.chance(p, outcome)).collect();
             let sum: f64 = next.iter().sum();
             if sum > 0.0 {
-                all.iter().zip(next).for_each(|(&p, weight)| self.weights[p] = weight / sum);
+                all.iter()
+                    .zip(next)
+                    .for_each(|(&p, weight)| self.weights[p] = weight / sum);
             }
         }
     }
@@ -293,11 +318,11 @@ impl Programs {
         Ok(split)
     }
 
-    /// The shortest program of an account, and how many programs it has; nothing of the coin.
+    /// The shortest program of each account, and how many programs it has; nothing of the coin.
     #[must_use]
-    pub fn example(&self, account: usize) -> Option<(String, u64)> {
-        let part = account.checked_sub(self.coins()).filter(|&part| part < self.kept());
-        part.map(|part| self.voices.example(part))
+    pub fn examples(&self) -> Vec<(String, u64)> {
+        let coin = std::iter::repeat_n((String::new(), 0), self.coins());
+        coin.chain(self.voices.examples(self.kept())).collect()
     }
 
     /// The account that each account was part of at first.
@@ -333,7 +358,9 @@ impl Programs {
     /// Takes over what another family of the same programs had seen.
     pub fn restore(&mut self, record: Record) -> Result<()> {
         let parts = record.masses.len();
-        let fits = [&record.hits, &record.misses].iter().all(|counts| counts.len() == parts);
+        let fits = [&record.hits, &record.misses]
+            .iter()
+            .all(|counts| counts.len() == parts);
         if parts < self.kept() || !fits || record.coin.len() != self.manner.outcomes {
             return Err(MarketError::input("records of other programs than these"));
         }
@@ -428,7 +455,9 @@ impl Family for Programs {
 
     fn save(&self, path: &Path) -> Result<()> {
         let at = path.display();
-        Err(MarketError::input(format!("{at}: programs are saved by gm.Programs.save, with what they are")))
+        Err(MarketError::input(format!(
+            "{at}: programs are saved by gm.Programs.save, with what they are"
+        )))
     }
 }
 

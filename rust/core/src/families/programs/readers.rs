@@ -1,8 +1,8 @@
 //! Programs that hear what happened: each is stepped, since what it says depends on the episode.
 
-use super::unroll::Script;
 use super::lines::heaviest;
-use super::{Birth, SILENT, Voices};
+use super::unroll::Script;
+use super::{Best, Birth, SILENT, Voices};
 use crate::error::{MarketError, Result};
 use crate::programs::brainfuck::Brainfuck;
 use crate::programs::readers::Predictor;
@@ -192,12 +192,13 @@ impl<T: Tape + 'static> Voices for Readers<T> {
         Ok(self.births.len())
     }
 
-    fn example(&self, part: usize) -> (String, u64) {
-        let all = self.members.iter().zip(&self.kept);
-        let own = all.filter(|(_, at)| **at as usize == part).map(|(member, _)| member);
-        let shortest = own.clone().min_by_key(|member| member.script.len());
-        let text = shortest.map(|member| member.script.tokens().iter().map(|token| token.sign()).collect());
-        (text.unwrap_or_default(), own.count() as u64)
+    fn examples(&self, kept: usize) -> Vec<(String, u64)> {
+        let mut best = vec![Best::default(); kept];
+        for (member, &part) in self.members.iter().zip(&self.kept) {
+            best[part as usize].add(&member.script, 1);
+        }
+        let text = |script: &Script| script.tokens().iter().map(|token| token.sign()).collect();
+        best.into_iter().map(|best| best.told(text)).collect()
     }
 
     fn undecided(&self) -> u64 {

@@ -12,7 +12,7 @@ use crate::programs::{Event, Limits, Machine};
 use std::sync::Arc;
 
 /// A program, in one word where that is enough.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Script {
     Short(Code),
     Long(Arc<[Token]>),
