@@ -130,7 +130,8 @@ def test_how_far_ahead_others_have_looked_changes_no_bit():
 SAME = """
 import hashlib, numpy as np, gruemarket as gm
 digest = hashlib.sha256()
-for settings in ({"max_length": 9}, {"machine": "reader", "max_length": 6}, {"machine": "brainphoque", "max_length": 6}):
+KINDS = ({"max_length": 9}, {"machine": "reader", "max_length": 6}, {"machine": "brainphoque", "max_length": 6})
+for settings in KINDS:
     inductor = gm.Inductor({"programs": gm.Programs(**settings)}, grue=gm.GrueTax(gm.schedules.inverse()))
     inductor.read([np.random.default_rng(7).integers(2, size=200)])
     digest.update(inductor.market.log2_wealth.tobytes() + repr(inductor.names).encode())
@@ -243,10 +244,10 @@ def test_a_curriculum_may_split_accounts_on_its_way():
         ({"noise": "none"}, "noise 'none'; give \"kt\", or None"),
         ({"coin_bits": 0}, "coin_bits 0; give a number > 0"),
         ({"coin_bits": np.nan}, "coin_bits nan"),
-        ({"tail": 10}, "only \"brainphoque\" is drawn from"),
+        ({"tail": 10}, 'only "brainphoque" is drawn from'),
         ({"tail": -1, "machine": "brainphoque"}, "a count >= 1"),
         ({"max_length": 3}, "no program prints 32 symbols in 1000 steps; give a larger max_length"),
-        ({"machine": "abacus"}, "machine \"abacus\""),
+        ({"machine": "abacus"}, 'machine "abacus"'),
         ({"max_length": 99}, "max_length 99; give 0 to 19"),
         ({"a": -1}, "a -1; give an exponent from 0 to 64"),
         ({"alphabet": 1}, "alphabet 1; give 2 to 256"),

@@ -48,17 +48,19 @@ def _answers(family: "Programs", program: str) -> str:
 def _histories(family: "Programs", program: str, horizon: int) -> tuple[list[tuple[int, ...]], list[int | None]]:
     """All histories shorter than the horizon, the shortest first, and the answer to each; None for no more answers."""
     settings = family.arguments
-    asked = {(): Predictor(program, "reader", settings["alphabet"], settings["memory"])}
+    asked: dict[tuple[int, ...], Predictor] = {
+        (): Predictor(program, "reader", settings["alphabet"], settings["memory"])
+    }
     histories: list[tuple[int, ...]] = []
     answers: list[int | None] = []
     for _ in range(horizon):
-        longer = {}
+        longer: dict[tuple[int, ...], Predictor] = {}
         for past, predictor in asked.items():
             histories.append(past)
             answers.append(predictor.next(settings["steps"])[0])
             for symbol in range(settings["alphabet"]):
-                told = longer[*past, symbol] = predictor.fork()
-                told.hear(symbol)
+                longer[*past, symbol] = predictor.fork()
+                longer[*past, symbol].hear(symbol)
         asked = longer
     return histories, answers
 

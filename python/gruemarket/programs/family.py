@@ -297,8 +297,8 @@ class Programs:
             OSError: the folder cannot be written, or the disk is full. What was at `path` before is still there.
         """
         buffer = io.BytesIO()
-        arguments = json.dumps(self.arguments)
-        np.savez_compressed(buffer, format=FORMAT, arguments=arguments, frozen=self.frozen, **self._core.record())
+        told: dict[str, Any] = {"arguments": json.dumps(self.arguments), "frozen": self.frozen}
+        np.savez_compressed(buffer, format=FORMAT, **(told | self._core.record()))
         files.write(Path(path), buffer.getvalue())
 
     @classmethod

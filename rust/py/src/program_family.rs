@@ -156,7 +156,9 @@ impl Programs {
 
     /// The shortest program of each account, and how many there are; the coin has none.
     fn examples(&self, py: Python<'_>) -> PyResult<Vec<(String, u64)>> {
-        released(py, |_| Ok::<_, gruemarket_core::MarketError>(self.detached().examples()))
+        released(py, |_| {
+            Ok::<_, gruemarket_core::MarketError>(self.detached().examples())
+        })
     }
 
     /// What a program that hears nothing prints: the first symbols and, where that is known, what comes again and again.

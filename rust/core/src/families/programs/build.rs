@@ -1,6 +1,7 @@
 //! From an enumeration to accounts: behaviours, each with its complement, the heaviest first.
 
-use super::lines::{Atlas, Line, Lines};
+use super::atlas::{Atlas, Line};
+use super::lines::Lines;
 use super::readers::{Member as Reader, Readers};
 use super::unroll::{Printer, Script, Unrolled};
 use super::{Manner, Programs, Voices, flipped};

@@ -4,8 +4,10 @@
 //! Where they come to differ, the account forecasts as the mixture that it is, until it is split: then each part is an
 //! account of its own, which holds the mass that was its own all along.
 
+mod atlas;
 pub mod build;
 pub mod lines;
+mod rates;
 pub mod readers;
 pub mod unroll;
 
@@ -198,30 +200,26 @@ impl Programs {
     }
 
     fn chance(&self, part: usize, outcome: u16) -> f64 {
-        let others = (self.manner.outcomes - 1) as f64;
-        let said = self.voices.said()[part];
-        if self.manner.noise {
-            rate(said, outcome, self.hits[part], self.misses[part], others)
-        } else {
-            plain(said, outcome, others)
-        }
+        let rates = self.manner.rates();
+        rates.of(self.voices.said()[part], outcome, self.hits[part], self.misses[part])
     }
 
     /// Writes every account's probability of an outcome.
     fn chances(&self, outcome: u16, out: &mut [f64]) {
-        let others = (self.manner.outcomes - 1) as f64;
         let (coins, own) = out.split_at_mut(self.coins());
-        let tosses: f64 = self.coin.iter().sum();
-        coins.fill((self.coin[usize::from(outcome)] + 0.5) / (tosses + 0.5 * (others + 1.0)));
-        let said = own.iter_mut().zip(self.voices.said());
-        if self.manner.noise {
-            for ((p, &said), (&hits, &misses)) in said.zip(self.hits.iter().zip(&self.misses)) {
-                *p = rate(said, outcome, hits, misses, others);
-            }
-        } else {
-            said.for_each(|(p, &said)| *p = plain(said, outcome, others));
+        coins.fill(self.toss(outcome));
+        let rates = self.manner.rates();
+        let told = self.voices.said().iter().zip(&self.hits).zip(&self.misses);
+        for (p, ((&said, &hits), &misses)) in own.iter_mut().zip(told) {
+            *p = rates.of(said, outcome, hits, misses);
         }
         self.mix(outcome, own);
+    }
+
+    /// What the coin gives to an outcome.
+    fn toss(&self, outcome: u16) -> f64 {
+        let tosses: f64 = self.coin.iter().sum();
+        (self.coin[usize::from(outcome)] + 0.5) / (tosses + 0.5 * self.manner.outcomes as f64)
     }
 
     /// Accounts whose parts differ forecast as their mixture.
@@ -255,24 +253,35 @@ impl Programs {
     }
 
     fn learn(&mut self, outcome: u16) {
-        if self.frozen {
-            return;
-        }
-        self.coin[usize::from(outcome)] += 1.0;
-        if self.manner.noise {
-            let counts = self.hits.iter_mut().zip(&mut self.misses);
-            for ((hits, misses), &said) in counts.zip(self.voices.said()) {
-                *hits += f64::from(u8::from(said == outcome));
-                *misses += f64::from(u8::from(said != outcome && said != SILENT));
-            }
+        if !self.frozen {
+            self.coin[usize::from(outcome)] += 1.0;
+            self.manner
+                .rates()
+                .count(self.voices.said(), outcome, &mut self.hits, &mut self.misses);
         }
     }
 
-    fn hear(&mut self, outcome: u32) -> Result<()> {
-        let outcome = self.symbol(outcome)?;
+    fn hear(&mut self, outcome: u16) -> Result<()> {
         self.ask()?;
         self.weigh(outcome);
         self.learn(outcome);
+        self.voices.hear(outcome);
+        Ok(())
+    }
+
+    /// [`Self::chances`], then [`Self::hear`].
+    fn go(&mut self, outcome: u16, out: &mut [f64]) -> Result<()> {
+        self.ask()?;
+        if self.frozen || self.weights.len() > self.kept() {
+            self.chances(outcome, out);
+            return self.hear(outcome);
+        }
+        // in one pass, where no account is a mixture
+        let (coins, own) = out.split_at_mut(self.coins());
+        coins.fill(self.toss(outcome));
+        self.coin[usize::from(outcome)] += 1.0;
+        let counts = (&mut self.hits[..], &mut self.misses[..]);
+        self.manner.rates().go(self.voices.said(), outcome, counts, own);
         self.voices.hear(outcome);
         Ok(())
     }
@@ -373,31 +382,6 @@ impl Programs {
     }
 }
 
-/// `(hits + 1/2) / (n + 1)` for what it says, the rest evenly for the others.
-#[inline(always)]
-fn rate(said: u16, outcome: u16, hits: f64, misses: f64, others: f64) -> f64 {
-    let told = if said == outcome {
-        hits + 0.5
-    } else {
-        (misses + 0.5) / others
-    };
-    if said == SILENT {
-        1.0 / (others + 1.0)
-    } else {
-        told / (hits + misses + 1.0)
-    }
-}
-
-/// All for what it says.
-#[inline(always)]
-fn plain(said: u16, outcome: u16, others: f64) -> f64 {
-    if said == SILENT {
-        1.0 / (others + 1.0)
-    } else {
-        f64::from(u8::from(said == outcome))
-    }
-}
-
 impl Family for Programs {
     fn outcomes(&self) -> usize {
         self.manner.outcomes
@@ -427,16 +411,15 @@ impl Family for Programs {
     }
 
     fn observe(&mut self, outcome: u32) -> Result<()> {
-        self.hear(outcome)
+        let symbol = self.symbol(outcome)?;
+        self.hear(symbol)
     }
 
     fn read(&mut self, outcomes: &[u32], out: &mut [f64]) -> Result<()> {
         let n = self.accounts();
         for (&outcome, row) in outcomes.iter().zip(out.chunks_exact_mut(n)) {
             let symbol = self.symbol(outcome)?;
-            self.ask()?;
-            self.chances(symbol, row);
-            self.hear(outcome)?;
+            self.go(symbol, row)?;
         }
         Ok(())
     }

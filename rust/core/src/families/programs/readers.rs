@@ -1,6 +1,6 @@
 //! Programs that hear what happened: each is stepped, since what it says depends on the episode.
 
-use super::lines::heaviest;
+use super::atlas::heaviest;
 use super::unroll::Script;
 use super::{Best, Birth, SILENT, Voices};
 use crate::error::{MarketError, Result};
