@@ -221,6 +221,32 @@ def test_inductors_of_several_families_split_the_right_accounts():
     assert trees[0] == pytest.approx(trees[1], rel=1e-12)
 
 
+def test_inductors_that_share_their_families_split_none():
+    symbols = np.resize([0, 1, 1], 100)
+    alone = gm.Inductor({"programs": gm.Programs(max_length=7, noise=None)})
+    one = alone.fork()
+    other = one.beside(one.fork().market)
+    alone.families["programs"].freeze()
+    for inductor in (one, other):
+        losses = inductor.read([symbols]).loss_bits
+        np.testing.assert_allclose(losses, alone.fork().read([symbols]).loss_bits, rtol=1e-12, atol=1e-12)
+        assert len(inductor.market) == len(alone.market)
+
+
+def test_a_family_of_ones_own_may_split_its_accounts():
+    class Twins(gm.Table):
+        """One account that is two."""
+
+        def split_accounts(self, episodes, *, fresh):
+            assert fresh
+            assert [len(episode) for episode in episodes] == [2]
+            return [(0, 0.25), (0, 0.5), (0, 0.25)]
+
+    inductor = gm.Inductor({"twins": Twins([[[0.5, 0.5]] * 2])})
+    with pytest.raises(gm.ShapeError, match="twins: 3 parts for 2 accounts"):
+        inductor.read([[0, 1]])
+
+
 def test_a_curriculum_may_split_accounts_on_its_way():
     text = pl.DataFrame({"voice": ["a", "b"], "text": ["\x55\x55\x55\x55" * 8, "\x33\x33" * 16]})
     families = {"programs": gm.Programs(max_length=7), "text": gm.Text(memory_mib=1)}

@@ -110,6 +110,7 @@ class Inductor:
     ', '
     """
 
+    _shared = False  # whether another inductor has the very same families
     origin: tuple[Path, dict[str, Any]] | None = None  # the run directory it is trained in, its config before that
 
     def __init__(
@@ -224,9 +225,9 @@ class Inductor:
     def _tell_apart(self, episodes: list[npt.NDArray[np.uint32]], *, fresh: bool = True) -> None:
         """Splits accounts whose members come to differ in these episodes; their money is divided as it always was.
 
-        While the inductor is frozen such accounts forecast as mixtures.
+        Where the inductor is frozen, or shares its families with another, such accounts forecast as mixtures.
         """
-        if self.frozen:
+        if self.frozen or self._shared:
             return
         counts = [member.accounts for member in self._adapters]
         found = [member.split_accounts(episodes, fresh=fresh) for member in self._adapters]
@@ -440,11 +441,14 @@ class Inductor:
     def beside(self, market: Market) -> Self:
         """The very same families, not forks of them, with another market of the same accounts.
 
-        Saves the memory of forks where only money shall move: the families are frozen, here and there.
+        Saves the memory of forks where only money shall move: the families are frozen, here and there, and their
+        accounts are no longer split.
         """
         for family in self.families.values():
             family.freeze(True)  # noqa: FBT003
-        return self._with(market, self.families)
+        other = self._with(market, self.families)
+        self._shared = other._shared = True
+        return other
 
     def fork(self) -> Self:
         """An independent copy: families, market and all."""
