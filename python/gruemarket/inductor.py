@@ -447,7 +447,7 @@ class Inductor:
         for family in self.families.values():
             family.freeze(True)  # noqa: FBT003
         other = self._with(market, self.families)
-        self._shared = other._shared = True
+        self._shared = other._shared = True  # noqa: SLF001  # of the same class
         return other
 
     def fork(self) -> Self:
