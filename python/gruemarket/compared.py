@@ -21,7 +21,7 @@ MOST = 10_000  # state machines, where nobody says how many states
 SHORTER = {2: 0, 3: 2, 4: 3}  # tokens that programs have less where there are more symbols; else 4
 
 
-def inductors(*, states: int = 4, depth: int = 16, tokens: int = 10) -> dict[str, Factory]:
+def inductors(*, states: int = 4, depth: int = 16, tokens: int = 12) -> dict[str, Factory]:
     """The inductors that are compared where none are given: by name, what makes one for K outcomes.
 
     Args:
@@ -35,8 +35,8 @@ def inductors(*, states: int = 4, depth: int = 16, tokens: int = 10) -> dict[str
     ...     print(f"{name}: {make(3)}")
     context trees: <ContextTrees(depth=7, outcomes=3)>
     state machines: <StateMachines(3, outcomes=3, estimator=0.5, forget=True)>
-    programs: <Programs(max_length=8, alphabet=3, forget=True)>
-    readers: <Programs(machine='reader', max_length=5, alphabet=3, horizon=3, forget=True)>
+    programs: <Programs(max_length=10, alphabet=3, forget=True)>
+    readers: <Programs(machine='reader', max_length=6, alphabet=3, horizon=3, forget=True)>
     """
 
     def machines(outcomes: int) -> StateMachines:
@@ -52,7 +52,7 @@ def inductors(*, states: int = 4, depth: int = 16, tokens: int = 10) -> dict[str
 
     def readers(outcomes: int) -> Programs:
         horizon = next(n for n in (5, 3, 2) if n == 2 or outcomes**n <= HISTORIES)
-        length = max(LEAST + 1, tokens - 4 - SHORTER.get(outcomes, 4) // 2)
+        length = max(LEAST + 1, tokens - 4 - SHORTER.get(outcomes, 4))
         return Programs("reader", length, alphabet=outcomes, horizon=horizon, forget=True)
 
     return {"context trees": trees, "state machines": machines, "programs": programs, "readers": readers}
