@@ -187,6 +187,19 @@ def test_a_program_is_described(settings, program, words):
         assert word in told
 
 
+@pytest.mark.parametrize("kind", ("brainfuck", "few cells", "without doubt", "with a tail", "brainphoque", "turing"))
+def test_accounts_are_called_by_programs_that_do_it(kind):
+    family = gm.Programs(**KINDS[kind])
+    for name, behaviour in family.table().select("name", "behaviour").rows()[1:]:
+        first, cycle = family.unrolled(name, family.arguments["max_output"])
+        said = (first + (cycle or b"") * 32)[: family.arguments["max_output"]]
+        told = "".join(map(str, said))
+        assert len(told) == family.arguments["max_output"]
+        if behaviour is not None:  # drawn programs are in no table of what was enumerated
+            turned = told.translate(str.maketrans("01", "10")) if family.arguments["noise"] else told
+            assert behaviour in {told, turned}
+
+
 def test_parts_of_an_account_are_described_and_listed():
     family = gm.Programs(max_length=8)
     before = family.table()

@@ -22,6 +22,7 @@ __all__ = [
     "Market",
     "Members",
     "Predictor",
+    "Programs",
     "Run",
     "Text",
     "build_info",

@@ -4,12 +4,15 @@ use super::atlas::{Atlas, BLOCK, Part};
 use super::unroll::Script;
 use super::{Best, Birth, SILENT, Voices};
 use crate::error::{MarketError, Result};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Symbols after which a file's programs must have come to differ.
 const FURTHEST: usize = 1 << 26;
 /// Parts that are written side by side.
 const LINE: usize = 32;
+/// Blocks that are kept together have at most so many symbols.
+const MOST: usize = 1 << 24;
 
 /// The programs of an atlas, as one family hears them.
 #[derive(Clone, Debug)]
@@ -20,8 +23,10 @@ pub struct Lines {
     /// The block's first round, its parts, what they say round by round, and the present round.
     start: usize,
     width: usize,
-    symbols: Vec<u16>,
+    symbols: Arc<Vec<u16>>,
     at: usize,
+    /// Blocks of earlier episodes, by their first rounds, as long as the same parts are kept apart: widths and symbols.
+    known: BTreeMap<usize, (usize, Arc<Vec<u16>>)>,
 }
 
 impl Lines {
@@ -34,8 +39,9 @@ impl Lines {
             births,
             start: 0,
             width: 0,
-            symbols: Vec::new(),
+            symbols: Arc::default(),
             at: 0,
+            known: BTreeMap::new(),
         }
     }
 
@@ -52,31 +58,45 @@ impl Lines {
         Ok(self.births.partition_point(|birth| birth.time < symbols))
     }
 
+    fn keep(&mut self, kept: usize) {
+        if kept != self.kept {
+            self.known.clear();
+        }
+        (self.kept, self.width) = (kept, 0);
+    }
+
     fn fill(&mut self) -> Result<()> {
         self.start = self.at - self.at % BLOCK;
+        if let Some((width, symbols)) = self.known.get(&self.start) {
+            (self.width, self.symbols) = (*width, Arc::clone(symbols));
+            return Ok(());
+        }
         self.width = self.look(self.start + BLOCK)?.max(self.kept);
-        let Self {
-            atlas,
-            start,
-            width,
-            symbols,
-            ..
-        } = self;
-        let atlas = atlas.lock().unwrap_or_else(PoisonError::into_inner);
-        symbols.resize(BLOCK * *width, SILENT);
+        self.symbols = Arc::new(self.written());
+        if self.symbols.len() * (self.known.len() + 1) <= MOST {
+            let block = (self.width, Arc::clone(&self.symbols));
+            self.known.insert(self.start, block);
+        }
+        Ok(())
+    }
+
+    /// What the parts say in this block, round by round.
+    fn written(&self) -> Vec<u16> {
+        let mut symbols = vec![SILENT; BLOCK * self.width];
+        let atlas = self.atlas();
         // a line of the cache at a time
-        for (run, parts) in atlas.parts[..*width].chunks(LINE).enumerate() {
+        for (run, parts) in atlas.parts[..self.width].chunks(LINE).enumerate() {
             let mut blocks = [[SILENT; BLOCK]; LINE];
             blocks
                 .iter_mut()
                 .zip(parts)
-                .for_each(|(block, part)| *block = part.said.block(*start));
-            for (t, row) in symbols.chunks_exact_mut(*width).enumerate() {
+                .for_each(|(block, part)| *block = part.said.block(self.start));
+            for (t, row) in symbols.chunks_exact_mut(self.width).enumerate() {
                 let row = row[run * LINE..].iter_mut().take(parts.len());
                 row.zip(&blocks).for_each(|(to, block)| *to = block[t]);
             }
         }
-        Ok(())
+        symbols
     }
 
     fn alive(&self) -> usize {
@@ -88,7 +108,8 @@ impl Lines {
 
 impl Voices for Lines {
     fn begin(&mut self, kept: usize) {
-        (self.kept, self.at, self.width) = (kept, 0, 0);
+        self.keep(kept);
+        self.at = 0;
     }
 
     fn ask(&mut self) -> Result<()> {
@@ -111,9 +132,9 @@ impl Voices for Lines {
     fn part(&mut self, kept: usize, episodes: &[&[u32]], fresh: bool) -> Result<usize> {
         let longest = episodes.iter().map(|episode| episode.len()).max().unwrap_or(0);
         let symbols = if fresh { longest } else { self.at + longest.max(1) };
-        self.kept = self.look(symbols)?.max(kept);
-        self.width = 0;
-        Ok(self.kept)
+        let apart = self.look(symbols)?.max(kept);
+        self.keep(apart);
+        Ok(apart)
     }
 
     fn examples(&self, kept: usize) -> Vec<(String, u64)> {
@@ -158,7 +179,7 @@ impl Voices for Lines {
             }
             self.look(further)?;
         }
-        self.kept = kept;
+        self.keep(kept);
         Ok(())
     }
 }
