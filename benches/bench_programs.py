@@ -7,11 +7,13 @@ import os
 from time import process_time
 
 import gruemarket as gm
+import numpy as np
 import pytest
 from bench_threads import sines
 from gruemarket import _core
+from gruemarket.programs.family import _virgin
 from memory import forget_peak, peak_gb
-from race import Contestant, faster
+from race import Contestant, faster, within
 
 __all__ = ["sines"]  # the fixture: what a second core gives
 
@@ -68,3 +70,44 @@ def bench_memory_of_length_15(benchmark):
     case = f"all {found.programs:,} programs up to length 15: {full:,} full"
     _work(benchmark, case, amount=found.programs, unit="programs", peak_gb=peak_gb(), must_gb=2.0)
     assert full > 37_000
+
+
+def bench_market_of_programs(race):
+    """Programs that are all known that far: what they forecast is worked out, then settled; the bare market settles."""
+    family = gm.Programs(max_length=14)
+    coins = np.random.default_rng(0).integers(2, size=(20, 32)).astype(np.uint32)
+    read, rows = family.fork(), []
+    for episode in coins:
+        read.begin_episode()
+        rows.append(read.observe_all(episode))
+    inductor, bare = gm.Inductor({"programs": family}), gm.Market(family.bits)
+    race(
+        f"programs up to length 14, {family.accounts:,} accounts, 20 episodes of 32 symbols",
+        Contestant(lambda: inductor.read(coins, regret=False).prices[-1]),
+        {
+            "bare market": Contestant(
+                lambda: [bare.run(likelihoods=block, regret=False) for block in rows][-1].prices[-1]
+            )
+        },
+        [within("bare market")],
+    )
+    assert len(inductor.market) == len(bare)  # nothing was split: no symbol was beyond the first 32
+
+
+def bench_splits_of_programs(benchmark):
+    """The first look beyond the first symbols steps the undecided; every later one finds it done."""
+
+    def ahead(family: gm.Programs) -> None:
+        family.split_accounts([np.zeros(1000, np.uint32)])
+
+    def fresh() -> tuple[tuple[gm.Programs], dict[str, object]]:
+        _virgin.cache_clear()
+        return (gm.Programs(max_length=12),), {}
+
+    benchmark.pedantic(ahead, setup=fresh, rounds=3)
+    known = gm.Programs(max_length=12)
+    undecided = known.undecided
+    ahead(known)
+    case = f"programs up to length 12, 1,000 symbols ahead: {known.accounts:,} accounts, {undecided:,} kinds still open"
+    _work(benchmark, case, amount=known.accounts, unit="accounts")
+    assert known.undecided == undecided

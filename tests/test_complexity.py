@@ -146,7 +146,19 @@ def test_inductors_fit_alphabets_of_all_sizes():
     made = {k: {name: make(k) for name, make in compared.inductors(states=4).items()} for k in (2, 3, 4, 26)}
     assert {k: made[k]["state machines"].states for k in made} == {2: 4, 3: 3, 4: 2, 26: 1}
     assert {k: made[k]["context trees"].depth for k in made} == {2: 16, 3: 7, 4: 7, 26: 7}
+    assert {k: made[k]["programs"].arguments["max_length"] for k in made} == {2: 12, 3: 10, 4: 9, 26: 8}
+    assert {k: made[k]["readers"].arguments["max_length"] for k in made} == {2: 8, 3: 6, 4: 5, 26: 5}
     assert all(one.outcomes == k for k in made for one in made[k].values())
+
+
+def test_programs_pretrained_have_their_parts_money_too():
+    make = compared.pretrained(lambda k: gm.Programs(max_length=8, alphabet=k, forget=True), episodes=4, length=100)
+    trained = make(2)
+    assert len(trained.market) > gm.Programs(max_length=8).accounts
+    assert trained.market.wealth.sum() + trained.market.reserve == pytest.approx(1, abs=1e-12)
+    virgin = trained.market.virgin().wealth
+    assert (trained.market.wealth >= virgin / 2 - 1e-15).all()
+    assert (trained.market.wealth > virgin).any()
 
 
 def test_a_short_record_is_read_whole(tmp_path):
@@ -195,7 +207,7 @@ def command(*arguments):
 def test_the_command(tmp_path):
     (tmp_path / "mine.txt").write_text("0110" * 30)
     given = ["--symbols", tmp_path / "mine.txt", "-p", "even", "-p", "constant", "--generated", 2, "--length", 100]
-    given += ["--seeds", 2, "--states", 2, "--pretrain", 2, "--out", tmp_path / "out"]
+    given += ["--seeds", 2, "--states", 2, "--tokens", 8, "--pretrain", 2, "--out", tmp_path / "out"]
     result = command(*given, "--no-progress")
     assert result.exit_code == 0, result.output
     for shown in ("mine", "even", "machine 0.1", "pretrained context trees", "Spearman", "report.html"):

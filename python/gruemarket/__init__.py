@@ -33,6 +33,7 @@ from gruemarket.history import History
 from gruemarket.inductor import Inductor, Rehearsal, Sample
 from gruemarket.market import Market, Transfer
 from gruemarket.processes import Processes
+from gruemarket.programs import Programs
 from gruemarket.reinforce import Reinforce
 from gruemarket.run import Run, Span
 from gruemarket.schedules import Schedule
@@ -71,6 +72,7 @@ __all__ = [
     "NotClearedError",
     "Pretrain",
     "Processes",
+    "Programs",
     "Rehearsal",
     "Reinforce",
     "Run",

@@ -22,6 +22,7 @@ __all__ = [
     "Market",
     "Members",
     "Predictor",
+    "Programs",
     "Run",
     "Text",
     "build_info",
@@ -160,6 +161,9 @@ class Market:
 
     def redefined(self, redefinitions: list[tuple[int, float, int]], groups: int, stage: str | None) -> Market:
         """The market with one more trader for each (source, bits, group)."""
+
+    def split(self, parts: list[tuple[int, float]]) -> Market:
+        """The market whose traders are (source, share) of the present ones."""
 
     def reinforce(self, parts: npt.NDArray[np.float64], advantages: _Floats, step: float) -> tuple[_Floats, float]:
         """(amounts, scale) of a payment from the traders behind bad rollouts to those behind good ones."""
@@ -528,6 +532,84 @@ class Enumeration:
 
     def members(self, behaviour: int | None = None) -> dict[str, Any]:
         """Columns, one row a member of a full behaviour, or of all of them."""
+
+@final
+class Programs:
+    """Programs as a family: one account a behaviour."""
+
+    def __new__(
+        cls,
+        found: Enumeration,
+        machine: str,
+        masses: _Floats,
+        drawn: list[tuple[str, bytes, float]],
+        manner: tuple[bool, bool, float],
+    ) -> Self:
+        """Accounts for the behaviours that have a mass.
+
+        Args:
+            found: what was enumerated.
+            machine: as it was enumerated.
+            masses: of each behaviour; 0 for none.
+            drawn: further programs, what they print, what they weigh.
+            manner: whether programs err as often as they have, whether they forget between episodes, a coin's mass.
+        """
+
+    @property
+    def accounts(self) -> int:
+        """N."""
+
+    def bits(self) -> _Floats:
+        """(N,) -log2 of the masses."""
+
+    def begin_episode(self) -> None:
+        """Every program begins anew."""
+
+    def forecast(self) -> _Floats:
+        """(K, N) probabilities."""
+
+    def observe(self, outcome: int) -> None:
+        """Learns the outcome, unless frozen, and goes on."""
+
+    def read(self, outcomes: npt.NDArray[np.uint32]) -> _Floats:
+        """(T, N) probabilities of what happened."""
+
+    def split(self, episodes: list[npt.NDArray[np.uint32]], fresh: bool) -> list[tuple[int, float]]:
+        """(source, share) of every account after a split; none if no account is split."""
+
+    def freeze(self, frozen: bool) -> None:
+        """While frozen, nothing is learned."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing is learned."""
+
+    def fork(self) -> Programs:
+        """An independent copy."""
+
+    def examples(self) -> list[tuple[str, int]]:
+        """The shortest program of each account, and how many there are; nothing for the coin."""
+
+    def unroll(self, program: str, symbols: int) -> tuple[bytes, bytes | None]:
+        """What a program prints: first symbols, and what comes again and again where that is known."""
+
+    def rows(self) -> npt.NDArray[np.int64]:
+        """The account of each row of the enumeration, -1 for none."""
+
+    def origins(self) -> npt.NDArray[np.uint32]:
+        """The account that each account was part of at first."""
+
+    @property
+    def undecided(self) -> int:
+        """How many programs are still stepped."""
+
+    def record(self) -> dict[str, npt.NDArray[Any]]:
+        """What was seen, as arrays."""
+
+    def restore(
+        self, masses: list[float], hits: list[float], misses: list[float], coin: list[float], partition: list[int]
+    ) -> None:
+        """Takes over what was seen."""
 
 @final
 class Predictor:

@@ -226,6 +226,7 @@ def complexity(
     epsilon: Annotated[float, typer.Option(min=0.0, help="Excess loss, bits a symbol, that counts as learned.")] = 0.05,
     states: Annotated[int, typer.Option(min=1, help="Of the state machines, at most.")] = 4,
     depth: Annotated[int, typer.Option(min=0, max=64, help="Of the context trees, in symbols.")] = 16,
+    tokens: Annotated[int, typer.Option(min=4, max=14, help="Of the programs, at most; readers have 4 less.")] = 12,
     pretrain: Annotated[
         int, typer.Option(min=0, help="Other machines that the pretrained have read; 0: none are.")
     ] = 16,
@@ -235,7 +236,7 @@ def complexity(
     """Measures how long inductors take to learn processes, or continues: the same command goes on where it stopped."""
     with failing(WRONG):
         chosen = compared.processes(process, symbols or [], machines, seed)
-        makers = compared.inductors(states=states, depth=depth)
+        makers = compared.inductors(states=states, depth=depth, tokens=tokens)
         if pretrain:
             before = {
                 f"pretrained {name}": compared.pretrained(make, episodes=pretrain, seed=seed + 1, without=chosen)

@@ -11,23 +11,32 @@ from gruemarket.errors import InputError
 from gruemarket.inductor import Inductor
 from gruemarket.names import check_known
 from gruemarket.processes import Process, generated, named, read
+from gruemarket.programs import Programs
 from gruemarket.state_machines import StateMachines, count
 
 Factory = Callable[[int], Any]
+LEAST = 4  # tokens of the shortest program that prints for ever
+HISTORIES = 32  # of the longest kind that readers are told apart by
 MOST = 10_000  # state machines, where nobody says how many states
+SHORTER = {2: 0, 3: 2, 4: 3}  # tokens that programs have less where there are more symbols; else 4
 
 
-def inductors(*, states: int = 4, depth: int = 16) -> dict[str, Factory]:
+def inductors(*, states: int = 4, depth: int = 16, tokens: int = 12) -> dict[str, Factory]:
     """The inductors that are compared where none are given: by name, what makes one for K outcomes.
 
     Args:
         states: of the state machines, if there are at most 10,000 up to that size; else fewer. They forget their counts
             between episodes, context trees do not.
         depth: of the context trees in symbols, 7 at most for more than two symbols.
+        tokens: of the programs, less for more than two symbols; history readers have four less, since each of them is
+            stepped. Both forget their records, as state machines do.
 
-    >>> {name: make(3) for name, make in inductors().items()}
-    {'context trees': <ContextTrees(depth=7, outcomes=3)>,
-     'state machines': <StateMachines(3, outcomes=3, estimator=0.5, forget=True)>}
+    >>> for name, make in inductors().items():
+    ...     print(f"{name}: {make(3)}")
+    context trees: <ContextTrees(depth=7, outcomes=3)>
+    state machines: <StateMachines(3, outcomes=3, estimator=0.5, forget=True)>
+    programs: <Programs(max_length=10, alphabet=3, forget=True)>
+    readers: <Programs(machine='reader', max_length=6, alphabet=3, horizon=3, forget=True)>
     """
 
     def machines(outcomes: int) -> StateMachines:
@@ -37,7 +46,16 @@ def inductors(*, states: int = 4, depth: int = 16) -> dict[str, Factory]:
     def trees(outcomes: int) -> ContextTrees:
         return ContextTrees(depth if outcomes == 2 else min(depth, 7), outcomes=outcomes)
 
-    return {"context trees": trees, "state machines": machines}
+    def programs(outcomes: int) -> Programs:
+        length = max(LEAST, tokens - SHORTER.get(outcomes, 4))
+        return Programs("brainfuck", length, alphabet=outcomes, forget=True)
+
+    def readers(outcomes: int) -> Programs:
+        horizon = next(n for n in (5, 3, 2) if n == 2 or outcomes**n <= HISTORIES)
+        length = max(LEAST + 1, tokens - 4 - SHORTER.get(outcomes, 4))
+        return Programs("reader", length, alphabet=outcomes, horizon=horizon, forget=True)
+
+    return {"context trees": trees, "state machines": machines, "programs": programs, "readers": readers}
 
 
 def processes(
@@ -94,8 +112,8 @@ def pretrained(
         if outcomes not in made:
             one = learning.maker(inductor, outcomes)()
             shown = generated(episodes, seed, outcomes=outcomes, without=known)
-            virgin = one.market.wealth
             one.read([process.sample(length, seed) for process in shown], batch=episodes, regret=False)
+            virgin = one.market.virgin().wealth  # of all accounts that there are now
             made[outcomes] = one.with_wealth(keep * virgin + (1 - keep) * one.market.wealth)
         return made[outcomes].fork()
 

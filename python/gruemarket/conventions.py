@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gruemarket.arrays import floats, integers
+from gruemarket.arrays import floats, integers, vector
 from gruemarket.errors import InputError, ShapeError
 
 COUNTERPARTIES = ("market", "tax", "reserve", "entry", "reinforcement")  # of the ledger
@@ -73,6 +73,18 @@ def redefinitions(
         raise ShapeError(f"{len(sources)} traders to redefine, with {counts}; give one each")
     check_groups(given)
     return sources, lengths.tolist(), added, given
+
+
+def splits(sources: Any, shares: Any, names: Any, market: Any) -> tuple[list[tuple[int, float]], list[str]]:
+    """What `Market.split` is given, one item a new trader: source and share; and the names."""
+    came, given = integers(sources, "sources").tolist(), vector(shares, "shares").tolist()
+    if (wrong := next((i for i in came if not 0 <= i < len(market.names)), None)) is not None:
+        raise InputError(f"trader {wrong} is not one of 0 to {len(market.names) - 1}")
+    old = market.names
+    called = [old[i] for i in came] if names is None else [str(name) for name in names]
+    if not len(came) == len(given) == len(called):
+        raise ShapeError(f"{len(came)} sources with {len(given)} shares and {len(called)} names; give one each")
+    return list(zip(came, given, strict=True)), called
 
 
 def rule(segments: Sequence[tuple[int, int]], names: Sequence[str], tax_bits: float) -> str:

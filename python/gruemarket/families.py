@@ -23,7 +23,9 @@ class Family(Protocol):
     Any class with these members is a family, no subclass of this one; `check_family` says whether it keeps the
     contract. `fork`, `save` and the class's `load(path)` are asked for only where they are needed, as by redefinitions
     and run directories. A family may also have `observe_all(outcomes)`: (T,) outcomes to (T, accounts) probabilities of
-    what happened, the same as forecasting and observing each in turn, but faster.
+    what happened, the same as forecasting and observing each in turn, but faster. And it may have
+    `split_accounts(episodes, fresh=...)`, as `Programs` has: an inductor asks it, before it reads, whether accounts are
+    to become several.
 
     Attributes:
         outcomes: K, the number of outcomes of a round. With 2, bytes and text are read as bits, the most significant
@@ -135,6 +137,15 @@ class Adapter:
             rows[t] = self.forecast()[x]
             self.family.observe(x)
         return rows
+
+    def split_accounts(self, episodes: list[Outcomes], *, fresh: bool) -> list[tuple[int, float]]:
+        """(source, share) of each account from now on; empty if nothing changed."""
+        if not hasattr(self.family, "split_accounts"):
+            return []
+        parts = [(int(source), float(share)) for source, share in self.family.split_accounts(episodes, fresh=fresh)]
+        if parts and len(parts) != int(self.family.accounts):
+            raise ShapeError(f"{self.name}: {len(parts)} parts for {self.family.accounts} accounts after a split")
+        return parts
 
     def fork(self) -> "Adapter":
         """An independent copy."""

@@ -20,6 +20,7 @@ from gruemarket.market import Market
 from gruemarket.run import Floats, Run
 
 BYTE = 8  # rounds, where the outcomes are bits
+NOBODY_KNOWS = np.empty(0, dtype=np.uint32)  # what comes next
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ class Inductor:
     ', '
     """
 
+    _shared = False  # whether another inductor has the very same families
     origin: tuple[Path, dict[str, Any]] | None = None  # the run directory it is trained in, its config before that
 
     def __init__(
@@ -206,6 +208,7 @@ class Inductor:
             raise InputError(f"{len(labels)} labels for {len(outcomes)} episodes")
         if batch < 1:
             raise InputError(f"batches of {batch} episodes; give 1 or more")
+        self._tell_apart(outcomes)
         learn = np.ones((len(self.families), len(outcomes)), dtype=bool)
         if labels is not None:
             learn = np.array(list(self.families))[:, None] == np.array(labels)[None, :]
@@ -218,6 +221,30 @@ class Inductor:
         if not runs:
             raise InputError("no episodes; give one or more")
         return Run.joined(runs)
+
+    def _tell_apart(self, episodes: list[npt.NDArray[np.uint32]], *, fresh: bool = True) -> None:
+        """Splits accounts whose members come to differ in these episodes; their money is divided as it always was.
+
+        Where the inductor is frozen, or shares its families with another, such accounts forecast as mixtures.
+        """
+        if self.frozen or self._shared:
+            return
+        counts = [member.accounts for member in self._adapters]
+        found = [member.split_accounts(episodes, fresh=fresh) for member in self._adapters]
+        if not any(found):
+            return
+        starts = itertools.accumulate(counts, initial=0)
+        kept = (parts or [(i, 1.0) for i in range(count)] for parts, count in zip(found, counts, strict=True))
+        parts = [(start + i, share) for start, some in zip(starts, kept, strict=False) for i, share in some]
+        self._adapters = [Adapter(family, name) for name, family in self.families.items()]
+        self._members = _core.Members(self._adapters)
+        sources, shares = np.array([i for i, _ in parts]), np.array([share for _, share in parts])
+        market = self.market.split(sources, shares, names=self._account_names())
+        self._fast = market if self._fast is self.market else self._fast
+        self.market = market
+        self.clearing = None if self.clearing is None else market.clearing
+        if self.reference.size:
+            self.reference = self.reference[sources] * shares
 
     def _rounds(self, outcomes: list[npt.NDArray[np.uint32]], learn: npt.NDArray[np.bool_]) -> list[dict[str, Any]]:
         """The members' forecasts of each episode as the market's rule needs them: keywords of `Market.run`."""
@@ -242,6 +269,7 @@ class Inductor:
         """Every family that is not frozen learns from the episodes; no money moves."""
         outcomes = [outcomes_of(episode, self.outcomes, f"episode {e}") for e, episode in enumerate(episodes)]
         if outcomes and not all(family.frozen for family in self.families.values()):
+            self._tell_apart(outcomes)
             self._members.likelihoods(outcomes, np.ones((len(self.families), len(outcomes)), dtype=bool))
 
     def rehearse(
@@ -413,11 +441,14 @@ class Inductor:
     def beside(self, market: Market) -> Self:
         """The very same families, not forks of them, with another market of the same accounts.
 
-        Saves the memory of forks where only money shall move: the families are frozen, here and there.
+        Saves the memory of forks where only money shall move: the families are frozen, here and there, and their
+        accounts are no longer split.
         """
         for family in self.families.values():
             family.freeze(True)  # noqa: FBT003
-        return self._with(market, self.families)
+        other = self._with(market, self.families)
+        self._shared = other._shared = True  # noqa: SLF001  # of the same class
+        return other
 
     def fork(self) -> Self:
         """An independent copy: families, market and all."""
@@ -498,6 +529,11 @@ class Inductor:
         self._fast = self._look_ahead() if self.frozen else self.market
         self._fast.run(likelihoods=np.empty((0, len(self.market))), regret=False)
 
+    def _tell_apart_next(self, outcomes: npt.NDArray[np.uint32] = NOBODY_KNOWS) -> None:
+        """Splits accounts before the next forecast, or those while these outcomes are read."""
+        self._episode()
+        self._tell_apart([outcomes], fresh=False)
+
     def _episode(self) -> Market:
         if self._fast is None:
             self.begin_episode()
@@ -505,18 +541,21 @@ class Inductor:
 
     def forecast(self) -> Floats:
         """(K, 1) the price of the next outcome."""
+        self._tell_apart_next()
         return self._episode().price(self._member_forecasts())[:, None]
 
     def observe(self, outcome: int) -> None:
         """Settles the round; every member observes."""
+        self._tell_apart_next()
         self._episode().settle(self._member_forecasts(), outcome, regret=False)
         for member in self._adapters:
             member.observe(np.array([outcome], dtype=np.uint32))
 
     def observe_all(self, outcomes: Any) -> Floats:
         """(T, 1) the prices of what happened, forecast and observed in turn."""
-        market = self._episode()
         happened = outcomes_of(outcomes, self.outcomes)
+        self._tell_apart_next(happened)
+        market = self._episode()
         if not (self.clearing is None or isinstance(self.clearing, Kelly)):
             return np.array([self._price_and_observe(x) for x in happened]).reshape(-1, 1)
         read = np.concatenate([member.observe_all(happened) for member in self._adapters], axis=1)

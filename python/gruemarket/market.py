@@ -16,7 +16,7 @@ from gruemarket import _core
 from gruemarket.arrays import floats, integers, matrix, vector
 from gruemarket.blocks import Reader
 from gruemarket.clearing import Clearing, Kelly, RuleSpec
-from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, stage_name
+from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, splits, stage_name
 from gruemarket.errors import CheckpointError, InputError, ShapeError
 from gruemarket.frames import definition_frame, ledger_frame
 from gruemarket.grue import GrueTax, TaxSpec
@@ -292,6 +292,36 @@ class Market:
         other = object.__new__(type(self))
         core = self._core.redefined(rows, len(labels), stage_name(stage))
         other._adopt(core, [*self.names, *added], labels)
+        return other
+
+    def split(self, sources: Any, shares: Any, *, names: Sequence[str] | None = None) -> Self:
+        """The market whose traders are parts of the present ones, which stood for several that come to differ.
+
+        Members of a cluster that forecast alike hold money in proportion to their prior mass, so they may be told apart
+        at any time until they differ: as if they had been traders of their own all along. Wealth, also that of the
+        present episode, and prior are divided; groups, aversions, provenance and definitions are copied. Nobody pays.
+
+        Args:
+            sources: (M,) the trader that each new one is part of, in the order of the new ones. Who is not split comes
+                once.
+            shares: (M,) the share of its source's money, above 0; those of a source sum to 1.
+            names: (M,) names of the new traders; None keeps those of the sources.
+
+        Raises:
+            InputError: an unknown trader, one that does not come, shares that do not sum to 1, the maker of `LMSR`, or
+                a tax whose kernel is given by rows: only kernels by prior mass pay parts as they paid the whole.
+            ShapeError: lengths that differ.
+
+        >>> import gruemarket as gm
+        >>> market = gm.Market([1, 1], names=["both", "other"])
+        >>> _ = market.run([[0.75, 0.25]], [1])
+        >>> after = market.split([0, 0, 1], [0.25, 0.75, 1], names=["one", "two", "other"])
+        >>> after.names, after.wealth.tolist(), after.bits.tolist()
+        (['one', 'two', 'other'], [0.1875, 0.5625, 0.25], [3.0, 1.415037499278844, 1.0])
+        """
+        parts, called = splits(sources, shares, names, self)
+        other = object.__new__(type(self))
+        other._adopt(self._core.split(parts), called, self._group_names)
         return other
 
     def reinforce(self, parts: Any, advantages: Any, *, step: float = 1.0) -> "Transfer":

@@ -56,6 +56,20 @@ class Book:
         history = np.where(stays, kept, arriving[other, own])
         return replace(self, log2_history=history, levies=(*self.levies, (index, np.where(stays, own, other), bits)))
 
+    def split(self, source: npt.NDArray[Any], log2_share: Floats, first: npt.NDArray[Any]) -> Book:
+        """Each trader becomes its parts; whoever came from another comes from the first part of it."""
+        own = np.arange(len(source))
+        levies = tuple(
+            (index, np.where(came_from[source] == source, own, first[came_from[source]]), bits[source])
+            for index, came_from, bits in self.levies
+        )
+        return Book(
+            self.log2_wealth[source] + log2_share,
+            self.log2_origin[source] + log2_share[:, None],
+            self.log2_history[source] + log2_share,
+            levies,
+        )
+
     def resolved(self, ends: Sequence[Book]) -> Book:
         """A batch of E episodes that all started from this book: s_i <- (1/E) sum_e f_ei."""
         if len(ends) == 1:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gruemarket.clearing import Isoelastic, Kelly
-from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, rule, stage_name
+from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, rule, splits, stage_name
 from gruemarket.errors import InputError, MarketError
 from gruemarket.reference.books import Book, State
 from gruemarket.reference.clearing import Cleared, clear, grown
@@ -167,6 +167,41 @@ class Market:
             paid[source] = taken[n:]
             other._post("grue tax", None, "tax", paid)
             other._post("grue tax", "tax", None, taken)
+        return other
+
+    def split(self, sources: Any, shares: Any, *, names: Sequence[str] | None = None) -> Market:
+        """The traders are parts of those before: money and prior are divided, all else is copied."""
+        parts, called = splits(sources, shares, names, self)
+        source, share = np.array([i for i, _ in parts], int), np.array([x for _, x in parts])
+        sums = np.bincount(source, share, minlength=len(self.names))
+        maker = getattr(self._clearing, "maker", None)
+        if np.any(abs(sums - 1) > SUM_TOLERANCE) or np.any(share <= 0):
+            raise InputError(
+                f"shares that sum to {sums.tolist()} by trader; give shares above 0 that sum to 1 for each"
+            )
+        if self._grue and not isinstance(self._grue.kernel, str):
+            raise InputError("parts of a trader under a kernel given by rows")
+        first = np.array([source.tolist().index(i) for i in range(len(self.names))])
+        if maker is not None and np.count_nonzero(source == maker) > 1:
+            raise InputError("the market's maker in parts")
+        log2_share = np.log2(share / sums[source])
+        later: dict[str, Any] = {
+            "bits": -(self._log2_prior[source] + log2_share),
+            "prior": None,
+            "names": called,
+            "groups": [self.groups[i] for i in source],
+            "enters_at": self._enters_at[source],
+            "normalize": False,
+        }
+        if isinstance(self._clearing, Isoelastic) and np.ndim(self._clearing.aversion):
+            later["clearing"] = Isoelastic(np.asarray(self._clearing.aversion)[source])
+        if maker is not None:
+            later["clearing"] = replace(self._clearing, maker=int(first[maker]))
+        other = Market(**(self._arguments | later))
+        state = self._state.fork()
+        state.book = state.book.split(source, log2_share, first)
+        state.entered = state.entered[source]
+        other._spare, other._state = self._spare, state  # of the same class
         return other
 
     def reinforce(self, parts: npt.ArrayLike, advantages: npt.ArrayLike, *, step: float = 1.0) -> tuple[Floats, float]:

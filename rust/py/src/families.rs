@@ -3,6 +3,7 @@
 use crate::errors::{InputError, PyResult};
 use crate::gil::released;
 use crate::market::Market;
+use crate::program_family::Programs;
 use crate::text::{ContextTree, Text};
 use gruemarket_core::families::Family;
 use gruemarket_core::families::members::{Members as Core, Rollout, Sampling, Shared};
@@ -117,6 +118,9 @@ fn shared(object: &Bound<'_, PyAny>) -> PyResult<Shared> {
         }
         if let Ok(tree) = core.cast::<ContextTree>() {
             return Ok(tree.get().inner.clone());
+        }
+        if let Ok(programs) = core.cast::<Programs>() {
+            return Ok(programs.get().inner.clone());
         }
     }
     Ok(Arc::new(Mutex::new(PyFamily::new(object)?)))

@@ -8,6 +8,7 @@ mod forecasts;
 mod gil;
 mod input;
 mod market;
+mod program_family;
 mod programs;
 mod text;
 mod threads;
@@ -24,6 +25,8 @@ mod _core {
     use super::input::hazards;
     #[pymodule_export]
     use super::market::{Market, Run};
+    #[pymodule_export]
+    use super::program_family::Programs;
     #[pymodule_export]
     use super::programs::{Enumeration, Predictor, run_program, sample_programs};
     #[pymodule_export]

@@ -103,10 +103,10 @@ pub fn sample_programs(
 /// Every program up to a size, by behaviour.
 #[pyclass(module = "gruemarket._core", frozen)]
 pub struct Enumeration {
-    core: Core,
-    limits: Limits,
+    pub core: Core,
+    pub limits: Limits,
     /// Of Turing machines; 0 for programs of tokens.
-    states: usize,
+    pub states: usize,
 }
 
 impl Enumeration {

@@ -197,6 +197,9 @@ impl Members {
         while_watching(workers, work, interrupt, &stopped)?;
         let mut read = finished.into_inner().unwrap_or_else(PoisonError::into_inner);
         read.sort_by_key(|task| task.member);
+        if let [only] = &mut read[..] {
+            return Ok(std::mem::take(&mut only.read));
+        }
         Ok((0..episodes.len()).map(|e| self.side_by_side(&read, e)).collect())
     }
 

@@ -2,6 +2,7 @@
 
 pub mod context_tree;
 pub mod members;
+pub mod programs;
 pub mod text;
 
 use crate::error::{MarketError, Result};

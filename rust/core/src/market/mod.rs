@@ -11,6 +11,7 @@ pub mod regret;
 pub mod reinforce;
 pub mod rule;
 pub mod sparse;
+pub mod split;
 pub mod state;
 pub mod tax;
 mod tile;

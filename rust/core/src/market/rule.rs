@@ -132,6 +132,26 @@ impl Rule {
             other => other.clone(),
         }
     }
+
+    /// The rule for traders that are parts of those before: each takes after its source; `first` is where the first part
+    /// of each stands.
+    #[must_use]
+    pub fn parted<I: Iterator<Item = usize>>(&self, sources: impl Fn() -> I, first: &[u32]) -> Self {
+        match self {
+            Self::Isoelastic(Isoelastic {
+                aversion: Aversion::Each(each),
+                max_passes,
+            }) => Self::Isoelastic(Isoelastic {
+                aversion: Aversion::Each(sources().map(|source| each[source]).collect()),
+                max_passes: *max_passes,
+            }),
+            Self::Lmsr(rule) => Self::Lmsr(Lmsr {
+                maker: first[rule.maker] as usize,
+                ..rule.clone()
+            }),
+            other => other.clone(),
+        }
+    }
 }
 
 /// Says in which round a price was not found, or a rule refused what it was given.

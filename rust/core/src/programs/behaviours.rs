@@ -255,6 +255,9 @@ impl Behaviours {
         let member = &mut self.members[member as usize];
         member.mass.add(lower, upper);
         member.programs += share.programs;
+        if share.example.program.len() < member.example.program.len() {
+            member.example = share.example;
+        }
     }
 }
 

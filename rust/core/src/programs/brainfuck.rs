@@ -19,11 +19,18 @@ pub struct Brainfuck<T> {
 
 impl Brainfuck<Cells> {
     pub fn new(program: &[Token], alphabet: usize, memory: usize) -> Result<Self> {
+        Self::on(Cells::new(memory, alphabet), program, memory)
+    }
+}
+
+impl<T: Tape> Brainfuck<T> {
+    /// The machine on a blank tape of so many cells.
+    pub fn on(tape: T, program: &[Token], memory: usize) -> Result<Self> {
         Ok(Self {
             partner: matched(program)?.into(),
             program: program.into(),
             at: 0,
-            tape: Cells::new(memory, alphabet),
+            tape,
             reach: Reach::default(),
             memory,
         })

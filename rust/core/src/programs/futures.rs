@@ -1,7 +1,7 @@
 //! What is known of the symbols that a program prints for ever.
 
 /// Symbols once, then symbols again and again; none if nothing is known, or nothing comes, after the first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Future {
     pub first: Vec<u8>,
     pub cycle: Vec<u8>,

@@ -41,11 +41,11 @@ impl Bodies {
 /// Programs of one length that lead to a loop.
 #[derive(Clone, Copy, Debug)]
 pub struct Before {
+    /// One of them, or a shorter one that does the same.
     pub example: Code,
     pub length: usize,
     pub programs: u64,
-    /// The steps of the example, and of the fastest.
-    pub steps: u32,
+    /// Of the fastest.
     pub least_steps: u32,
 }
 
@@ -65,18 +65,24 @@ pub struct Rests {
 }
 
 impl Loose {
-    /// The members, one for each body.
+    /// The members, one for each body that is short enough.
     pub fn members(&self, bodies: &Bodies, rests: &Rests, prior: Prior, limits: &Limits) -> Result<Vec<Member>> {
+        let shortest = self.before.iter().map(|before| before.length).min();
+        let room = shortest.map_or(0, |length| rests.mass.len().saturating_sub(length + 2));
         bodies
             .iter()
+            .filter(|(code, _)| code.len() < room)
             .map(|(code, counts)| self.member(code, counts, rests, prior, limits))
             .collect()
     }
 
     fn member(&self, code: Code, counts: &[u64], rests: &Rests, prior: Prior, limits: &Limits) -> Result<Member> {
-        let first = self.before[0];
+        let shortest = self.before.iter().min_by_key(|before| before.length);
+        let first = *shortest.unwrap_or(&self.before[0]);
         let example = example(first.example.then_loop(code), limits)?;
-        let loop_steps = example.steps - first.steps;
+        let loop_steps = example
+            .steps
+            .saturating_sub(self::example(first.example, limits)?.steps);
         let mut mass = Mass::default();
         let mut programs = 0;
         for before in &self.before {
@@ -95,7 +101,8 @@ impl Loose {
                 mass.add(all, all);
                 continue;
             }
-            let own = if before.example == first.example && first.example.len() == first.length {
+            let exact = first.example.len() == first.length && example.steps < limits.steps;
+            let own = if before.example == first.example && exact {
                 rests.mass[start]
             } else {
                 0.0
@@ -116,11 +123,11 @@ impl Loose {
     }
 }
 
-/// Runs a program for what it takes; it is in time by all that is known.
+/// Runs a program for what it takes: others that do the same may be faster.
 fn example(program: Code, limits: &Limits) -> Result<Example> {
     let tokens: Vec<Token> = program.tokens().collect();
     let mut machine = Brainfuck::new(&tokens, limits.alphabet, limits.memory)?;
-    let steps = limits.steps.saturating_mul(2);
+    let steps = limits.steps.saturating_mul(64);
     let done = run(&mut machine, &Limits { steps, ..*limits }, std::iter::empty());
     Ok(Example {
         program,

@@ -167,7 +167,10 @@ pub fn enumerate(
                 example: Example { program, steps, cells },
                 least_steps: steps,
             };
-            found.behaviours.add(&output, &share);
+            let place = found.behaviours.add(&output, &share);
+            if ending == Ending::Full {
+                found.behaviours.join(place, None, &share);
+            }
             Ok(())
         })?;
     }

@@ -59,6 +59,34 @@ impl Table {
     }
 }
 
+impl Table {
+    /// The table of so many states that has this text form.
+    pub fn parse(text: &str, states: usize) -> Result<Self> {
+        let fault = || {
+            MarketError::input(format!(
+                "table {text:?}; give {states} states as in \"1RB---_1LA0RB\": for each symbol what is written, which way to \
+                 go and the next state, or --- to halt"
+            ))
+        };
+        let transition = |part: &[u8]| match part {
+            b"---" => Some(None),
+            &[write @ b'0'..=b'1', way @ (b'L' | b'R'), next] => {
+                let next = next.checked_sub(b'A').filter(|&next| usize::from(next) < states)?;
+                let (write, right) = (write - b'0', way == b'R');
+                Some(Some(Transition { write, right, next }))
+            }
+            _ => None,
+        };
+        let row = |row: &str| match row.as_bytes().as_chunks::<3>() {
+            ([zero, one], []) => Some([transition(zero)?, transition(one)?]),
+            _ => None,
+        };
+        let transitions: Option<Vec<_>> = text.split('_').map(row).collect();
+        let transitions = transitions.filter(|rows| rows.len() == states).ok_or_else(fault)?;
+        Ok(Self { transitions })
+    }
+}
+
 impl std::fmt::Display for Table {
     /// In the usual text form: `1RB---_1LA0RB`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

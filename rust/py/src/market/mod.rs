@@ -17,6 +17,7 @@ use gruemarket_core::grue::Unit;
 use gruemarket_core::market::read::Definition;
 use gruemarket_core::market::redefine::Redefinition;
 use gruemarket_core::market::regret::Regret;
+use gruemarket_core::market::split::Part;
 use gruemarket_core::market::{Config, Interrupt, Market as Core, When};
 use gruemarket_core::real::Real;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
@@ -224,6 +225,15 @@ impl Market {
         let new = |(source, bits, group)| Redefinition { source, bits, group };
         let new: Vec<_> = redefinitions.into_iter().map(new).collect();
         on!(&*self.book()?, m => released(py, |_| m.redefined(&new, groups, stage).map(Hold::book))).map(Self::of)
+    }
+
+    /// The market whose traders are (source, share) of the present ones.
+    fn split(&self, py: Python<'_>, parts: Vec<(u32, f64)>) -> PyResult<Self> {
+        let parts: Vec<_> = parts
+            .into_iter()
+            .map(|(source, share)| Part { source, share })
+            .collect();
+        on!(&*self.book()?, m => released(py, |_| m.split(&parts).map(Hold::book))).map(Self::of)
     }
 
     /// (amounts, scale) of a payment from the traders behind bad rollouts to those behind good ones.

@@ -69,10 +69,9 @@ impl<T: Tape> Enumerator<T> {
     /// Adds a loop that prints as much as was asked for; the place of its behaviour.
     fn full(&mut self, length: usize, node: &Node<T>, effect: &Effect<T>, share: &Share) -> u32 {
         let before = Before {
-            example: node.program,
+            example: node.shortest,
             length,
             programs: node.programs,
-            steps: node.steps,
             least_steps: node.least_steps,
         };
         let parting = effect.fate == Fate::Full;

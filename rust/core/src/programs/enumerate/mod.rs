@@ -56,6 +56,8 @@ struct Node<T> {
     program: Code,
     steps: u32,
     reach: Reach,
+    /// An example of at most this length, however slow.
+    shortest: Code,
 }
 
 impl<T> Node<T> {
@@ -158,6 +160,7 @@ impl<T: Tape> Enumerator<T> {
             program: Code::default(),
             steps: 0,
             reach: Reach::default(),
+            shortest: Code::default(),
         };
         enumerator.output(&[]);
         enumerator.enter(0, start);
@@ -292,6 +295,7 @@ impl<T: Tape> Enumerator<T> {
     fn go(&mut self, length: usize, node: &Node<T>, token: Token) {
         let mut next = node.clone();
         next.program = node.program.then(token);
+        next.shortest = node.shortest.then(token);
         (next.steps, next.least_steps) = (node.steps + 1, node.least_steps + 1);
         match token {
             Token::Plus => next.tape.plus(),
@@ -315,6 +319,7 @@ impl<T: Tape> Enumerator<T> {
             let mut next = node.clone();
             let plus = (0..body).fold(Code::default(), |code, _| code.then(Token::Plus));
             next.program = node.program.then_loop(plus);
+            next.shortest = node.shortest.then_loop(plus);
             (next.steps, next.least_steps) = (node.steps + 1, node.least_steps + 1);
             next.programs *= self.loops[body];
             self.enter(length + 2 + body, next);
@@ -334,6 +339,7 @@ impl<T: Tape> Enumerator<T> {
                 program: node.program.then_loop(example.code),
                 steps: node.steps + example.steps,
                 reach: node.reach.then(example.reach),
+                shortest: node.shortest.then_loop(effect.example.code),
             };
             self.enter(length + 2 + body, next);
         }
@@ -376,12 +382,17 @@ impl<T: Tape> Enumerator<T> {
         let known = &mut nodes[place as usize];
         let programs = known.programs + node.programs;
         let least_steps = known.least_steps.min(node.least_steps);
+        let shortest = if node.shortest.len() < known.shortest.len() {
+            node.shortest
+        } else {
+            known.shortest
+        };
         // an example of just this length is one that no shorter state has shown
         let rank = |node: &Node<T>| (node.program.len() != length, node.steps);
         if rank(&node) < rank(known) {
             *known = node;
         }
-        (known.programs, known.least_steps) = (programs, least_steps);
+        (known.programs, known.least_steps, known.shortest) = (programs, least_steps, shortest);
     }
 
     /// Longer programs that lead to a state do what the fastest before them does, if later: it stands for them too.
