@@ -30,12 +30,13 @@ from gruemarket.errors import (
 from gruemarket.families import Family
 from gruemarket.grue import GrueTax
 from gruemarket.history import History
-from gruemarket.inductor import Inductor, Rehearsal, Sample
+from gruemarket.inductor import Inductor
 from gruemarket.market import Market, Transfer
 from gruemarket.processes import Processes
 from gruemarket.programs import Programs
 from gruemarket.reinforce import Reinforce
 from gruemarket.run import Run, Span
+from gruemarket.samples import Rehearsal, Sample
 from gruemarket.schedules import Schedule
 from gruemarket.sparse import SparseRounds
 from gruemarket.stages import FineTune, Pretrain

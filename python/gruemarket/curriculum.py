@@ -16,11 +16,12 @@ from gruemarket.conventions import stage_name
 from gruemarket.corpora import Corpus
 from gruemarket.errors import InputError
 from gruemarket.history import SCHEMAS, History
-from gruemarket.inductor import Inductor, Sample
+from gruemarket.inductor import Inductor
 from gruemarket.names import check_known
 from gruemarket.progress import Shown
 from gruemarket.reinforce import Reinforce
 from gruemarket.rundir import RunDirectory
+from gruemarket.samples import Sample
 from gruemarket.stages import FineTune, Records, Row, Stage, names_of, plain_text, stream, whole
 
 BEFORE = "before"  # the first stage, for samples and evaluations

@@ -8,7 +8,7 @@ import numpy as np
 
 from gruemarket.arrays import integers, vector
 from gruemarket.errors import InputError
-from gruemarket.schedules import Schedule
+from gruemarket.schedules import Schedule, elias_delta
 
 UNITS = ("round", "episode", "batch", "stage")
 KERNELS = ("anything", "within groups")
@@ -126,3 +126,25 @@ class TaxSpec:
         by_index = {int(key): float(bits) for key, bits in tax.landmarks.items() if not isinstance(key, str)}
         by_stage = {key: float(bits) for key, bits in tax.landmarks.items() if isinstance(key, str)}
         return cls(tax.schedule.kind, tax.schedule.values.tolist(), tax.kernel, tax.unit, by_index, by_stage)
+
+
+def redefinition_bits(tax: GrueTax | None, clock: Mapping[str, int], stage: str | None) -> float:
+    """What a tax says that a redefinition costs at this moment, a landmark of `stage` first.
+
+    Without a tax it is the length of Elias's delta code for the number of episodes so far. `clock` has how many rounds,
+    episodes, batches and stages there were, by unit.
+
+    Raises:
+        InputError: the tax has hazard 0 or 1.
+    """
+    index = clock["episode" if tax is None else tax.unit]
+    landmarks = {} if tax is None else tax.landmarks
+    for landmark in (index, stage):
+        if landmark is not None and landmark in landmarks:
+            return max(float(landmarks[landmark]), 2.0**-20)
+    if tax is None:
+        return float(-np.log2(elias_delta().hazard(max(index, 1))))
+    hazard = tax.schedule.hazard(max(index, 1))
+    if not 0 < hazard < 1:
+        raise InputError(f"the tax has hazard {hazard} at {tax.unit} {index}; say bits= for the redefinition")
+    return float(-np.log2(hazard))

@@ -4,66 +4,23 @@ import copy
 import itertools
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from gruemarket import _core, saved, schedules
+from gruemarket import _core, saved
 from gruemarket.clearing import Clearing, Kelly, restricted
 from gruemarket.errors import InputError
 from gruemarket.families import Adapter, outcomes_of
-from gruemarket.grue import GrueTax
+from gruemarket.grue import GrueTax, redefinition_bits
 from gruemarket.market import Market
 from gruemarket.run import Floats, Run
+from gruemarket.samples import Rehearsal, Sample
 
 BYTE = 8  # rounds, where the outcomes are bits
 NOBODY_KNOWS = np.empty(0, dtype=np.uint32)  # what comes next
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What an inductor drew from its own price.
-
-    Attributes:
-        outcomes: (T,) what was drawn, without the prompt.
-        bits: its code length under the prices it was drawn from.
-        responsibility: (L + 1, N) the accounts' fast wealth after the prompt and after each byte (outcome, where the
-            outcomes are not bits).
-        data: the outcomes as bytes; empty where they are neither bits nor bytes.
-    """
-
-    outcomes: npt.NDArray[np.uint32]
-    bits: float
-    responsibility: Floats
-    data: bytes
-
-    @property
-    def text(self) -> str:
-        """The bytes as text; what is not UTF-8 is replaced."""
-        return self.data.decode(errors="replace")
-
-
-@dataclass(frozen=True)
-class Rehearsal:
-    """An episode as an inductor would read it.
-
-    Attributes:
-        loss_bits: (T,) -log2 of the price of what happened.
-        account_bits: (N,) the code length of the whole episode under each account alone.
-        wealth: (M + 1, N) the accounts' fast wealth at each mark, and at the end.
-    """
-
-    loss_bits: Floats
-    account_bits: Floats
-    wealth: Floats
-
-    @property
-    def bits(self) -> float:
-        """The code length of the episode."""
-        return float(self.loss_bits.sum())
 
 
 class Inductor:
@@ -478,7 +435,7 @@ class Inductor:
         self._check_known(names)
         chosen = names or tuple(self.families)
         label = stage or self.market.stage
-        tax = self._redefinition_bits(stage) if bits is None else bits
+        tax = redefinition_bits(self.grue, self.market.clock, stage) if bits is None else bits
         copies = _forks({name: self.families[name] for name in chosen})
         forks = {f"{name}@{label}": fork for name, fork in copies.items()}
         if taken := [name for name in forks if name in self.families]:
@@ -497,21 +454,6 @@ class Inductor:
         self.market = market
         self.clearing = None if self.clearing is None else market.clearing
         return list(forks)
-
-    def _redefinition_bits(self, stage: str | None) -> float:
-        tax, market = self.grue, self.market
-        clocks = {"round": market.rounds, "batch": market.batches, "stage": market.stages}
-        index = clocks.get(tax.unit if tax is not None else "", market.episodes)
-        landmarks = {} if tax is None else tax.landmarks
-        for landmark in (index, stage):
-            if landmark is not None and landmark in landmarks:
-                return max(float(landmarks[landmark]), 2.0**-20)
-        if tax is None:
-            return float(-np.log2(schedules.elias_delta().hazard(max(index, 1))))
-        hazard = tax.schedule.hazard(max(index, 1))
-        if not 0 < hazard < 1:
-            raise InputError(f"the tax has hazard {hazard} at {tax.unit} {index}; say bits= for the redefinition")
-        return float(-np.log2(hazard))
 
     # --- As a family
 
@@ -582,8 +524,8 @@ class Inductor:
     def config(self) -> dict[str, Any]:
         """What the inductor is made of, in plain values: families, the market's rules, priors and money, its clock."""
         return {
-            "families": {name: _told(family) for name, family in self.families.items()},
-            **_told_clearing(self.clearing),
+            "families": {name: saved.told(family) for name, family in self.families.items()},
+            **saved.told_clearing(self.clearing),
             "grue": None if self.grue is None else self.grue.to_dict(),
             "bits": self.market.bits.tolist(),
             "wealth": self.market.wealth.tolist(),
@@ -613,7 +555,7 @@ class Inductor:
             "seed": self.seed,
             "frozen": self.frozen,
             "stiff": self._stiff,
-            **_told_clearing(self.clearing),
+            **saved.told_clearing(self.clearing),
             "grue": None if self.grue is None else self.grue.to_dict(),
             "reference": self.reference.tolist(),
         }
@@ -653,18 +595,3 @@ def _of_what_happened(rounds: dict[str, Any]) -> Floats:
 def _cut(rounds: dict[str, Any], some: slice) -> dict[str, Any]:
     """Some of the rounds."""
     return {name: values[some] for name, values in rounds.items()}
-
-
-def _told_clearing(clearing: Clearing | None) -> dict[str, Any]:
-    """The clearing rule in plain values."""
-    if clearing is None or isinstance(clearing, Kelly):
-        return {"fraction": None if clearing is None else clearing.fraction}
-    return {"fraction": None, "clearing": clearing.to_dict()}
-
-
-def _told(family: Any) -> Any:
-    """What a family is, in plain values: its own word, or its class where it has none."""
-    if hasattr(family, "config"):
-        return family.config()
-    kind: Any = type(family)
-    return saved.class_name(kind) if kind.__repr__ is object.__repr__ else repr(family)

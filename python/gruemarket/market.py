@@ -19,7 +19,7 @@ from gruemarket.clearing import Clearing, Kelly, RuleSpec
 from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, splits, stage_name
 from gruemarket.errors import CheckpointError, InputError, ShapeError
 from gruemarket.frames import definition_frame, ledger_frame
-from gruemarket.grue import GrueTax, TaxSpec
+from gruemarket.grue import UNITS, GrueTax, TaxSpec
 from gruemarket.run import Floats, Run, Span
 
 
@@ -415,6 +415,11 @@ class Market:
     def stages(self) -> int:
         """Stages begun so far; one that comes back counts again."""
         return self._core.clock[3]
+
+    @property
+    def clock(self) -> dict[str, int]:
+        """How many there were so far of each unit that a tax may count."""
+        return dict(zip(UNITS, (self.rounds, self.episodes, self.batches, self.stages), strict=True))
 
     @property
     def stage(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gruemarket import files
+from gruemarket.clearing import Clearing, Kelly
 from gruemarket.errors import CheckpointError, InputError
 from gruemarket.families import Adapter
 from gruemarket.market import Market
@@ -95,3 +96,18 @@ def _refuse_foreign(path: Path) -> None:
         return
     if path.exists():
         raise InputError(f"{path} is there and is not a saved inductor; give a new name")
+
+
+def told_clearing(clearing: Clearing | None) -> dict[str, Any]:
+    """The clearing rule in plain values."""
+    if clearing is None or isinstance(clearing, Kelly):
+        return {"fraction": None if clearing is None else clearing.fraction}
+    return {"fraction": None, "clearing": clearing.to_dict()}
+
+
+def told(family: Any) -> Any:
+    """What a family is, in plain values: its own word, or its class where it has none."""
+    if hasattr(family, "config"):
+        return family.config()
+    kind: Any = type(family)
+    return class_name(kind) if kind.__repr__ is object.__repr__ else repr(family)
