@@ -452,6 +452,7 @@ def test_the_default_lock_counts_open_questions():
     ("given", "message"),
     (
         ({"lock": 0}, "lock 0; give a share of wealth above 0 and at most 1"),
+        ({"lock": "half"}, "lock 'half'; give a share of wealth above 0 and at most 1"),
         ({"floor": 0.6}, "floor 0.6"),
         ({"floor": 0.4}, "floor 0.4 times 3 outcomes is 1 or more"),
         ({"which": "first"}, "which='first'; give 'last' or 'every'"),

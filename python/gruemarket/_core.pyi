@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gruemarket.clearing import Demand, RuleSpec
-from gruemarket.market import TaxSpec
+from gruemarket.grue import TaxSpec
 
 __all__ = [
     "ContextTree",

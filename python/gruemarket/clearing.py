@@ -8,6 +8,7 @@ for every outcome, also those that do not happen: `sum_i u_i G_i(x) = S`.
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -44,6 +45,7 @@ class Kelly:
     fraction: float = 1.0
 
     def __post_init__(self) -> None:
+        _check_numbers(self, "fraction")
         if not 0 < self.fraction <= 1:
             raise InputError(f"Kelly fraction {self.fraction} is not in (0, 1]; 1 stakes everything")
 
@@ -74,6 +76,7 @@ class LogPool:
     floor: float = 2.0**-20
 
     def __post_init__(self) -> None:
+        _check_numbers(self, "step", "floor")
         if not (self.step > 0 and math.isfinite(self.step)):
             raise InputError(f"LogPool step {self.step} is not a finite number > 0; 0.3 suits text")
         if not 0 < self.floor < 0.5:
@@ -173,6 +176,7 @@ class LMSR:
     floor: float = 2.0**-20
 
     def __post_init__(self) -> None:
+        _check_numbers(self, "liquidity", "step", "floor")
         if not (self.liquidity > 0 and math.isfinite(self.liquidity)):
             raise InputError(f"LMSR liquidity {self.liquidity} is not a finite number > 0; 0.1 suits few outcomes")
         _check_maker(self.maker)
@@ -227,6 +231,7 @@ class Demand:
     def __post_init__(self) -> None:
         if not callable(self.fn):
             raise InputError(f"Demand {self.fn!r} cannot be called; give fn(price, forecasts, money) -> (K, N) shares")
+        _check_numbers(self, "tolerance")
         if not 0 < self.tolerance < 1:
             raise InputError(f"Demand tolerance {self.tolerance} is not in (0, 1); 1e-9 is the default")
 
@@ -241,6 +246,13 @@ class Demand:
         if bought.shape != forecasts.shape:
             raise ShapeError(f"the demand function answered with shape {bought.shape}; give {forecasts.shape}")
         return bought.astype(np.float64, copy=False)
+
+
+def _check_numbers(of: Any, *names: str) -> None:
+    for name in names:
+        given = getattr(of, name)
+        if isinstance(given, bool) or not isinstance(given, Real):
+            raise InputError(f"{type(of).__name__} {name} {given!r} is not a number")
 
 
 def _check_maker(given: Any) -> None:

@@ -9,10 +9,10 @@ from typing import Any, Self
 import numpy as np
 
 from gruemarket import files
-from gruemarket.errors import CheckpointError
 from gruemarket.families import Outcomes, outcomes_of
 from gruemarket.processes.checks import whole
 from gruemarket.run import Floats
+from gruemarket.symbols import SymbolFamily
 from gruemarket.text import Text
 
 FORMAT = "gruemarket context trees 1"
@@ -20,7 +20,7 @@ DEEPEST_BITS = 64
 BYTE = 8
 
 
-class ContextTrees:
+class ContextTrees(SymbolFamily):
     """All suffix trees up to a depth as one account: `gm.Text(mode="exact")` on symbols 0 to K - 1.
 
     Two symbols are read as bits by one tree. More are read as bytes by eight trees, one for each place in a byte, and
@@ -64,25 +64,12 @@ class ContextTrees:
         chances = self._text.byte_forecast()[: self.outcomes]
         return np.asarray(chances / chances.sum())[:, None]
 
-    def observe(self, outcome: int) -> None:
-        """Sees the symbol, and learns from it unless frozen.
-
-        Raises:
-            InputError: it is not one of 0 to K - 1.
-        """
-        [symbol] = outcomes_of([outcome], self.outcomes).tolist()
-        self._see(symbol)
-
     def observe_all(self, outcomes: Any) -> Floats:
         """(T, 1) the probability of each symbol that happened, before it was seen."""
         symbols: Outcomes = outcomes_of(outcomes, self.outcomes)
         if self.outcomes == 2:
             return self._text.observe_all(symbols)
-        rows = np.empty((len(symbols), 1))
-        for t, symbol in enumerate(symbols.tolist()):
-            rows[t] = self.forecast()[symbol]
-            self._see(symbol)
-        return rows
+        return super().observe_all(symbols)
 
     def _see(self, symbol: int) -> None:
         if self.outcomes == 2:
@@ -132,15 +119,10 @@ class ContextTrees:
             FileNotFoundError: there is none.
         """
         head, _, rest = Path(path).read_bytes().partition(b"\n")
-        try:
+        with files.taken_apart(path, "saved context trees"):
             state = json.loads(head)
-            if state["format"] != FORMAT:
-                raise CheckpointError(f"{path} has format {state['format']!r}; this gruemarket knows {FORMAT!r}")
+            files.check_format(path, state["format"], FORMAT)
             outcomes, depth = int(state["outcomes"]), int(state["depth"])
-        except (ValueError, KeyError, TypeError) as error:
-            if isinstance(error, CheckpointError):
-                raise
-            raise CheckpointError(f"{path}: not saved context trees ({error})") from error
         with tempfile.TemporaryDirectory() as folder:
             inner = Path(folder) / "text"
             inner.write_bytes(rest)

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import polars as pl
+
+from gruemarket.errors import CheckpointError
 
 PARTIAL = ".partial"  # what ends the name of something that is still being written
 
@@ -101,3 +105,24 @@ else:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise BlockingIOError(error.errno, "locked by another process", str(path)) from error
+
+
+@contextmanager
+def taken_apart(path: str | os.PathLike[str], what: str) -> Iterator[None]:
+    """Turns what goes wrong while a saved file is read into one error: that it is not what it should be.
+
+    Raises:
+        CheckpointError: the file is damaged, or of something else.
+    """
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, BadZipFile) as error:
+        raise CheckpointError(f"{path}: not {what} ({error})") from error
+
+
+def check_format(path: str | os.PathLike[str], given: Any, known: Any) -> None:
+    """Refuses a file of a format that this version does not read."""
+    if given != known:
+        raise CheckpointError(f"{path} has format {given!r}; this gruemarket knows {known!r}")

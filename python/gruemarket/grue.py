@@ -105,3 +105,24 @@ def _kernel(given: Any) -> Any:
         raise InputError(f"kernel {given!r}; give 'anything', 'within groups', a CSR matrix or (indptr, indices, data)")
     indptr, targets, shares = given
     return integers(indptr, "the kernel's indptr"), integers(targets, "its indices"), vector(shares, "its data")
+
+
+@dataclass(frozen=True)
+class TaxSpec:
+    """A tax as the engine reads it."""
+
+    kind: str
+    values: list[float]
+    kernel: Any
+    unit: str
+    landmarks: dict[int, float]
+    stage_landmarks: dict[str, float]
+
+    @classmethod
+    def of(cls, tax: Any) -> Self:
+        """The engine's form of a tax."""
+        if not isinstance(tax, GrueTax):
+            raise InputError(f"grue {tax!r} is not a tax; give gm.GrueTax(schedule)")
+        by_index = {int(key): float(bits) for key, bits in tax.landmarks.items() if not isinstance(key, str)}
+        by_stage = {key: float(bits) for key, bits in tax.landmarks.items() if isinstance(key, str)}
+        return cls(tax.schedule.kind, tax.schedule.values.tolist(), tax.kernel, tax.unit, by_index, by_stage)

@@ -4,7 +4,7 @@ import json
 import os
 import weakref
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
@@ -14,47 +14,13 @@ import polars as pl
 
 from gruemarket import _core
 from gruemarket.arrays import floats, integers, matrix, vector
+from gruemarket.blocks import Reader
 from gruemarket.clearing import Clearing, Kelly, RuleSpec
-from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, rule, splits, stage_name
+from gruemarket.conventions import blocks_of_one_kind, check_groups, redefinitions, splits, stage_name
 from gruemarket.errors import CheckpointError, InputError, ShapeError
-from gruemarket.grue import GrueTax
+from gruemarket.frames import definition_frame, ledger_frame
+from gruemarket.grue import GrueTax, TaxSpec
 from gruemarket.run import Floats, Run, Span
-from gruemarket.sparse import SparseRounds
-
-CAUSES = ("settlement", "grue tax", "grue tax", "entry", "reinforcement")
-PAYERS = ("market", "tax", "tax", "entry", "reinforcement")  # the counterparty of each cause
-
-
-@dataclass(frozen=True)
-class TaxSpec:
-    """A tax as the engine reads it."""
-
-    kind: str
-    values: list[float]
-    kernel: Any
-    unit: str
-    landmarks: dict[int, float]
-    stage_landmarks: dict[str, float]
-
-    @classmethod
-    def of(cls, tax: Any) -> Self:
-        """The engine's form of a tax."""
-        if not isinstance(tax, GrueTax):
-            raise InputError(f"grue {tax!r} is not a tax; give gm.GrueTax(schedule)")
-        by_index = {int(key): float(bits) for key, bits in tax.landmarks.items() if not isinstance(key, str)}
-        by_stage = {key: float(bits) for key, bits in tax.landmarks.items() if isinstance(key, str)}
-        return cls(tax.schedule.kind, tax.schedule.values.tolist(), tax.kernel, tax.unit, by_index, by_stage)
-
-
-@dataclass(frozen=True)
-class Block:
-    """Rounds that have been parsed: what the engine reads, and what a Run shows."""
-
-    packed: tuple[Any, ...]
-    layout: str
-    sparse: bool
-    rounds: int
-    outcomes: npt.NDArray[np.int64] | None
 
 
 class Transfer(NamedTuple):
@@ -174,7 +140,7 @@ class Market:
                 After any of these the market is as it was before the call.
             KeyboardInterrupt: the market is as it was after the last settled round.
         """
-        block = self._block(forecasts, outcomes, stakes, likelihoods)
+        block = self._reader.read(forecasts, outcomes, stakes, likelihoods)
         self._settle_pending()
         first_round = self.rounds
         run = self._core.run_sparse if block.sparse else self._core.run
@@ -237,7 +203,7 @@ class Market:
         if not items:
             raise InputError("a batch of no episodes; give one or more")
         # the mean over episodes concerns everybody, so sparse rounds are spread out
-        parsed = [self._block(**({"stakes": stakes} | item), spread=True) for item in items]
+        parsed = [self._reader.read(**({"stakes": stakes} | item), spread=True) for item in items]
         self._settle_pending()
         first_round, first_episode = self.rounds, self.episodes
         dtype = np.result_type(*(block.packed[0] for block in parsed))
@@ -257,7 +223,7 @@ class Market:
             stakes: (N,) in [0, 1].
         """
         values = floats(forecast, "forecast")[None]
-        block = self._block(values, [0], stakes, None)
+        block = self._reader.read(values, [0], stakes, None)
         return np.asarray(self._core.price(block.packed))
 
     def settle(
@@ -493,30 +459,7 @@ class Market:
         >>> market.ledger().rows()
         [('main', 0, 'settlement', 'market', 'a', 0.25), ('main', 0, 'settlement', 'b', 'market', 0.25)]
         """
-        columns = self._core.ledger()
-        group = pl.Series("group", self._group_names, dtype=pl.String).gather(columns["group"])
-        cause, amount = columns["cause"], pl.Series("amount", columns["amount"])
-        rows = pl.DataFrame(
-            {
-                "stage": pl.Series(columns["stages"], dtype=pl.String).gather(columns["stage"]),
-                "batch": pl.Series(columns["batch"], dtype=pl.Int64),
-                "cause": pl.Series(CAUSES, dtype=pl.String).gather(cause),
-            }
-        )
-        other = pl.Series(PAYERS, dtype=pl.String).gather(cause)
-        # a group pays where it lost, and where it paid tax
-        pays = pl.Series((cause == 1) | (columns["amount"] < 0), dtype=pl.Boolean)
-        rows = rows.with_columns(
-            pl.Series("from", other.zip_with(~pays, group)),
-            pl.Series("to", group.zip_with(~pays, other)),
-            amount.abs().alias("amount"),
-            order=pl.int_range(pl.len()),
-        )
-        waiting = rows.filter(pl.col("cause") == "entry").with_columns(
-            pl.lit("reserve").alias("from"), pl.lit("entry").alias("to"), order=pl.col("order") - 0.5
-        )
-        rows = rows.with_columns(pl.col("order").cast(pl.Float64))
-        return pl.concat([rows, waiting]).sort("order").drop("order")
+        return ledger_frame(self._core.ledger(), self._group_names)
 
     def provenance(self) -> pl.DataFrame:
         """Each trader's wealth by the stage in which its definition last changed.
@@ -549,20 +492,7 @@ class Market:
         if top < 0:
             raise InputError(f"top {top} is negative")
 
-        def name(trader: int) -> str:
-            return str(trader) if self._names is None else self._names[trader]
-
-        rows = []
-        for trader, group, wealth, log2_wealth, segments, tax_bits, log2_share in self._core.definitions(top):
-            # each segment with a name of its own: only those that are shown are looked up, which may be few of many
-            shown = [(start, place) for place, (start, _) in enumerate(segments)]
-            history = rule(shown, [name(holder) for _, holder in segments], tax_bits)
-            who = (trader, name(trader), self._group_names[group], wealth, log2_wealth)
-            rows.append((*who, history, len(segments) - 1, tax_bits, log2_share))
-        schema = {"trader": pl.Int64, "name": pl.String, "group": pl.String, "wealth": pl.Float64}
-        schema |= {"log2_wealth": pl.Float64, "definition": pl.String, "switches": pl.Int64}
-        schema |= {"tax_bits": pl.Float64, "log2_share": pl.Float64}
-        return pl.DataFrame(rows, schema, orient="row").with_row_index("rank", offset=1)
+        return definition_frame(self._core.definitions(top), self._names, self._group_names)
 
     def _trader_frame(self) -> pl.DataFrame:
         return pl.DataFrame(
@@ -611,78 +541,8 @@ class Market:
 
     def _adopt(self, core: _core.Market, names: list[str] | None, groups: list[str]) -> None:
         self._core, self._names, self._group_names = core, names, groups
+        self._reader = Reader(core.traders, core.outcomes)
         self._pending: weakref.ref[Run] | None = None
-
-    def _block(
-        self,
-        forecasts: Any = None,
-        outcomes: Any = None,
-        stakes: Any = None,
-        likelihoods: Any = None,
-        *,
-        spread: bool = False,
-    ) -> Block:
-        """Parses rounds as `run` takes them; sparse ones are made dense if they are to be spread."""
-        if (forecasts is None) == (likelihoods is None):
-            raise InputError("give either forecasts and outcomes, or likelihoods")
-        given = forecasts if likelihoods is None else likelihoods
-        known = None if outcomes is None else integers(outcomes, "outcomes")
-        if known is None and likelihoods is None:
-            raise InputError("forecasts need outcomes; for prices alone see Market.price")
-        if isinstance(given, SparseRounds):
-            self._check_sparse(given, stakes, by_likelihood=likelihoods is not None)
-            if spread:
-                dense: dict[str, Any] = given.dense(len(self), self._core.outcomes)
-                return self._block(outcomes=known, **dense)
-            return self._sparse_block(given, known)
-        values = floats(given, "forecasts" if likelihoods is None else "likelihoods")
-        if likelihoods is None:
-            layout = self._layout(values.shape)
-        elif values.shape[1:] == (len(self),):
-            layout = "likelihood"
-        else:
-            raise ShapeError(f"likelihoods of shape {values.shape}; give (rounds, {len(self)})")
-        rounds = values.shape[0]
-        happened = None if known is None else self._happened(known, rounds)
-        packed_stakes = None if stakes is None else self._stakes(stakes, rounds)
-        return Block((values, layout, happened, packed_stakes), layout, sparse=False, rounds=rounds, outcomes=known)
-
-    def _check_sparse(self, given: SparseRounds, stakes: Any, *, by_likelihood: bool) -> None:
-        if (given.likelihoods is not None) != by_likelihood:
-            raise InputError("sparse likelihoods go to likelihoods=, sparse forecasts to forecasts")
-        if stakes is not None:
-            raise InputError("the stakes of sparse rounds belong into SparseRounds(stakes=...)")
-        given.check_outcomes(self._core.outcomes)
-
-    def _sparse_block(self, given: SparseRounds, known: npt.NDArray[np.int64] | None) -> Block:
-        happened = None if known is None else self._happened(known, given.rounds)
-        packed = (*given.packed(), happened, given.stakes)
-        return Block(packed, given.layout, sparse=True, rounds=given.rounds, outcomes=known)
-
-    def _layout(self, shape: tuple[int, ...]) -> str:
-        n, k = len(self), self._core.outcomes
-        if shape[1:] == (n,) and k == 2:
-            return "binary"
-        if shape[1:] != (k, n):
-            two = f", or (rounds, {n}) probabilities of outcome 1" if k == 2 else ""
-            raise ShapeError(f"forecasts of shape {shape}; give (rounds, {k}, {n}){two}")
-        return "full"
-
-    def _happened(self, known: npt.NDArray[np.int64], rounds: int) -> npt.NDArray[np.uint32]:
-        if len(known) != rounds:
-            raise ShapeError(f"{len(known)} outcomes for {rounds} rounds")
-        wrong = np.flatnonzero((known < 0) | (known >= self._core.outcomes))
-        if wrong.size:
-            t = wrong[0]
-            raise InputError(f"round {t}: outcome {known[t]} is not one of 0..{self._core.outcomes - 1}")
-        return known.astype(np.uint32)
-
-    def _stakes(self, stakes: Any, rounds: int) -> Floats:
-        array = floats(stakes, "stakes").astype(np.float64, copy=False)
-        n = len(self)
-        if array.shape not in ((n,), (rounds, n)):
-            raise ShapeError(f"stakes of shape {array.shape}; give ({n},) or ({rounds}, {n})")
-        return array
 
     def _settle_pending(self) -> None:
         """Works out the last Run's regret while the accounts it comes from are still the market's."""

@@ -4,23 +4,22 @@ import io
 import os
 from pathlib import Path
 from typing import Any, Self
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from gruemarket import files
 from gruemarket.errors import CheckpointError, InputError
-from gruemarket.families import Outcomes, outcomes_of
 from gruemarket.processes.checks import whole
 from gruemarket.run import Floats
+from gruemarket.symbols import SymbolFamily
 
 Tables = npt.NDArray[np.int64]
 MOST = 1 << 20  # machines
 FORMAT = "gruemarket state machines 1"
 
 
-class StateMachines:
+class StateMachines(SymbolFamily):
     """All machines in which state and symbol determine the next state, up to a number of states; one account each.
 
     A machine begins every episode in its first state. In each state it forecasts by the symbols that it has seen there:
@@ -82,24 +81,6 @@ class StateMachines:
         """(K, N) probabilities of the next symbol."""
         return np.stack([self._chance(symbol) for symbol in range(self.outcomes)])
 
-    def observe(self, outcome: int) -> None:
-        """Sees the symbol, and learns from it unless frozen.
-
-        Raises:
-            InputError: it is not one of 0 to K - 1.
-        """
-        [symbol] = outcomes_of([outcome], self.outcomes).tolist()
-        self._see(symbol)
-
-    def observe_all(self, outcomes: Any) -> Floats:
-        """(T, N) the probability of each symbol that happened, before it was seen."""
-        symbols: Outcomes = outcomes_of(outcomes, self.outcomes)
-        rows = np.empty((len(symbols), self.accounts))
-        for row, symbol in zip(rows, symbols.tolist(), strict=True):
-            row[:] = self._chance(symbol)
-            self._see(symbol)
-        return rows
-
     def _chance(self, symbol: int) -> Floats:
         """(N,) the probability of a symbol."""
         counts: Floats = self._counts[symbol].take(self._at)
@@ -148,20 +129,17 @@ class StateMachines:
             FileNotFoundError: there is none.
         """
         data = Path(path).read_bytes()
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as saved:
-                if str(saved["format"]) != FORMAT:
-                    raise CheckpointError(f"{path} has format {saved['format']}; this gruemarket knows {FORMAT!r}")
-                states, outcomes, forget = saved["kind"].tolist()
-                family = cls(states, outcomes=outcomes, estimator=float(saved["estimator"]), forget=bool(forget))
-                if saved["counts"].shape != family._counts.shape:
-                    raise CheckpointError(f"{path}: counts of other machines than it says")
-                family._counts = saved["counts"]
-                family._totals = family._counts.sum(axis=0)
-        except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, BadZipFile) as error:
-            if isinstance(error, CheckpointError):
-                raise
-            raise CheckpointError(f"{path}: not saved state machines ({error})") from error
+        with (
+            files.taken_apart(path, "saved state machines"),
+            np.load(io.BytesIO(data), allow_pickle=False) as saved,
+        ):
+            files.check_format(path, str(saved["format"]), FORMAT)
+            states, outcomes, forget = saved["kind"].tolist()
+            family = cls(states, outcomes=outcomes, estimator=float(saved["estimator"]), forget=bool(forget))
+            if saved["counts"].shape != family._counts.shape:
+                raise CheckpointError(f"{path}: counts of other machines than it says")
+            family._counts = saved["counts"]
+            family._totals = family._counts.sum(axis=0)
         return family
 
     def __repr__(self) -> str:

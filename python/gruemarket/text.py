@@ -12,8 +12,7 @@ from gruemarket import _core
 from gruemarket.arrays import integers
 from gruemarket.clearing import Kelly, LogPool
 from gruemarket.errors import CheckpointError, InputError
-from gruemarket.grue import GrueTax
-from gruemarket.market import TaxSpec
+from gruemarket.grue import GrueTax, TaxSpec
 
 PROBE = b"The quick brown fox jumps over the lazy dog; def main(): return 0\nQ: Who are you? A: I am 42. " * 2
 

@@ -10,7 +10,7 @@ from gruemarket import _core
 from gruemarket.arrays import integers, vector
 from gruemarket.clearing import RuleSpec
 from gruemarket.errors import InputError
-from gruemarket.market import TaxSpec
+from gruemarket.grue import TaxSpec
 
 __all__ = ["ForecastBook", "ForecastRun"]
 

@@ -114,14 +114,14 @@ def refuse_nothing(known: Questions, when: Events) -> None:
     )
 
 
-def lock_of(asked: float) -> float:
+def lock_of(asked: Any) -> float:
     """A share of wealth.
 
     Raises:
         InputError: it is none.
     """
-    if not 0 < asked <= 1:
-        raise InputError(f"lock {asked}; give a share of wealth above 0 and at most 1")
+    if isinstance(asked, bool) or not isinstance(asked, int | float | np.number) or not 0 < asked <= 1:
+        raise InputError(f"lock {asked!r}; give a share of wealth above 0 and at most 1")
     return float(asked)
 
 

@@ -13,10 +13,11 @@ import numpy as np
 
 from gruemarket import files
 from gruemarket.arrays import vector
-from gruemarket.errors import CheckpointError, InputError, ShapeError
-from gruemarket.families import Outcomes, outcomes_of
+from gruemarket.errors import InputError, ShapeError
+from gruemarket.families import Outcomes
 from gruemarket.processes.checks import whole
 from gruemarket.run import Floats
+from gruemarket.symbols import SymbolFamily
 
 FORMAT = "gruemarket processes 1"
 
@@ -74,7 +75,7 @@ class Process(ABC):
         return f"<{type(self).__name__} {self.name!r}: {self.outcomes} symbols, {self.bits:.1f} bits>"
 
 
-class Processes:
+class Processes(SymbolFamily):
     """Processes as a family: one account each, whose forecaster knows the law and learns nothing.
 
     A hidden Markov process is filtered exactly: the account keeps the probability of each hidden state given what the
@@ -127,24 +128,6 @@ class Processes:
             rows[: one.outcomes, i] = one.forecast(state)
         return rows
 
-    def observe(self, outcome: int) -> None:
-        """Sees the symbol.
-
-        Raises:
-            InputError: it is not one of 0 to K - 1.
-        """
-        [symbol] = outcomes_of([outcome], self.outcomes).tolist()
-        self._see(symbol)
-
-    def observe_all(self, outcomes: Any) -> Floats:
-        """(T, N) the probability of each symbol that happened, before it was seen."""
-        symbols = outcomes_of(outcomes, self.outcomes).tolist()
-        rows = np.empty((len(symbols), self.accounts))
-        for t, symbol in enumerate(symbols):
-            rows[t] = self.forecast()[symbol]
-            self._see(symbol)
-        return rows
-
     def _see(self, symbol: int) -> None:
         # a symbol that a process does not have leaves it where it was
         self._states = [
@@ -190,16 +173,11 @@ class Processes:
         from gruemarket.processes.definitions import from_definition  # noqa: PLC0415 # which knows all kinds of them
 
         data = Path(path).read_bytes()
-        try:
+        with files.taken_apart(path, "saved processes"):
             state = json.loads(data)
-            if state["format"] != FORMAT:
-                raise CheckpointError(f"{path} has format {state['format']!r}; this gruemarket knows {FORMAT!r}")
+            files.check_format(path, state["format"], FORMAT)
             laws = [from_definition(law) for law in state["processes"]]
             return cls(laws, bits=state["bits"], outcomes=state["outcomes"])
-        except (ValueError, KeyError, TypeError) as error:
-            if isinstance(error, CheckpointError):
-                raise
-            raise CheckpointError(f"{path}: not saved processes ({error})") from error
 
     def __repr__(self) -> str:
         return f"Processes([{', '.join(self.names)}])"

@@ -11,6 +11,7 @@ mod market;
 mod program_family;
 mod programs;
 mod text;
+mod threads;
 
 #[pyo3::pymodule]
 mod _core {
@@ -23,11 +24,13 @@ mod _core {
     #[pymodule_export]
     use super::input::hazards;
     #[pymodule_export]
-    use super::market::{Market, Run, set_threads, threads};
+    use super::market::{Market, Run};
     #[pymodule_export]
     use super::program_family::Programs;
     #[pymodule_export]
     use super::programs::{Enumeration, Predictor, run_program, sample_programs};
     #[pymodule_export]
     use super::text::{ContextTree, Text};
+    #[pymodule_export]
+    use super::threads::{set_threads, threads};
 }

@@ -71,17 +71,17 @@ fn rotations() {
     near(&find(Domain::Cube, &[0.1, 0.9], 1e-10, steep), &[0.7, 0.3], 1e-9);
 }
 
+const WORTH: [f64; 4] = [0.5, 0.3, 0.15, 0.05];
+
+/// Wanted until it costs more than its worth, in lots: a kink on either side.
+fn kinked(c: &[f64]) -> Vec<f64> {
+    let wanted = |(c, w): (&f64, f64)| (100.0 * (w - c)).clamp(-0.2, 5.0);
+    c.iter().zip(WORTH).map(wanted).collect()
+}
+
 #[test]
 fn kinks_and_corners() {
-    // wanted until it costs more than its worth, in lots: a kink on either side
-    let worth = [0.5, 0.3, 0.15, 0.05];
-    let kinked = |c: &[f64]| {
-        c.iter()
-            .zip(worth)
-            .map(|(c, w)| (100.0 * (w - c)).clamp(-0.2, 5.0))
-            .collect::<Vec<_>>()
-    };
-    near(&find(Domain::Simplex, &[0.25; 4], 1e-9, kinked), &worth, 1e-6);
+    near(&find(Domain::Simplex, &[0.25; 4], 1e-9, kinked), &WORTH, 1e-6);
     // the last two outcomes are wanted by nobody
     let corner = |c: &[f64]| vec![0.6 - c[0], 0.5 - c[1], -1.0 - c[2], -2.0 - c[3]];
     near(
@@ -168,14 +168,7 @@ fn by_simplices(domain: Domain, start: &[f64], field: impl Fn(&[f64]) -> Vec<f64
 #[test]
 fn simplices_alone() {
     // a kinked and a saturated field, a rotation, a field that rises in its own price
-    let worth = [0.5, 0.3, 0.15, 0.05];
-    let kinked = |c: &[f64]| {
-        c.iter()
-            .zip(worth)
-            .map(|(c, w)| (100.0 * (w - c)).clamp(-0.2, 5.0))
-            .collect::<Vec<_>>()
-    };
-    near(&by_simplices(Domain::Simplex, &[0.25; 4], kinked), &worth, 1e-3);
+    near(&by_simplices(Domain::Simplex, &[0.25; 4], kinked), &WORTH, 1e-3);
     let about = |c: &[f64]| {
         vec![
             (1e4 * (c[1] - 0.3)).clamp(-1.0, 1.0),

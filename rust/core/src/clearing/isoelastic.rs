@@ -3,7 +3,10 @@
 //! A trader spends on outcome k the share `s_ik = softmax_k( ln c_k + (ln q_ik - ln c_k) / eta_i )` of its stake and gets
 //! `x_ik = u_i s_ik / c_k`. At the clearing price `sum_i x_ik = S` for every k. Solved by damped Newton on log prices from the
 //! Kelly price: with `A_kl = sum_i u_i ( [k=l] s_ik / eta_i - (1/eta_i - 1) s_ik s_il )`, which is symmetric and positive
-//! definite, a step is `A dy = S c z`, z the excess demand. Where the step does not help, `c_k <- c_k (1 + z_k)^g`.
+//! definite, a step is `A dy = S c z`, z the excess demand. The price minimises a convex function (the dual of Eisenberg and
+//! Gale's programme), which falls along such a step by `sum_k c_k z_k dy_k`: that tells how far to go where prices must move
+//! by many powers of ten, as where some give no probability and aversion is great. Where no step helps,
+//! `c_k <- c_k (1 + z_k)^g`.
 
 use super::passes::{Budgets, GIVEN_UP, Pass, Passes};
 use super::{Part, Price, Room, Round, Terms, kelly, linear, within};
@@ -19,8 +22,17 @@ pub const LEAST: f64 = 1.0 / 16.0;
 pub const MOST: f64 = 1e6;
 /// Where a trader's ln demand moves by less than this in a step, the slope before the step serves after it too.
 const NEAR: f64 = 1e-5;
-/// The smallest part of a Newton step that is tried.
-const SHORTEST: f64 = 1.0 / 64.0;
+/// How far a log price may move in the first step; further where steps serve, less where they go too far.
+const REACH: f64 = 8.0;
+/// Further than this no step goes: the range of floats.
+const FURTHEST: f64 = 700.0;
+/// By what the reach, or a step, is made longer or shorter.
+const STRETCH: f64 = 4.0;
+/// No shorter part of a Newton step is tried, in log prices.
+const SHORTEST: f64 = 1e-3;
+/// A step has not gone too far if the function that the price minimises rises at its end by no more than this share of its
+/// fall at the start (Wolfe's second condition).
+const RISE: f64 = 0.9;
 
 /// Traders of constant relative risk aversion.
 #[derive(Clone, Debug)]
@@ -68,7 +80,7 @@ impl Isoelastic {
         }
         let (mut passes, mut prices) = Passes::begin(&self.aversion, round, room);
         let mut at = passes.look(&prices, true);
-        let mut slope = Vec::new();
+        let (mut slope, mut reach) = (Vec::new(), REACH);
         while at.residual > TOLERANCE {
             if given_up(&mut prices, &at) {
                 at = passes.look(&prices, true);
@@ -77,7 +89,7 @@ impl Isoelastic {
             if !at.slope.is_empty() {
                 slope.clone_from(&at.slope);
             }
-            (prices, at) = self.better(&mut passes, &prices, &at, &slope)?;
+            (prices, at) = self.better(&mut passes, &prices, &at, &slope, &mut reach)?;
         }
         let (passes, budgets) = passes.end(at.excess, room);
         Ok(Price {
@@ -87,30 +99,49 @@ impl Isoelastic {
         })
     }
 
-    /// A price of less excess demand, by a damped Newton step; else the multiplicative one.
-    fn better(&self, passes: &mut Passes<'_>, prices: &[f64], at: &Pass, slope: &[f64]) -> Result<(Vec<f64>, Pass)> {
+    /// A price of less excess demand, or further down the function that the price minimises, by a part of a Newton step;
+    /// else the multiplicative one.
+    fn better(
+        &self,
+        passes: &mut Passes<'_>,
+        prices: &[f64],
+        at: &Pass,
+        slope: &[f64],
+        reach: &mut f64,
+    ) -> Result<(Vec<f64>, Pass)> {
         let power = self.least().min(1.0);
-        let mut look = |move_by: &dyn Fn(usize) -> f64| {
+        let mut look = |step: &[f64], part: f64| {
             if passes.count >= self.max_passes {
                 return Err(self.failure(at.residual, passes.count));
             }
-            let furthest = (0..prices.len()).fold(0.0, |most: f64, k| most.max(move_by(k).abs()));
-            let moved = prices.iter().enumerate().map(|(k, c)| c * logs::exp(move_by(k)));
+            let moved = prices.iter().zip(step).map(|(c, d)| c * logs::exp(d * part));
             let moved = normalised(moved.collect());
-            let pass = passes.look(&moved, furthest > NEAR * power);
+            let pass = passes.look(&moved, greatest(step) * part > NEAR * power);
             Ok((moved, pass))
         };
-        let direction = newton(prices, at, slope);
-        let mut damping = if direction.is_some() { 1.0 } else { 0.0 };
-        while damping >= SHORTEST {
-            let step = direction.as_deref().unwrap_or_default();
-            let (moved, pass) = look(&|k| step[k] * damping)?;
-            if pass.off < at.off {
-                return Ok((moved, pass));
+        if let Some(step) = newton(prices, at, slope) {
+            let furthest = greatest(&step);
+            let mut part = (*reach / furthest).min(1.0);
+            let fall = fall(prices, at, &step);
+            let tried = part;
+            loop {
+                let (moved, pass) = look(&step, part)?;
+                if pass.off < at.off || -self::fall(&moved, &pass, &step) <= RISE * fall {
+                    let far = if part < tried {
+                        part * furthest
+                    } else {
+                        *reach * STRETCH
+                    };
+                    *reach = far.clamp(1.0, FURTHEST);
+                    return Ok((moved, pass));
+                }
+                part /= STRETCH;
+                if part * furthest < SHORTEST {
+                    break;
+                }
             }
-            damping *= 0.5;
         }
-        look(&|k| power * at.logs[k])
+        look(&at.logs, power)
     }
 
     fn least(&self) -> f64 {
@@ -152,6 +183,16 @@ impl Isoelastic {
             log2_growth,
         );
     }
+}
+
+fn greatest(step: &[f64]) -> f64 {
+    step.iter().fold(0.0, |most: f64, d| most.max(d.abs()))
+}
+
+/// How fast the function that the price minimises falls along a step of log prices.
+fn fall(prices: &[f64], at: &Pass, step: &[f64]) -> f64 {
+    let terms = prices.iter().zip(&at.excess).zip(step);
+    terms.map(|((c, z), d)| c * z * d).sum()
 }
 
 /// Takes prices that are wanted below the range of floats for 0: of outcomes, mostly, that some give no probability where

@@ -3,9 +3,9 @@
 //! Traders come in blocks: a row of `stride` numbers for each outcome, a multiple of [`LANES`], the rest filled with zeros.
 //! Sums have 8 interleaved lanes, added pairwise.
 
+use super::logs;
 use super::prefetch::prefetch;
 use super::vector::Vector;
-use super::{arch, logs};
 use pulp::{Simd, WithSimd};
 
 pub const LANES: usize = 8;

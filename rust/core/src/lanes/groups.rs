@@ -1,7 +1,7 @@
 //! The loops over traders and their groups: where a group's numbers stand is as good as random, so memory is sent for.
 
+use super::LINE;
 use super::prefetch::prefetch;
-use super::{LINE, arch};
 use crate::accounts::narrow::Number;
 use crate::real::Real;
 use pulp::{Simd, WithSimd};

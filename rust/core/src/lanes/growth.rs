@@ -1,6 +1,5 @@
 //! From the logarithms of growth to what wealth is multiplied by.
 
-use super::arch;
 use super::logs::exp;
 use crate::real::Real;
 use pulp::{Simd, WithSimd};

@@ -1,10 +1,13 @@
 //! Logarithms, exponentials and powers of f64, to about one unit in the last place.
 //!
-//! The system's own differ from processor to processor, where they use fused multiply-add. These have no branch and no table,
-//! so the compiler makes vectors of them, and the same bits everywhere. The series are fdlibm's (Sun Microsystems 1993).
+//! The system's own differ from processor to processor. These have no branch and no table, so the compiler makes vectors of
+//! them; every fused multiply-add is asked for by name, so they have the same bits everywhere (a processor without one takes
+//! far longer). The series are fdlibm's (Sun Microsystems 1993).
+//!
+//! Tried, and no faster: one division for the logarithms of two.
 
+use super::LINE;
 use super::prefetch::prefetch;
-use super::{LINE, arch};
 use pulp::{Simd, WithSimd};
 use std::f64::consts::{LN_2, LOG2_E};
 
@@ -19,6 +22,12 @@ const LINES: usize = 8;
 /// Below this e^x is given as 0; the true value is less than the least normal number times 1.4.
 const LEAST: f64 = -708.0;
 
+/// `a b + c`, rounded once.
+#[inline(always)]
+fn fma(a: f64, b: f64, c: f64) -> f64 {
+    a.mul_add(b, c)
+}
+
 /// ln x for a normal x > 0.
 #[inline(always)]
 fn ln_normal(x: f64) -> f64 {
@@ -31,10 +40,14 @@ fn ln_normal(x: f64) -> f64 {
     let s = (m - 1.0) / (m + 1.0);
     let z = s * s;
     let w = z * z;
-    let even = w * (3.999_999_999_940_942e-1 + w * (2.222_219_843_214_978_4e-1 + w * 1.531_383_769_920_937_3e-1));
-    let odd = 6.666_666_666_666_735e-1
-        + w * (2.857_142_874_366_239e-1 + w * (1.818_357_216_161_805e-1 + w * 1.479_819_860_511_658_6e-1));
-    k * LN_2 + s * (2.0 + (even + z * odd))
+    let even = w * fma(
+        fma(w, 1.531_383_769_920_937_3e-1, 2.222_219_843_214_978_4e-1),
+        w,
+        3.999_999_999_940_942e-1,
+    );
+    let odd = fma(w, 1.479_819_860_511_658_6e-1, 1.818_357_216_161_805e-1);
+    let odd = fma(fma(odd, w, 2.857_142_874_366_239e-1), w, 6.666_666_666_666_735e-1);
+    fma(k, LN_2, s * (2.0 + fma(z, odd, even)))
 }
 
 /// ln x for x >= 0; -inf of 0.
@@ -53,15 +66,14 @@ pub fn ln(x: f64) -> f64 {
 pub fn exp(x: f64) -> f64 {
     let held = if x > LEAST { x } else { LEAST };
     let held = if held < 709.0 { held } else { 709.0 };
-    let shifted = held * LOG2_E + ROUND;
+    let shifted = fma(held, LOG2_E, ROUND);
     let k = shifted - ROUND;
-    let (high, low) = (held - k * LN2_HIGH, k * LN2_LOW);
+    let (high, low) = (fma(k, -LN2_HIGH, held), k * LN2_LOW);
     let r = high - low;
     let t = r * r;
-    let c = r - t
-        * (1.666_666_666_666_660_2e-1
-            + t * (-2.777_777_777_701_559_3e-3
-                + t * (6.613_756_321_437_934e-5 + t * (-1.653_390_220_546_525_2e-6 + t * 4.138_136_797_057_238_5e-8))));
+    let c = fma(t, 4.138_136_797_057_238_5e-8, -1.653_390_220_546_525_2e-6);
+    let c = fma(fma(c, t, 6.613_756_321_437_934e-5), t, -2.777_777_777_701_559_3e-3);
+    let c = fma(-t, fma(c, t, 1.666_666_666_666_660_2e-1), r);
     let y = 1.0 - ((low - (r * c) / (2.0 - c)) - high);
     let power = f64::from_bits((shifted.to_bits() << 52).wrapping_add(ONE));
     if x < LEAST { 0.0 } else { y * power }
@@ -105,7 +117,7 @@ pub fn ln_1p(x: f64) -> f64 {
 
 kernel! {
     /// `out = row^p`
-    fn raise(row: &'a [f64], p: f64, out: &'a mut [f64]), _s {
+    wide fn raise(row: &'a [f64], p: f64, out: &'a mut [f64]), _s {
         // the aversions most asked for, 2, 4, 1/2 and 1/4, need no logarithm
         let pairs = out.iter_mut().zip(row);
         if p == 0.5 {
@@ -124,7 +136,7 @@ kernel! {
 
 kernel! {
     /// `row = (row * scales)^powers`, entry by entry.
-    fn raise_scaled(row: &'a mut [f64], scales: &'a [f64], powers: &'a [f64]), _s {
+    wide fn raise_scaled(row: &'a mut [f64], scales: &'a [f64], powers: &'a [f64]), _s {
         row.iter_mut().zip(scales).zip(powers).for_each(|((x, &scale), &p)| *x = pow(*x * scale, p));
     }
 }
@@ -132,13 +144,13 @@ kernel! {
 kernel! {
     /// `sums += factor * ln(row held within [low, high])`; low is a normal number.
     /// What stands so far `ahead` of the row is sent for.
-    fn add_lns(sums: &'a mut [f64], row: &'a [f64], ahead: usize, low: f64, high: f64, factor: f64), _s {
+    wide fn add_lns(sums: &'a mut [f64], row: &'a [f64], ahead: usize, low: f64, high: f64, factor: f64), _s {
         let whole = row;
         for (line, (sums, row)) in sums.chunks_mut(LINES * LINE).zip(row.chunks(LINES * LINE)).enumerate() {
             (0..LINES).for_each(|i| prefetch(whole, ahead + (line * LINES + i) * LINE));
             for (sum, &x) in sums.iter_mut().zip(row) {
                 let x = if x > low { x } else { low };
-                *sum += factor * ln_normal(if x < high { x } else { high });
+                *sum = fma(factor, ln_normal(if x < high { x } else { high }), *sum);
             }
         }
     }
@@ -146,14 +158,14 @@ kernel! {
 
 kernel! {
     /// `out = e^(x - top)`
-    fn exps(xs: &'a [f64], top: f64, out: &'a mut [f64]), _s {
+    wide fn exps(xs: &'a [f64], top: f64, out: &'a mut [f64]), _s {
         out.iter_mut().zip(xs).for_each(|(y, &x)| *y = exp(x - top));
     }
 }
 
 kernel! {
     /// `out = log2(row / over)`
-    fn log2_ratios(row: &'a [f64], over: f64, out: &'a mut [f64]), _s {
+    wide fn log2_ratios(row: &'a [f64], over: f64, out: &'a mut [f64]), _s {
         out.iter_mut().zip(row).for_each(|(y, &x)| *y = log2(x / over));
     }
 }

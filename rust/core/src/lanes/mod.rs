@@ -1,11 +1,12 @@
 //! The loops in which the time goes, one pass over a tile each, in the widest vectors that the processor has.
 //!
 //! Sums are added in a fixed shape: 32 interleaved lanes within a run of 1024 traders, the lanes pairwise, the runs in
-//! order in f64. No fused multiply-add is used. So a sum has the same bits on every processor.
+//! order in f64, and without fused multiply-add. So a sum has the same bits on every processor.
 //!
 //! Tried, and slower: leaving the sums and extremes to the compiler's own vectoriser, which breaks interleaved lanes up
-//! again (2 to 4 times the time); AVX-512; sending for half of the next row's lines in the check and for the others in the
-//! multiplication, or into the first-level cache (up to a tenth slower); four running minima in the check (no change).
+//! again (2 to 4 times the time); AVX-512, but for logarithms and powers; sending for half of the next row's lines in the
+//! check and for the others in the multiplication, or into the first-level cache (up to a tenth slower); four running minima
+//! in the check (no change).
 
 pub mod eight;
 pub mod prefetch;
@@ -15,6 +16,8 @@ use crate::accounts::narrow::Number;
 use crate::real::{Real, pow2};
 use prefetch::prefetch;
 use pulp::{Arch, Simd, WithSimd};
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+use pulp::{Scalar, x86::V3};
 use std::sync::LazyLock;
 use vector::Vector;
 
@@ -23,9 +26,23 @@ const RUN: usize = 1024;
 /// Numbers in a line of the cache, or half of one.
 const LINE: usize = 8;
 
-pub(crate) fn arch() -> Arch {
-    static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
-    *ARCH
+/// Runs a loop in vectors of at most 256 bits: most wait for memory, and gain nothing from wider ones.
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+pub(crate) fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
+    static NARROW: LazyLock<Option<V3>> = LazyLock::new(V3::try_new);
+    match *NARROW {
+        Some(simd) => Simd::vectorize(simd, op),
+        None => Simd::vectorize(Scalar, op),
+    }
+}
+
+#[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+pub(crate) use dispatch_wide as dispatch;
+
+/// Runs a loop in the widest vectors of this processor, which logarithms are worth.
+pub(crate) fn dispatch_wide<Op: WithSimd>(op: Op) -> Op::Output {
+    static WIDEST: LazyLock<Arch> = LazyLock::new(Arch::new);
+    WIDEST.dispatch(op)
 }
 
 /// Defines a kernel: a function whose body is compiled for every kind of vector, one of which is chosen at run time.
@@ -48,11 +65,17 @@ macro_rules! kernel {
                     $body
                 }
             }
-            arch().dispatch(Kernel { $($arg,)* of: std::marker::PhantomData })
+            $crate::lanes::dispatch(Kernel { $($arg,)* of: std::marker::PhantomData })
         }
     };
     // the same for f64 alone
-    ($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?, $simd:ident $body:block) => {
+    ($(#[$doc:meta])* fn $name:ident $($rest:tt)*) => { kernel! { @f64 dispatch, $(#[$doc])* fn $name $($rest)* } };
+    // and in the widest vectors
+    ($(#[$doc:meta])* wide fn $name:ident $($rest:tt)*) => { kernel! { @f64 dispatch_wide, $(#[$doc])* fn $name $($rest)* } };
+    (
+        @f64 $run:ident,
+        $(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),*) $(-> $out:ty)?, $simd:ident $body:block
+    ) => {
         $(#[$doc])*
         pub fn $name<'a>($($arg: $type),*) $(-> $out)? {
             struct Kernel<'a> {
@@ -67,7 +90,7 @@ macro_rules! kernel {
                     $body
                 }
             }
-            arch().dispatch(Kernel { $($arg,)* of: std::marker::PhantomData })
+            $crate::lanes::$run(Kernel { $($arg,)* of: std::marker::PhantomData })
         }
     };
     (@out) => { () };
@@ -75,34 +98,13 @@ macro_rules! kernel {
 }
 
 pub mod budgets;
+pub mod extent;
 pub mod groups;
 pub mod growth;
 pub mod logs;
 
-/// What a row of forecasts holds: the least positive entry, whether there is a 0, and whether all are numbers in [0, 1].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Extent {
-    pub least: f64,
-    pub zero: bool,
-    pub valid: bool,
-}
-
-impl Extent {
-    const ONES: Self = Self {
-        least: 1.0,
-        zero: false,
-        valid: true,
-    };
-
-    fn and(self, other: Self) -> Self {
-        let Self { least, zero, valid } = other;
-        Self {
-            least: self.least.min(least),
-            zero: self.zero | zero,
-            valid: self.valid & valid,
-        }
-    }
-}
+use extent::extent_run;
+pub use extent::{Extent, extent, extremes};
 
 /// How many vectors make up the 32 lanes.
 #[inline(always)]
@@ -368,106 +370,6 @@ kernel! {
             }
         }
     }
-}
-
-/// Folds whole vectors two at a time with `step` and what is left with `last`; then both with `last`.
-#[inline(always)]
-fn fold<F: Real, S: Simd>(
-    s: S,
-    m: &[F],
-    start: F,
-    step: impl Fn(F::V<S>, F::V<S>) -> F::V<S>,
-    last: impl Fn(f64, f64) -> f64,
-) -> f64 {
-    let (whole, rest) = F::split::<S>(m);
-    let mut held = [F::splat(s, start); 2];
-    let pairs = whole.chunks_exact(2);
-    let odd = pairs.remainder();
-    for x in pairs {
-        held = [step(held[0], x[0]), step(held[1], x[1])];
-    }
-    for &x in odd {
-        held[0] = step(held[0], x);
-    }
-    let held = [step(held[0], held[1])];
-    let lanes: &[F] = bytemuck::cast_slice(&held);
-    lanes
-        .iter()
-        .chain(rest)
-        .fold(start.to_f64(), |a, x| last(a, x.to_f64()))
-}
-
-#[inline(always)]
-fn least_positive<F: Real, S: Simd>(s: S, m: &[F]) -> f64 {
-    let (zero, most) = (F::splat(s, F::ZERO), F::splat(s, F::MAX));
-    fold(
-        s,
-        m,
-        F::MAX,
-        #[inline(always)]
-        |a, x| F::vmin(s, a, F::select(s, F::at_most(s, x, zero), most, x)),
-        |a, x| if x > 0.0 { a.min(x) } else { a },
-    )
-}
-
-kernel! {
-    /// The greatest and the least positive entry (0 and infinity where there is none).
-    fn extremes<F>(m: &'a [F]) -> (f64, f64), s {
-        let most = fold(
-            s,
-            m,
-            F::ZERO,
-            #[inline(always)]
-            |a, x| F::vmax(s, a, x),
-            f64::max,
-        );
-        (most, if most == 0.0 { f64::INFINITY } else { least_positive(s, m) })
-    }
-}
-
-#[inline(always)]
-fn extent_run<F: Real, S: Simd>(s: S, row: &[F], send_for: impl Fn(usize)) -> Extent {
-    let most = F::from_f64(1.0 + F::SUM_TOLERANCE);
-    let (mosts, ones, zeros) = (F::splat(s, most), F::splat(s, F::ONE), F::splat(s, F::ZERO));
-    let (whole, rest) = F::split::<S>(row);
-    let mut least = [F::splat(s, F::MAX); 2];
-    let mut valid = [F::at_most(s, zeros, ones); 2];
-    let pairs = whole.chunks_exact(2);
-    let odd = pairs.remainder();
-    let entries = 2 * size_of::<F::V<S>>() / size_of::<F>();
-    for (n, x) in pairs.enumerate() {
-        send_for(n * entries);
-        for i in 0..2 {
-            // false for what is not a number, for good
-            valid[i] = F::and(s, valid[i], F::at_most(s, x[i], mosts));
-            least[i] = F::vmin(s, least[i], x[i]);
-        }
-    }
-    for &x in odd {
-        valid[0] = F::and(s, valid[0], F::at_most(s, x, mosts));
-        least[0] = F::vmin(s, least[0], x);
-    }
-    let valid = [F::select(s, F::and(s, valid[0], valid[1]), ones, zeros)];
-    let least = [F::vmin(s, least[0], least[1])];
-    let lanes: &[F] = bytemuck::cast_slice(&least);
-    let smallest = lanes.iter().chain(rest).fold(1.0, |a: f64, x| a.min(x.to_f64()));
-    let lanes: &[F] = bytemuck::cast_slice(&valid);
-    let valid = lanes.iter().all(|x| *x == F::ONE) && rest.iter().all(|x| *x <= most) && smallest >= 0.0;
-    let least = if smallest > 0.0 {
-        smallest
-    } else {
-        least_positive(s, row).min(1.0)
-    };
-    Extent {
-        least,
-        zero: smallest == 0.0,
-        valid,
-    }
-}
-
-kernel! {
-    /// The extent of a row of probabilities; `next` is what will be read after it, and is sent for meanwhile.
-    fn extent<F>(row: &'a [F], next: &'a [F]) -> Extent, s { extent_run(s, row, #[inline(always)] |i| prefetch(next, i)) }
 }
 
 /// Converts a row, entry by entry.

@@ -6,7 +6,7 @@ use super::table::NOWHERE;
 use super::{Shared, Text};
 use crate::error::{MarketError, Result};
 use crate::families::{Family, impossible};
-use crate::lanes::arch;
+use crate::lanes::dispatch;
 use crate::market::Interrupt;
 use pulp::{Simd, WithSimd};
 
@@ -17,12 +17,12 @@ const BYTE: usize = 8;
 impl Text {
     /// Reads bits; `paid` is told the probability of each.
     pub(super) fn steps(&mut self, bits: impl Iterator<Item = u32>, paid: impl FnMut(f64)) {
-        arch().dispatch(Steps { text: self, bits, paid });
+        dispatch(Steps { text: self, bits, paid });
     }
 
     /// The market of the next bit.
     pub(super) fn quote(&self, context: &Context, shared: &Shared) -> Quote {
-        arch().dispatch(Ask {
+        dispatch(Ask {
             text: self,
             context,
             shared,

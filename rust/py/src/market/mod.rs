@@ -1,9 +1,14 @@
 //! The market as Python sees it: parse, release the GIL, call the core, map the error.
 
+mod play;
+mod run;
+
+pub use run::Run;
+
 use crate::clearing::{self, RuleParts, RuleSpec};
 use crate::errors::{InputError, PyResult, exception, in_use};
 use crate::gil::released;
-use crate::input::{Block, TaxSpec, Values, layout, slice};
+use crate::input::{Block, TaxSpec};
 use gruemarket_core::MarketError;
 use gruemarket_core::accounts::groups::Groups;
 use gruemarket_core::accounts::prior::Given;
@@ -12,15 +17,16 @@ use gruemarket_core::grue::Unit;
 use gruemarket_core::market::read::Definition;
 use gruemarket_core::market::redefine::Redefinition;
 use gruemarket_core::market::regret::Regret;
-use gruemarket_core::market::sparse::SparseRounds;
 use gruemarket_core::market::split::Part;
-use gruemarket_core::market::{Config, Interrupt, Market as Core, Run as CoreRun, When};
+use gruemarket_core::market::{Config, Interrupt, Market as Core, When};
 use gruemarket_core::real::Real;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
+use play::{SparseBlock, price, run, run_batch, run_sparse};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use run::Pending;
 use std::path::PathBuf;
-use std::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
+use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 /// A book in either float type.
 #[derive(Clone)]
@@ -40,48 +46,9 @@ macro_rules! on {
 }
 
 /// A market, locked: Python's threads may call it at once.
-/// The same expression on a contiguous array of either type.
-macro_rules! on_values {
-    ($given:expr, $values:ident => $body:expr) => {
-        match $given {
-            Values::F64(array) => {
-                let $values = slice(array)?;
-                $body
-            }
-            Values::F32(array) => {
-                let $values = slice(array)?;
-                $body
-            }
-        }
-    };
-}
-
 #[pyclass(module = "gruemarket._core", frozen)]
 pub struct Market {
     book: RwLock<Book>,
-}
-
-/// What a call of the market gave: prices, losses, regret.
-#[pyclass(module = "gruemarket._core", frozen)]
-pub struct Run {
-    #[pyo3(get)]
-    prices: Py<PyArray1<f64>>,
-    #[pyo3(get)]
-    losses: Py<PyArray1<f64>>,
-    #[pyo3(get)]
-    passes: Py<PyArray1<u32>>,
-    #[pyo3(get)]
-    residuals: Py<PyArray1<f64>>,
-    #[pyo3(get)]
-    first: u64,
-    traders: usize,
-    regret: Mutex<Pending>,
-}
-
-/// Regret that is worked out when it is asked for.
-enum Pending {
-    F64(Regret<f64>),
-    F32(Regret<f32>),
 }
 
 trait Hold: Real {
@@ -104,46 +71,6 @@ impl Hold for f32 {
     }
     fn book(core: Core<Self>) -> Book {
         Book::F32(core)
-    }
-}
-
-impl Run {
-    fn new<F: Hold>(py: Python<'_>, run: CoreRun<F>, traders: usize) -> Self {
-        Self {
-            prices: run.played.prices.into_pyarray(py).unbind(),
-            losses: run.played.losses.into_pyarray(py).unbind(),
-            passes: run.played.passes.into_pyarray(py).unbind(),
-            residuals: run.played.residuals.into_pyarray(py).unbind(),
-            first: run.first,
-            traders,
-            regret: Mutex::new(F::pending(run.regret)),
-        }
-    }
-}
-
-#[pymethods]
-impl Run {
-    /// Every trader's regret in bits; empty where it was not asked for.
-    fn regret_bits<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        let bits = py.detach(|| {
-            let mut held = self.regret.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let bits = match &*held {
-                Pending::F64(regret) => regret.bits(self.traders),
-                Pending::F32(regret) => regret.bits(self.traders),
-            };
-            *held = Pending::F64(Regret::Known(bits.clone()));
-            bits
-        });
-        bits.into_pyarray(py)
-    }
-
-    /// Whether the regret still holds on to the accounts it is to be worked out from.
-    fn regret_is_pending(&self) -> bool {
-        let held = self.regret.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match &*held {
-            Pending::F64(regret) => matches!(regret, Regret::Growth { .. } | Regret::Unredefined(_)),
-            Pending::F32(regret) => matches!(regret, Regret::Growth { .. } | Regret::Unredefined(_)),
-        }
     }
 }
 
@@ -188,97 +115,6 @@ impl Market {
 
 fn build<F: Hold>(config: Config<'_>) -> PyResult<Book> {
     Core::<F>::new(config).map(F::book).map_err(exception)
-}
-
-fn run<F: Hold>(
-    py: Python<'_>,
-    market: &mut Core<F>,
-    block: &Block<'_>,
-    when: When<'_>,
-    regret: bool,
-) -> PyResult<Run> {
-    let (n, k) = (market.len(), market.traders().outcomes);
-    let result = on_values!(&block.0, values => {
-        let rounds = block.rounds(values, n, k)?;
-        released(py, |interrupt| market.run(&rounds, when, regret, interrupt))
-    })?;
-    Ok(Run::new(py, result, n))
-}
-
-fn run_batch<F: Hold>(
-    py: Python<'_>,
-    market: &mut Core<F>,
-    episodes: &[Block<'_>],
-    stage: Option<&str>,
-    regret: bool,
-) -> PyResult<Run> {
-    let (n, k) = (market.len(), market.traders().outcomes);
-    let mut wide = Vec::new();
-    let mut narrow = Vec::new();
-    for block in episodes {
-        match &block.0 {
-            Values::F64(values) => wide.push(block.rounds(slice(values)?, n, k)?),
-            Values::F32(values) => narrow.push(block.rounds(slice(values)?, n, k)?),
-        }
-    }
-    if !wide.is_empty() && !narrow.is_empty() {
-        return Err(InputError::new_err(
-            "the episodes of a batch mix float32 and float64; use one of them",
-        ));
-    }
-    let result = if narrow.is_empty() {
-        released(py, |interrupt| market.run_batch(&wide, stage, regret, interrupt))
-    } else {
-        released(py, |interrupt| market.run_batch(&narrow, stage, regret, interrupt))
-    }?;
-    Ok(Run::new(py, result, n))
-}
-
-fn price<F: Real>(py: Python<'_>, market: &Core<F>, block: &Block<'_>) -> PyResult<Vec<f64>> {
-    let (n, k) = (market.len(), market.traders().outcomes);
-    on_values!(&block.0, values => {
-        let rounds = block.rounds(values, n, k)?;
-        released(py, |_| market.price(&rounds))
-    })
-}
-
-/// Sparse rounds as Python hands them over.
-#[derive(FromPyObject)]
-pub struct SparseBlock<'py>(
-    PyReadonlyArray1<'py, i64>,
-    PyReadonlyArray1<'py, i64>,
-    Values<'py>,
-    String,
-    Option<PyReadonlyArray1<'py, u32>>,
-    Option<PyReadonlyArray1<'py, f64>>,
-);
-
-fn run_sparse<F: Hold>(
-    py: Python<'_>,
-    market: &mut Core<F>,
-    block: &SparseBlock<'_>,
-    when: When<'_>,
-    regret: bool,
-) -> PyResult<Run> {
-    let SparseBlock(starts, traders, values, layout_name, happened, stakes) = block;
-    let n = market.len();
-    let (starts, traders, layout) = (starts.as_slice()?, traders.as_slice()?, layout(layout_name)?);
-    let happened = happened.as_ref().map_or(Ok(&[][..]), |x| x.as_slice())?;
-    let stakes = stakes.as_ref().map_or(Ok(&[][..]), |x| x.as_slice())?;
-    let outcomes = market.traders().outcomes;
-    let result = on_values!(values, values => {
-        let rounds = SparseRounds {
-            starts,
-            traders,
-            values,
-            layout,
-            outcomes,
-            happened,
-            stakes,
-        };
-        released(py, |interrupt| market.run_sparse(&rounds, when, regret, interrupt))
-    })?;
-    Ok(Run::new(py, result, n))
 }
 
 /// One definition: trader, (first index, trader) segments, tax in bits, log2 of its share.
@@ -587,15 +423,4 @@ impl Market {
     fn __copy__(&self) -> PyResult<Self> {
         Ok(Self::of(self.book()?.clone()))
     }
-}
-
-/// The number of worker threads.
-#[pyfunction]
-pub fn threads() -> usize {
-    gruemarket_core::threads::threads()
-}
-
-#[pyfunction]
-pub fn set_threads(count: usize) -> PyResult<()> {
-    gruemarket_core::threads::set_threads(count).map_err(exception)
 }
