@@ -187,7 +187,7 @@ def score(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the intervals.")] = 0,
     streamed: Annotated[
-        bool, typer.Option("--stream", help="For files larger than memory; --lock 0.1 unless given.")
+        bool, typer.Option("--stream", help="For Parquet files larger than memory; --lock 0.1 unless given.")
     ] = False,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress.")] = False,
 ) -> None:
@@ -202,11 +202,18 @@ def score(
             settings["lock"] = lock
         more = {"outcomes": outcomes, "tolerance": tolerance, "floor": floor, "seed": seed, "progress": not no_progress}
         try:
-            scores = command.run(forecasts, resolutions, out, streamed=streamed, **settings, **more)
+            command.run(
+                forecasts,
+                resolutions,
+                out,
+                streamed=streamed,
+                show=lambda scores: _show(*command.tables(scores)),
+                **settings,
+                **more,
+            )
         except KeyboardInterrupt:
             typer.echo("stopped before any results were written", err=True)
             raise
-    _show(*command.tables(scores))
     typer.echo(f"results: {out}\nreport:  {out / 'report.html'}")
 
 
