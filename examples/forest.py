@@ -137,14 +137,16 @@ def bits(chances: Chances, y: npt.NDArray[np.int64]) -> float:
 
 def voted(share: Chances, trees: int) -> Chances:
     """Shares of votes, (samples, classes), with a tenth of a vote for all classes together."""
-    return (share * trees + 0.1 / share.shape[1]) / (trees + 0.1)
+    votes: Chances = share * trees + 0.1 / share.shape[1]
+    return votes / (trees + 0.1)
 
 
 def tempered(chances: Chances, power: float) -> Chances:
     """Chances to a power, brought to sum to 1."""
     logs = power * np.log(chances)
     raised = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.maximum(raised / raised.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    raised /= raised.sum(axis=1, keepdims=True)
+    return np.asarray(np.maximum(raised, np.finfo(float).tiny))
 
 
 def best_power(chances: Chances, y: npt.NDArray[np.int64]) -> float:
