@@ -11,7 +11,7 @@ mod demand;
 pub mod equilibrium;
 mod isoelastic;
 mod kelly;
-mod linear;
+pub(crate) mod linear;
 mod lmsr;
 mod log_pool;
 mod passes;

@@ -1,0 +1,150 @@
+//! Fields of many prices, five seeds each.
+
+use super::*;
+use crate::logic::feature::FeatureId;
+
+/// A stream of numbers from -1 to 1, in 2^-20ths.
+struct Draws(u64);
+
+impl Draws {
+    fn next(&mut self) -> i64 {
+        // splitmix64 (Steele, Lea, Flood 2014)
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ z >> 31) >> 43) as i64 - (1 << 20)
+    }
+
+    fn signed(&mut self) -> Exact {
+        Exact::dyadic(self.next().into(), 20)
+    }
+
+    /// From 0.1 to 0.9, about.
+    fn inner(&mut self) -> Exact {
+        let centred = &self.signed() * &exact("2/5");
+        &centred + &exact("1/2")
+    }
+}
+
+/// `sum_i S_ji (p_i - q_i)` for all j
+fn linear_field(f: &mut Features, p: &[FeatureId], s: &[Exact], q: &[Exact]) -> Vec<FeatureId> {
+    let away: Vec<_> = p
+        .iter()
+        .zip(q)
+        .map(|(p, q)| {
+            let q = f.number(-q);
+            f.sum(*p, q)
+        })
+        .collect();
+    s.chunks_exact(p.len())
+        .map(|row| {
+            let zero = f.number(0);
+            row.iter().zip(&away).fold(zero, |sum, (s, away)| {
+                let s = f.number(s.clone());
+                let term = f.product(s, *away);
+                f.sum(sum, term)
+            })
+        })
+        .collect()
+}
+
+fn skew(k: usize, draws: &mut Draws) -> Vec<Exact> {
+    let mut s = vec![Exact::default(); k * k];
+    for i in 0..k {
+        for j in 0..i {
+            let x = draws.signed();
+            s[i * k + j] = x.clone();
+            s[j * k + i] = -&x;
+        }
+    }
+    s
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Rotation,
+    Steep,
+    Saturated,
+    SaturatedRotation,
+    Arbitrage,
+}
+
+fn field(kind: Kind, k: usize, seed: u64) -> Strategy {
+    let mut draws = Draws(seed * 1000 + k as u64);
+    strategy(k, |f, p| {
+        let q: Vec<_> = (0..k).map(|_| draws.inner()).collect();
+        let clip = |f: &mut Features, x| {
+            let (one, minus) = (f.number(1), f.number(-1));
+            let x = f.least(one, x);
+            f.most(minus, x)
+        };
+        match kind {
+            Kind::Rotation => linear_field(f, p, &skew(k, &mut draws), &q),
+            Kind::SaturatedRotation => {
+                let s: Vec<_> = skew(k, &mut draws).iter().map(|x| x * &Exact::from(100)).collect();
+                let field = linear_field(f, p, &s, &q);
+                field.into_iter().map(|d| clip(f, d)).collect()
+            }
+            Kind::Steep | Kind::Saturated => {
+                // each sells what is above its worth, 1e4 a unit, and turns a little with the others
+                let mut s = skew(k, &mut draws);
+                (0..k).for_each(|j| s[j * k + j] = Exact::from(-10_000));
+                let field = linear_field(f, p, &s, &q);
+                match kind {
+                    Kind::Steep => field,
+                    _ => field.into_iter().map(|d| clip(f, d)).collect(),
+                }
+            }
+            Kind::Arbitrage => {
+                // one buys all where they cost less than 1 and sells where more, steeply; others believe
+                let (mut sum, steep) = (f.number(-1), f.number(-1000));
+                for p in p {
+                    sum = f.sum(sum, *p);
+                }
+                let gap = f.product(steep, sum);
+                let gap = clip(f, gap);
+                let beliefs = (0..k).map(|j| {
+                    let worth = f.number(&q[j] * &exact(&format!("2/{k}")));
+                    let ten = f.number(10);
+                    let below = f.difference(worth, p[j]);
+                    let belief = f.product(ten, below);
+                    let belief = clip(f, belief);
+                    f.sum(gap, belief)
+                });
+                beliefs.collect()
+            }
+        }
+    })
+}
+
+#[test]
+#[ignore]
+fn all_kinds() {
+    for kind in [
+        Kind::Rotation,
+        Kind::Steep,
+        Kind::Saturated,
+        Kind::Arbitrage,
+        Kind::SaturatedRotation,
+    ] {
+        for k in [5, 20, 100] {
+            for seed in 1..=5 {
+                let mut demand = field(kind, k, seed);
+                let begun = std::time::Instant::now();
+                let found = search(&mut demand, &halves(k), &Exact::two_to_minus(20), &Options::default()).unwrap();
+                println!(
+                    "{kind:?} {k} {seed}: {:e} {} {} evaluations {:?}",
+                    found.certificate.to_f64(),
+                    if found.certificate <= Exact::two_to_minus(20) {
+                        "ok"
+                    } else {
+                        "FAILED"
+                    },
+                    found.evaluations,
+                    begun.elapsed()
+                );
+            }
+        }
+    }
+}
