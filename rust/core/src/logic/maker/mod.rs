@@ -14,6 +14,7 @@ mod hunt;
 mod line;
 mod strategy;
 
+pub use certify::certificate;
 pub use strategy::Strategy;
 
 use super::number::{Enclosure, Exact};
