@@ -4,6 +4,9 @@
 mod clear;
 mod day;
 
+#[cfg(test)]
+mod tests;
+
 pub use clear::Terms;
 pub use day::{Day, Trade};
 
