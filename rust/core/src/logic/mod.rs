@@ -1,0 +1,11 @@
+//! Logical induction (Garrabrant et al. 2016, arXiv 1609.03543): sentences, what is known of them, traders written as
+//! features of prices, and the prices at which none of them gains. No Python in it.
+
+mod lex;
+mod parse;
+mod print;
+pub mod sentence;
+pub mod worlds;
+
+pub use sentence::{Sentence, SentenceId, Sentences};
+pub use worlds::Worlds;
