@@ -28,6 +28,8 @@ const GUARD_BITS: usize = 64;
 pub struct LogicalInductor {
     worlds: Worlds,
     traders: Vec<Trader>,
+    /// Of all traders together.
+    weight: Exact,
     days: Vec<Day>,
     /// What was revealed for the day that is not cleared yet.
     revealed: Option<Vec<SentenceId>>,
@@ -72,18 +74,52 @@ impl LogicalInductor {
     }
 
     /// Lets a trader in; its number.
-    pub fn enter(&mut self, weight: Exact) -> usize {
+    ///
+    /// # Errors
+    /// A weight that is not above 0, or makes the sum of all weights more than 1.
+    pub fn enter(&mut self, weight: Exact) -> Result<usize> {
+        let sum = &self.weight + &weight;
+        if weight.sign() <= 0 || sum > Exact::from(1) {
+            return Err(MarketError::input(format!(
+                "trader {} has the weight {:e}, and all before it {:e} together; weights are above 0, their sum at most 1",
+                self.traders.len() + 1,
+                weight.to_f64(),
+                self.weight.to_f64()
+            )));
+        }
+        self.weight = sum;
         self.traders.push(Trader {
             weight,
             account: Account::default(),
             strategy: None,
         });
-        self.traders.len() - 1
+        Ok(self.traders.len() - 1)
     }
 
     /// From now on the trader buys these shares; None: nothing.
-    pub fn follow(&mut self, trader: usize, features: &Features, shares: Option<&[(SentenceId, FeatureId)]>) {
-        self.traders[trader].strategy = shares.map(|shares| Strategy::new(features, shares));
+    ///
+    /// # Errors
+    /// There is no such trader, or it reads the price of a day to come.
+    pub fn follow(
+        &mut self,
+        trader: usize,
+        features: &Features,
+        shares: Option<&[(SentenceId, FeatureId)]>,
+    ) -> Result<()> {
+        let (all, today) = (self.traders.len(), self.days.len() + 1);
+        let Some(trader) = self.traders.get_mut(trader) else {
+            return Err(MarketError::input(format!("trader {trader}; there are {all}, counted from 0")));
+        };
+        let strategy = shares.map(|shares| Strategy::new(features, shares));
+        let leaves = strategy.iter().flat_map(|strategy| strategy.program().leaves());
+        let days = leaves.filter_map(|leaf| if let When::Day(day) = leaf.day { Some(day as usize) } else { None });
+        if let Some(day) = days.max().filter(|day| *day > today) {
+            return Err(MarketError::input(format!(
+                "a strategy of day {today} reads a price of day {day}, which is not known yet"
+            )));
+        }
+        trader.strategy = strategy;
+        Ok(())
     }
 
     /// From now on `stands` means the sentence `today` wherever a strategy has it.

@@ -39,10 +39,10 @@ fn story(days: usize, tolerance: impl Fn(usize) -> Exact) -> LogicalInductor {
     let mut inductor = LogicalInductor::new();
     for n in 1..=days {
         inductor.reveal(&sentences, Vec::new()).unwrap();
-        let trader = inductor.enter(Exact::two_to_minus(n));
+        let trader = inductor.enter(Exact::two_to_minus(n)).unwrap();
         let belief = tenths([1, 5, 9, 3, 7, 2, 8][(n - 1) % 7]);
         let shares = clipped(&mut features, a, &belief);
-        inductor.follow(trader, &features, Some(&[(a, shares)]));
+        inductor.follow(trader, &features, Some(&[(a, shares)])).unwrap();
         inductor.clear(&sentences, &terms(tolerance(n))).unwrap();
     }
     inductor

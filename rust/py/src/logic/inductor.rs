@@ -1,0 +1,247 @@
+//! The inductor as Python sees it: sentences and traders by number, days as columns.
+
+use super::exact::{exact, exacts, fraction, fractions};
+use super::features::Spec;
+use crate::errors::{InputError, PyResult, exception, in_use};
+use crate::gil::released;
+use gruemarket_core::logic::feature::{Features, Leaf, When};
+use gruemarket_core::logic::inductor::{Day, LogicalInductor as Core, Terms};
+use gruemarket_core::logic::maker::Options;
+use gruemarket_core::logic::{SentenceId, Sentences};
+use numpy::{IntoPyArray, PyArray1};
+use pyo3::prelude::*;
+use std::sync::{Mutex, MutexGuard, TryLockError};
+
+type Columns<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u32>>);
+type Numbers<'py> = Bound<'py, PyArray1<f64>>;
+
+/// An inductor and the sentences that it speaks of: their numbers depend on nothing else, so neither do its answers.
+#[derive(Clone, Default)]
+struct State {
+    core: Core,
+    sentences: Sentences,
+}
+
+#[pyclass(module = "gruemarket._core", frozen)]
+#[derive(Default)]
+pub struct LogicalInductor(Mutex<State>);
+
+impl LogicalInductor {
+    fn state(&self) -> PyResult<MutexGuard<'_, State>> {
+        match self.0.try_lock() {
+            Ok(state) => Ok(state),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(in_use()),
+        }
+    }
+}
+
+impl State {
+    fn known(&self, id: u32) -> PyResult<SentenceId> {
+        let missing = || InputError::new_err(format!("there is no sentence {id}"));
+        ((id as usize) < self.sentences.len())
+            .then_some(SentenceId(id))
+            .ok_or_else(missing)
+    }
+
+    fn day(&self, day: usize) -> PyResult<&Day> {
+        let found = day.checked_sub(1).and_then(|at| self.core.days().get(at));
+        found.ok_or_else(|| {
+            InputError::new_err(format!("day {day}; days 1 to {} have prices", self.core.days().len()))
+        })
+    }
+
+    /// Days counted from 1, with their numbers.
+    fn days(&self, after: usize) -> impl Iterator<Item = (u32, &Day)> {
+        (1..).zip(self.core.days()).skip(after)
+    }
+}
+
+#[pymethods]
+impl LogicalInductor {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn fork(&self) -> PyResult<Self> {
+        Ok(Self(Mutex::new(self.state()?.clone())))
+    }
+
+    /// The number of a sentence, given as text.
+    fn sentence(&self, text: &str) -> PyResult<u32> {
+        self.state()?.sentences.parse(text).map(|id| id.0).map_err(exception)
+    }
+
+    fn text(&self, id: u32) -> PyResult<String> {
+        let state = self.state()?;
+        state.sentences.text(state.known(id)?).map_err(exception)
+    }
+
+    fn enter(&self, weight: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let weight = exact(weight)?;
+        self.state()?.core.enter(weight).map_err(exception)
+    }
+
+    fn follow(
+        &self,
+        trader: usize,
+        traded: Vec<u32>,
+        features: Option<Spec<'_>>,
+        leaves: Vec<(u32, bool, u32)>,
+    ) -> PyResult<()> {
+        let mut state = self.state()?;
+        let Some(spec) = features else {
+            return state.core.follow(trader, &Features::new(), None).map_err(exception);
+        };
+        let mut arena = Features::new();
+        let planted = spec.plant(&mut arena, &mut |at| {
+            let missing = || InputError::new_err(format!("there is no leaf {at}"));
+            let &(id, ago, days) = leaves.get(at as usize).ok_or_else(missing)?;
+            let day = if ago { When::Ago(days) } else { When::Day(days) };
+            Ok(Leaf {
+                sentence: state.known(id)?,
+                day,
+            })
+        })?;
+        let traded = traded.into_iter().map(|id| state.known(id)).collect::<PyResult<Vec<_>>>()?;
+        let shares: Vec<_> = traded.into_iter().zip(planted).collect();
+        state.core.follow(trader, &arena, Some(&shares)).map_err(exception)
+    }
+
+    fn mean(&self, stands: u32, today: u32) -> PyResult<()> {
+        let mut state = self.state()?;
+        let (stands, today) = (state.known(stands)?, state.known(today)?);
+        state.core.mean(stands, today);
+        Ok(())
+    }
+
+    fn reveal(&self, revealed: Vec<u32>) -> PyResult<()> {
+        let mut state = self.state()?;
+        let revealed = revealed.into_iter().map(|id| state.known(id)).collect::<PyResult<_>>()?;
+        let State { core, sentences } = &mut *state;
+        core.reveal(sentences, revealed).map_err(exception)
+    }
+
+    fn is_open(&self) -> PyResult<bool> {
+        Ok(self.state()?.core.is_open())
+    }
+
+    fn clear(
+        &self,
+        py: Python<'_>,
+        tolerance: &Bound<'_, PyAny>,
+        polish: Option<Bound<'_, PyAny>>,
+        evaluations: u32,
+        given: Option<Vec<Bound<'_, PyAny>>>,
+    ) -> PyResult<()> {
+        let given = given.map(|prices| exacts(&prices)).transpose()?;
+        let terms = Terms {
+            tolerance: exact(tolerance)?,
+            options: Options {
+                polish: polish.as_ref().map(exact).transpose()?,
+                evaluations,
+                ..Options::default()
+            },
+            given: given.as_deref(),
+        };
+        let mut state = self.state()?;
+        let State { core, sentences } = &mut *state;
+        released(py, |_| core.clear(sentences, &terms).map(|_| ()))
+    }
+
+    fn days(&self) -> PyResult<usize> {
+        Ok(self.state()?.core.days().len())
+    }
+
+    /// The price of a sentence on a day, exactly; 0 where it was not traded.
+    fn price<'py>(&self, py: Python<'py>, id: u32, day: usize) -> PyResult<Bound<'py, PyAny>> {
+        let state = self.state()?;
+        let id = state.known(id)?;
+        fraction(py, &state.day(day)?.price(id).cloned().unwrap_or_default())
+    }
+
+    /// The sentences that were traded on a day, and their prices, exactly.
+    fn day<'py>(&self, py: Python<'py>, day: usize) -> PyResult<(Vec<u32>, Vec<Bound<'py, PyAny>>)> {
+        let state = self.state()?;
+        let day = state.day(day)?;
+        Ok((day.sentences.iter().map(|id| id.0).collect(), fractions(py, &day.prices)?))
+    }
+
+    /// What was revealed on a day.
+    fn revealed(&self, day: usize) -> PyResult<Vec<u32>> {
+        Ok(self.state()?.day(day)?.revealed.iter().map(|id| id.0).collect())
+    }
+
+    fn truth(&self, id: u32) -> PyResult<Option<bool>> {
+        let state = self.state()?;
+        state.core.truth(&state.sentences, state.known(id)?).map_err(exception)
+    }
+
+    /// Day, sentence, price: of all days after `after`.
+    fn prices<'py>(&self, py: Python<'py>, after: usize) -> PyResult<(Columns<'py>, Numbers<'py>)> {
+        let state = self.state()?;
+        let (mut days, mut sentences, mut prices) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, day) in state.days(after) {
+            days.extend(std::iter::repeat_n(number, day.sentences.len()));
+            sentences.extend(day.sentences.iter().map(|id| id.0));
+            prices.extend(day.prices.iter().map(|price| price.to_f64()));
+        }
+        let columns = (days.into_pyarray(py), sentences.into_pyarray(py));
+        Ok((columns, prices.into_pyarray(py)))
+    }
+
+    /// Day, trader, least and greatest net worth: of all days after `after`.
+    fn net_worth<'py>(
+        &self,
+        py: Python<'py>,
+        after: usize,
+    ) -> PyResult<(Columns<'py>, Numbers<'py>, Numbers<'py>)> {
+        let state = self.state()?;
+        let (mut days, mut traders, mut least, mut most) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (number, day) in state.days(after) {
+            days.extend(std::iter::repeat_n(number, day.worth.len()));
+            traders.extend(0..day.worth.len() as u32);
+            least.extend(day.worth.iter().map(|(low, _)| *low));
+            most.extend(day.worth.iter().map(|(_, high)| *high));
+        }
+        let columns = (days.into_pyarray(py), traders.into_pyarray(py));
+        Ok((columns, least.into_pyarray(py), most.into_pyarray(py)))
+    }
+
+    /// Certificate, tolerance, solver and evaluations of all days after `after`.
+    fn certificates<'py>(
+        &self,
+        py: Python<'py>,
+        after: usize,
+    ) -> PyResult<(Numbers<'py>, Numbers<'py>, Vec<&'static str>, Vec<u32>)> {
+        let state = self.state()?;
+        let each = || state.days(after).map(|(_, day)| day);
+        let certificates: Vec<f64> = each().map(|day| day.certificate.to_f64()).collect();
+        let tolerances: Vec<f64> = each().map(|day| day.tolerance.to_f64()).collect();
+        let solvers = each().map(|day| day.solver.name()).collect();
+        let evaluations = each().map(|day| day.evaluations).collect();
+        Ok((certificates.into_pyarray(py), tolerances.into_pyarray(py), solvers, evaluations))
+    }
+
+    /// The certificate of a day, exactly.
+    fn certificate<'py>(&self, py: Python<'py>, day: usize) -> PyResult<Bound<'py, PyAny>> {
+        fraction(py, &self.state()?.day(day)?.certificate)
+    }
+
+    /// What a trader bought on a day before any budget, sentence by sentence; the first budget that was not shut off, and the
+    /// factors of the budgets from there on, the last for all above (none: 1).
+    fn trade<'py>(
+        &self,
+        py: Python<'py>,
+        trader: usize,
+        day: usize,
+    ) -> PyResult<Option<(Vec<u32>, Vec<Bound<'py, PyAny>>, u64, Vec<Bound<'py, PyAny>>)>> {
+        let state = self.state()?;
+        let day = state.day(day)?;
+        let Some(trade) = day.trades.iter().find(|trade| trade.trader == trader) else { return Ok(None) };
+        let sentences = trade.columns.iter().map(|at| day.sentences[*at].0).collect();
+        let (shares, factors) = (fractions(py, &trade.shares)?, fractions(py, &trade.factors)?);
+        Ok(Some((sentences, shares, trade.first, factors)))
+    }
+}
