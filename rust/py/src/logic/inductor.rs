@@ -73,6 +73,13 @@ impl LogicalInductor {
         self.state()?.sentences.parse(text).map(|id| id.0).map_err(exception)
     }
 
+    /// A sentence that stands for another one each day, see `mean`.
+    fn stand_in(&self) -> PyResult<u32> {
+        let mut state = self.state()?;
+        let name = format!("\u{1}{}", state.sentences.len()); // no text names it
+        state.sentences.atom(&name).map(|id| id.0).map_err(exception)
+    }
+
     fn text(&self, id: u32) -> PyResult<String> {
         let state = self.state()?;
         state.sentences.text(state.known(id)?).map_err(exception)

@@ -1,0 +1,322 @@
+"""The logical inductor: a deductive process and traders go in, beliefs come out, day by day."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Self
+
+import polars as pl
+
+from gruemarket import _core
+from gruemarket.errors import InputError
+from gruemarket.logic.features import Leaf, flatten
+from gruemarket.logic.numbers import exact
+from gruemarket.logic.roster import Roster
+from gruemarket.logic.traders import Daily, SentenceLike, Strategy, Trader, shares_of
+from gruemarket.progress import Shown
+
+Schedule = Callable[[int], Any]
+"""What each day has, or each trader, counted from 1."""
+
+
+def halving(n: int) -> Fraction:
+    """2^-n: the paper's tolerance of day n and its weight of trader n; over all n they sum to 1.
+
+    >>> halving(3)
+    Fraction(1, 8)
+    """
+    return Fraction(1, 1 << n)
+
+
+def inverse_square(n: int) -> Fraction:
+    """1 / (n (n + 1)): the other schedule that sums to 1, for long runs.
+
+    >>> inverse_square(3)
+    Fraction(1, 12)
+    """
+    return Fraction(1, n * (n + 1))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What trader `number` sees on a day."""
+
+    day: int
+    memory: dict[str, Any]
+    _of: "LogicalInductor"
+
+    def price(self, sentence: SentenceLike, day: int) -> Fraction:
+        return self._of.price(sentence.on(self.day) if isinstance(sentence, Daily) else sentence, day)
+
+    def truth(self, sentence: SentenceLike) -> bool | None:
+        return self._of.truth(sentence.on(self.day) if isinstance(sentence, Daily) else sentence)
+
+
+class LogicalInductor:
+    """Garrabrant's logical inductor (Garrabrant et al. 2016, arXiv 1609.03543, section 5.4).
+
+    Each day the deductive process reveals some sentences; every trader that has entered says what it buys at which
+    prices; budgets keep what each can lose in bounds; the market maker finds the prices at which no world lets all
+    traders together gain more than the day's tolerance. These prices are what the inductor believes. Nothing of an
+    earlier day is worked out again: a day costs what is traded and held on it.
+
+    Args:
+        process: what is revealed day by day, from day 1 on: an iterable of lists of sentences (a list, `Revealed`,
+            `Theory`, `Digits`), a mapping from days to lists, or a generator function. A generator is sent each day's
+            exact prices, {sentence: Fraction}, and answers with what it reveals next. Once it ends, nothing more is.
+        traders: strategies, functions or ready-made traders (see `Trader`), trader 1 first; a list, or an iterable
+            without end, from which each is taken on the day it enters. Pairs (trader, weight) bring their weights.
+        tolerance: of each day: a number, or a function of the day. Their sum over all days bounds what the traders can
+            ever gain together; `halving` is the paper's, `inverse_square` suits long runs.
+        weights: w_k of each trader: a sequence, or a function of k = 1, 2, ...; their sum is at most 1.
+        entry: the first day of each trader: a sequence, a function of k, or one day for all. The paper lets trader k
+            enter on day k.
+        polish: the certificate that is aimed at where the tolerance is greater; None for the tolerance itself.
+        evaluations: evaluations of one day's demand after which no price is looked for any more, >= 1.
+        watch: sentences that `prices` shows each day, traded or not.
+
+    Raises:
+        InputError: an argument is out of range.
+
+    Two traders disagree; the first has twice the weight. On day 3 the question is decided, and they lose interest:
+
+    >>> import gruemarket as gm
+    >>> inductor = gm.logic.LogicalInductor(
+    ...     {3: ["rain"]}, [gm.logic.Belief("rain", 0.25), gm.logic.Belief("rain", 0.75)], entry=1
+    ... )
+    >>> inductor.run(2, progress=False)["price"].round(3).to_list()
+    [0.25, 0.25]
+    """
+
+    def __init__(
+        self,
+        process: Any = (),
+        traders: Iterable[Trader] = (),
+        *,
+        tolerance: Any = halving,
+        weights: Any = None,
+        entry: Any = None,
+        polish: Any = Fraction(1, 1 << 30),
+        evaluations: int = 200_000,
+        watch: Iterable[SentenceLike] = (),
+    ) -> None:
+        self._core = _core.LogicalInductor()
+        self._process, self._begun = process, _begin(process)
+        self._roster = Roster(traders, weights, entry)
+        self._tolerance: Schedule = tolerance if callable(tolerance) else lambda _: tolerance
+        self._polish = None if polish is None else positive(polish, "polish")
+        self._evaluations = evaluations
+        self._ids: dict[Any, int] = {}
+        self._stand_ins: dict[Daily, int] = {}
+        self._followed: list[Any] = []  # by entered trader: the strategy that the engine has
+        self._memories: list[dict[str, Any]] = []
+        self._next: list[int] | None = None  # revealed for the day to come
+        self._watch = [self._id(sentence) for sentence in watch]
+
+    # --- Days
+
+    @property
+    def day(self) -> int:
+        """How many days have their prices."""
+        return self._core.days()
+
+    def step(self) -> dict[Any, Fraction]:
+        """Makes the next day's prices.
+
+        Returns:
+            The exact price of every sentence that was traded.
+
+        Raises:
+            InputError: the process contradicts itself, or a trader's strategy is not one.
+            NotClearedError: no prices were found within the tolerance. Nothing was bought; another step tries again.
+        """
+        self._advance()
+        return self._day(self.day)
+
+    def run(self, days: int, *, progress: bool = True) -> pl.DataFrame:
+        """Makes the prices of so many days more.
+
+        Args:
+            days: how many.
+            progress: whether to show how far it is, on stderr.
+
+        Returns:
+            Their part of `prices`.
+
+        Raises:
+            InputError: as in `step`; the days before stand.
+            NotClearedError: the same.
+        """
+        before = self.day
+        with Shown(wanted=progress) as shown:
+            shown.stage("days", days)
+            for done in range(1, days + 1):
+                self._advance()
+                shown.step(done, "")
+        return self._prices(before)
+
+    def _advance(self, given: Sequence[Fraction] | None = None) -> None:
+        today = self.day + 1
+        if not self._core.is_open():
+            if self._next is None:
+                self._next = [self._id(sentence) for sentence in self._revealed()]
+            self._core.reveal(self._next)
+            self._next = None
+        self._enter(today)
+        for daily, stands in self._stand_ins.items():
+            self._core.mean(stands, self._id(daily.on(today)))
+        self._core.clear(positive(self._tolerance(today), "the tolerance"), self._polish, self._evaluations, given)
+
+    def _revealed(self) -> Iterable[Any]:
+        """What the process reveals next; nothing once it has ended."""
+        try:
+            if self.day and hasattr(self._begun, "send"):
+                return self._begun.send(self._day(self.day)) or ()
+            return next(self._begun) or ()
+        except StopIteration:
+            return ()
+
+    def _enter(self, today: int) -> None:
+        """Lets in who enters today, and tells the engine every strategy that is new."""
+        for weight in self._roster.enter(today):
+            self._core.enter(weight)
+            self._followed.append(None)
+            self._memories.append({})
+        for at, trader in enumerate(self._roster.entered):
+            strategy = self._strategy(at, trader, today)
+            if strategy is not self._followed[at]:
+                self._follow(at, strategy)
+
+    def _strategy(self, at: int, trader: Trader, today: int) -> Strategy | None:
+        given = trader if isinstance(trader, Mapping) else getattr(trader, "strategy", trader)
+        if isinstance(given, Mapping):
+            return given
+        if not callable(given):
+            raise InputError(
+                f"{self._roster.name(at)} is a {type(trader).__name__}; give a mapping from sentences to features, a "
+                "function that gives one, or an object with a strategy"
+            )
+        found = given(_Seen(today, self._memories[at], self))
+        if found is not None and not isinstance(found, Mapping):
+            raise InputError(f"{self._roster.name(at)} gave {found!r} on day {today}; give a mapping, or None")
+        return found
+
+    def _follow(self, at: int, strategy: Strategy | None) -> None:
+        if not strategy:
+            self._core.follow(at, [], None, [])
+        else:
+            shares = shares_of(strategy)
+            flat = flatten(shares.values())
+            leaves = [self._leaf(leaf) for leaf in flat.leaves]
+            self._core.follow(at, [self._id(sentence) for sentence in shares], flat.steps, leaves)
+        self._followed[at] = strategy
+
+    def _leaf(self, leaf: Leaf) -> tuple[int, bool, int]:
+        return self._id(leaf.sentence), leaf.day is None, -leaf.offset if leaf.day is None else leaf.day
+
+    def _id(self, sentence: SentenceLike) -> int:
+        """The engine's number of a sentence, or of what stands for a daily one."""
+        known = self._ids.get(sentence)
+        if known is None:
+            if isinstance(sentence, Daily):
+                known = self._stand_ins[sentence] = self._core.stand_in()
+                self._core.mean(known, self._id(sentence.on(self.day + 1)))
+            else:
+                known = self._core.sentence(str(sentence))
+            self._ids[sentence] = known
+        return known
+
+    def _day(self, day: int) -> dict[Any, Fraction]:
+        ids, prices = self._core.day(day)
+        return {self._sentence(number): price for number, price in zip(ids, prices, strict=True)}
+
+    def _sentence(self, number: int) -> Any:
+        return self._core.text(number)
+
+    # --- What it believes, and who is worth what
+
+    def price(self, sentence: SentenceLike, day: int | None = None) -> Fraction:
+        """The exact price of a sentence on a day, the last if none is given; 0 where nobody traded it.
+
+        Raises:
+            InputError: the day has no prices.
+        """
+        return self._core.price(self._id(sentence), self.day if day is None else day)
+
+    def truth(self, sentence: SentenceLike) -> bool | None:
+        """Whether a sentence is true in all plausible worlds (True), in none (False), or in some (None)."""
+        return self._core.truth(self._id(sentence))
+
+    @property
+    def prices(self) -> pl.DataFrame:
+        """The price of every sentence that was traded or is watched: day, sentence, price, traded."""
+        return self._prices(0)
+
+    def _prices(self, after: int) -> pl.DataFrame:
+        (days, sentences), prices = self._core.prices(after)
+        frame = pl.DataFrame({"day": days, "number": sentences, "price": prices, "traded": True})
+        if self._watch:
+            every = pl.int_range(after + 1, self.day + 1, dtype=pl.UInt32, eager=True).alias("day").to_frame()
+            watched = every.join(pl.DataFrame({"number": self._watch}, schema={"number": pl.UInt32}), how="cross")
+            unsold = watched.join(frame, on=["day", "number"], how="anti").with_columns(price=pl.lit(0.0), traded=False)
+            frame = pl.concat([frame, unsold]).sort("day", "number")
+        known = frame["number"].unique(maintain_order=True)
+        names = pl.DataFrame({"number": known, "sentence": [self._core.text(n) for n in known]})
+        named = frame.join(names, on="number", how="left", maintain_order="left")
+        return named.select("day", pl.col("sentence").cast(pl.String), "price", "traded")
+
+    @property
+    def net_worth(self) -> pl.DataFrame:
+        """What each trader's own trades are worth, without any budget: day, trader, min, max over plausible worlds.
+
+        Traders are counted from 1, in the order in which they were given.
+        """
+        (days, traders), least, most = self._core.net_worth(0)
+        numbers = pl.Series([self._roster.number(at) for at in range(len(self._followed))], dtype=pl.UInt32)
+        frame = pl.DataFrame({"day": days, "trader": traders, "min": least, "max": most})
+        return frame.with_columns(trader=numbers.gather(frame["trader"]))
+
+    @property
+    def certificates(self) -> pl.DataFrame:
+        """Of each day: the tolerance, the certificate, what found the prices, and after how many evaluations.
+
+        The certificate is the most that any table of truth values lets the firm gain from the day's trade.
+        """
+        certificates, tolerances, solvers, evaluations = self._core.certificates(0)
+        return pl.DataFrame(
+            {
+                "day": pl.int_range(1, self.day + 1, dtype=pl.UInt32, eager=True),
+                "tolerance": tolerances,
+                "certificate": certificates,
+                "solver": solvers,
+                "evaluations": pl.Series(evaluations, dtype=pl.UInt32),
+            }
+        )
+
+    def __repr__(self) -> str:
+        return f"LogicalInductor({len(self._followed)} traders, {self.day} days)"
+
+
+def positive(given: Any, what: str) -> Fraction:
+    """A number above 0.
+
+    Raises:
+        InputError: it is not.
+    """
+    value = exact(given, what)
+    if value <= 0:
+        raise InputError(f"{what} {given} is not above 0; it is the most that any world lets the traders gain")
+    return value
+
+
+def _begin(process: Any) -> Iterator[Any]:
+    """A deductive process from its first day on."""
+    if isinstance(process, Mapping):
+        return (process.get(day, ()) for day in range(1, max(process, default=0) + 1))
+    if not isinstance(process, str):
+        begun = process() if callable(process) else process
+        if isinstance(begun, Iterable):
+            return iter(begun)
+    raise InputError(
+        f"a process of {process!r}; give lists of sentences by day, a mapping from days to lists, or a generator"
+    )
