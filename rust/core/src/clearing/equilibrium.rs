@@ -13,10 +13,17 @@ use crate::error::Result;
 pub trait Field {
     fn demand(&mut self, price: &[f64], out: &mut [f64]) -> Result<()>;
 
-    /// The same with how each demand changes with each price, row-major; false where that is not known.
-    fn slopes(&mut self, price: &[f64], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
-        let _ = (price, out, slopes);
+    /// The same with how each demand changes with each price, row-major, of a demand whose kinks are rounded off over about
+    /// `width`; false where that is not known.
+    fn slopes(&mut self, price: &[f64], width: f64, out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        let _ = (price, width, out, slopes);
         Ok(false)
+    }
+
+    /// The width at which about all kinks are rounded off; 0 where they cannot be.
+    fn widest(&self, price: &[f64]) -> f64 {
+        let _ = price;
+        0.0
     }
 }
 
@@ -125,6 +132,7 @@ pub fn solve(domain: Domain, start: &[f64], tolerance: f64, demand: &mut dyn Fie
         free => {
             if domain == Domain::Cube {
                 search.proximal()?;
+                search.smoothed()?;
             }
             search.newton()?;
             search.extragradient(if free <= FEW { BUDGET / 10 } else { BUDGET })?;
@@ -147,8 +155,8 @@ pub(super) struct Around {
 
 pub(super) struct Search<'a> {
     pub(super) domain: Domain,
-    tolerance: f64,
-    demand: &'a mut dyn Field,
+    pub(super) tolerance: f64,
+    pub(super) demand: &'a mut dyn Field,
     pub(super) best: Found,
 }
 
@@ -173,7 +181,7 @@ impl Search<'_> {
     pub(super) fn look_around(&mut self, price: &[f64]) -> Result<Around> {
         let n = price.len();
         let (mut field, mut slopes) = (vec![0.0; n], vec![0.0; n * n]);
-        if self.demand.slopes(price, &mut field, &mut slopes)? {
+        if self.demand.slopes(price, 0.0, &mut field, &mut slopes)? {
             let gap = self.seen(price, &field);
             return Ok(Around { field, slopes, gap });
         }
@@ -184,6 +192,16 @@ impl Search<'_> {
             (0..n).for_each(|j| slopes[j * n + k] = slope[j] / (corner - price[k]));
         }
         Ok(Around { field, slopes, gap })
+    }
+
+    /// The same where kinks are rounded off; it says nothing of the demand itself.
+    pub(super) fn look_smoothed(&mut self, price: &[f64], width: f64) -> Result<Option<Around>> {
+        let n = price.len();
+        let (mut field, mut slopes) = (vec![0.0; n], vec![0.0; n * n]);
+        self.best.evaluations += 1;
+        let known = self.demand.slopes(price, width, &mut field, &mut slopes)?;
+        let gap = self.domain.gap(price, &field);
+        Ok(known.then_some(Around { field, slopes, gap }))
     }
 
     /// The gap of a demand; the best is kept.

@@ -18,47 +18,110 @@ const SHARES: [f64; 4] = [1.0, 0.5, 0.25, 0.0625];
 const MANY: usize = 12;
 const SINGLE: usize = 40;
 
+/// Widths at which kinks are rounded off, each this share of the one before, and how many.
+const NARROWER: f64 = 0.25;
+const WIDTHS: usize = 40;
+const SMOOTHED_STEPS: usize = 6;
+
 impl Search<'_> {
     /// Steps from the best prices, as long as they help.
     pub(super) fn proximal(&mut self) -> Result<()> {
+        let price = self.best.price.clone();
+        self.steps(price, 0.0, STEPS).map(|_| ())
+    }
+
+    /// The prices of demands whose kinks are rounded off less and less, each found from the one before: where demand is steep
+    /// and then saturated, nothing else shows the way (Chen and Mangasarian 1995).
+    pub(super) fn smoothed(&mut self) -> Result<()> {
         let mut price = self.best.price.clone();
-        let mut pull = LEAST_PULL;
-        for _ in 0..STEPS {
-            if self.spent() {
+        let mut width = self.demand.widest(&price);
+        for _ in 0..WIDTHS {
+            if width <= 0.0 || self.spent() {
                 return Ok(());
             }
-            let around = self.look_around(&price)?;
-            let steepest = around.slopes.iter().fold(f64::MIN_POSITIVE, |most, s| most.max(s.abs()));
-            let better = loop {
-                let target = Model::new(&price, &around, pull * steepest).solve();
-                if let Some(better) = self.try_shares(&price, target.as_deref(), around.gap)? {
-                    break Some(better);
-                }
-                pull = (pull * PULL_GROWTH).max(FIRST_PULL);
-                if pull > 1e3 || self.spent() {
-                    break None;
-                }
-            };
-            let Some(better) = better else { return Ok(()) };
-            price = better;
-            pull = (pull / (PULL_GROWTH * PULL_GROWTH)).max(LEAST_PULL);
+            price = self.steps(price, width, SMOOTHED_STEPS)?;
+            let before = self.best.certificate;
+            self.look(&price)?;
+            if self.best.certificate < before {
+                price = self.steps(price, 0.0, SMOOTHED_STEPS)?;
+            }
+            width *= NARROWER;
         }
         Ok(())
     }
 
+    /// Newton steps with kinks rounded off over a width; where they lead.
+    fn steps(&mut self, mut price: Vec<f64>, width: f64, most: usize) -> Result<Vec<f64>> {
+        let mut pull = LEAST_PULL;
+        let Some(mut around) = self.around(&price, width)? else {
+            return Ok(price);
+        };
+        for _ in 0..most {
+            if self.spent() || around.gap <= self.tolerance {
+                return Ok(price);
+            }
+            let steepest = around
+                .slopes
+                .iter()
+                .fold(f64::MIN_POSITIVE, |most, s| most.max(s.abs()));
+            let better = loop {
+                let target = Model::new(&price, &around, pull * steepest).solve();
+                let before = merit(&price, &around.field, steepest);
+                if let Some(better) = self.try_shares(&price, target.as_deref(), (before, steepest), width)? {
+                    break better;
+                }
+                pull = (pull * PULL_GROWTH).max(FIRST_PULL);
+                if pull > 1e3 || self.spent() {
+                    return Ok(price);
+                }
+            };
+            (price, around) = better;
+            pull = (pull / (PULL_GROWTH * PULL_GROWTH)).max(LEAST_PULL);
+        }
+        Ok(price)
+    }
+
+    fn around(&mut self, price: &[f64], width: f64) -> Result<Option<Around>> {
+        if width > 0.0 {
+            self.look_smoothed(price, width)
+        } else {
+            self.look_around(price).map(Some)
+        }
+    }
+
     /// The first share of the way to the target at which the gap is smaller.
-    fn try_shares(&mut self, price: &[f64], target: Option<&[f64]>, gap: f64) -> Result<Option<Vec<f64>>> {
+    fn try_shares(
+        &mut self,
+        price: &[f64],
+        target: Option<&[f64]>,
+        (before, steepest): (f64, f64),
+        width: f64,
+    ) -> Result<Option<(Vec<f64>, Around)>> {
         let Some(target) = target else { return Ok(None) };
         for share in SHARES {
             let mut moved: Vec<_> = price.iter().zip(target).map(|(p, t)| p + share * (t - p)).collect();
             self.domain.project(&mut moved);
-            let (_, now) = self.look(&moved)?;
-            if now < gap * (1.0 - 0.01 * share) {
-                return Ok(Some(moved));
+            let enough = before * (1.0 - 0.01 * share);
+            // slopes are dear where they are differences, and then only asked for once a step is taken
+            let good = |field: &[f64]| merit(&moved, field, steepest) < enough;
+            if width <= 0.0 && !good(&self.look(&moved)?.0) {
+                continue;
+            }
+            if let Some(around) = self.around(&moved, width)?.filter(|around| good(&around.field)) {
+                return Ok(Some((moved, around)));
             }
         }
         Ok(None)
     }
+}
+
+/// How far demand is from clearing: the sum of what is wanted, of each as much as its price has room for.
+fn merit(price: &[f64], field: &[f64], steepest: f64) -> f64 {
+    let term = |(p, d): (&f64, &f64)| {
+        let room = if *d > 0.0 { 1.0 - p } else { *p };
+        d.abs().min(steepest * room)
+    };
+    price.iter().zip(field).map(term).sum()
 }
 
 /// Where the model puts a price.
@@ -101,7 +164,13 @@ impl<'a> Model<'a> {
             let step = self.step()?;
             let wrong = self.wrong(&step);
             let done = wrong.is_empty();
-            found = Some(self.price.iter().zip(&step).map(|(p, by)| (p + by).clamp(0.0, 1.0)).collect());
+            found = Some(
+                self.price
+                    .iter()
+                    .zip(&step)
+                    .map(|(p, by)| (p + by).clamp(0.0, 1.0))
+                    .collect(),
+            );
             if done {
                 break;
             }
@@ -154,6 +223,8 @@ impl<'a> Model<'a> {
                 _ => None,
             }
         };
-        (0..step.len()).filter_map(|j| better(j).map(|side| (j, side))).collect()
+        (0..step.len())
+            .filter_map(|j| better(j).map(|side| (j, side)))
+            .collect()
     }
 }

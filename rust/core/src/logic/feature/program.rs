@@ -26,11 +26,23 @@ pub(super) enum Step {
     SafeReciprocal(u32),
 }
 
+impl Step {
+    /// The steps that this one reads.
+    pub(super) fn read(self) -> impl Iterator<Item = u32> {
+        let (a, b) = match self {
+            Self::Constant(_) | Self::Leaf(_) => (None, None),
+            Self::SafeReciprocal(a) => (Some(a), None),
+            Self::Sum(a, b) | Self::Product(a, b) | Self::Most(a, b) | Self::Least(a, b) => (Some(a), Some(b)),
+        };
+        a.into_iter().chain(b)
+    }
+}
+
 /// Some features, compiled: each part of them is worked out once.
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(super) steps: Vec<Step>,
-    constants: Vec<Constant>,
+    pub(super) constants: Vec<Constant>,
     leaves: Vec<Leaf>,
     pub(super) sources: Vec<Source>,
     pub(super) roots: Vec<u32>,
@@ -115,16 +127,8 @@ impl Program {
         let mut needed = vec![false; self.steps.len()];
         roots.iter().for_each(|root| needed[*root as usize] = true);
         for (at, step) in self.steps.iter().enumerate().rev() {
-            if !needed[at] {
-                continue;
-            }
-            match *step {
-                Step::Constant(_) | Step::Leaf(_) => {}
-                Step::SafeReciprocal(a) => needed[a as usize] = true,
-                Step::Sum(a, b) | Step::Product(a, b) | Step::Most(a, b) | Step::Least(a, b) => {
-                    needed[a as usize] = true;
-                    needed[b as usize] = true;
-                }
+            if needed[at] {
+                step.read().for_each(|part| needed[part as usize] = true);
             }
         }
         needed

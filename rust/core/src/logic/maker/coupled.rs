@@ -15,8 +15,12 @@ impl Field for Component<'_, '_> {
         self.hunt.estimate(self.part, price, out)
     }
 
-    fn slopes(&mut self, price: &[f64], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
-        self.hunt.slopes(self.part, price, out, slopes)
+    fn slopes(&mut self, price: &[f64], width: f64, out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        self.hunt.smoothed(self.part, price, width, out, slopes)
+    }
+
+    fn widest(&self, price: &[f64]) -> f64 {
+        self.hunt.widest(self.part, price)
     }
 }
 

@@ -133,6 +133,30 @@ impl<'a> Hunt<'a> {
         Ok(known)
     }
 
+    /// The same with kinks rounded off over a width.
+    pub fn smoothed(
+        &mut self,
+        part: &[usize],
+        at: &[f64],
+        width: f64,
+        out: &mut [f64],
+        slopes: &mut [f64],
+    ) -> Result<bool> {
+        if width <= 0.0 {
+            return self.slopes(part, at, out, slopes);
+        }
+        self.place(part, at);
+        self.evaluations += 1;
+        self.demand.smoothed(&self.floats, part, width, out, slopes)
+    }
+
+    /// The width at which about all kinks of the part that was asked last are rounded off.
+    pub fn widest(&self, part: &[usize], at: &[f64]) -> f64 {
+        let mut prices = self.floats.clone();
+        part.iter().zip(at).for_each(|(j, p)| prices[*j] = *p);
+        self.demand.widest(&prices)
+    }
+
     /// How the demand of a part changes with each of its prices, row-major; by differences where it does not know.
     pub fn jacobian(&mut self, part: &[usize]) -> Result<Vec<f64>> {
         let n = part.len();

@@ -39,6 +39,26 @@ pub trait Demand {
         Ok(false)
     }
 
+    /// The same of a demand whose kinks are rounded off over about `width`: a search that stands where nothing has a slope sees by
+    /// it where to go.
+    fn smoothed(
+        &mut self,
+        prices: &[f64],
+        asked: &[usize],
+        width: f64,
+        out: &mut [f64],
+        slopes: &mut [f64],
+    ) -> Result<bool> {
+        let _ = (prices, asked, width, out, slopes);
+        Ok(false)
+    }
+
+    /// The width at which about all kinks of the demand that was asked last are rounded off; 0 where there are none.
+    fn widest(&self, prices: &[f64]) -> f64 {
+        let _ = prices;
+        0.0
+    }
+
     /// Fills `out` with numbers between which the demand for the sentences `asked` certainly lies at these exact prices, not much
     /// more than `2^-bits` apart.
     fn enclose(&mut self, prices: &[Exact], asked: &[usize], bits: usize, out: &mut [Enclosure]) -> Result<()>;

@@ -1,6 +1,6 @@
 //! The demand of features: what a strategy buys.
 
-use super::super::feature::Program;
+use super::super::feature::{Program, Sweeps};
 use super::super::number::{Enclosure, Exact, Interval};
 use super::Demand;
 use crate::error::Result;
@@ -19,6 +19,7 @@ pub struct Strategy {
     part: Program,
     floats: Vec<f64>,
     slopes: Vec<f64>,
+    sweeps: Option<Sweeps>,
 }
 
 impl Strategy {
@@ -29,6 +30,7 @@ impl Strategy {
             whole: program,
             floats: Vec::new(),
             slopes: Vec::new(),
+            sweeps: None,
         }
     }
 
@@ -37,6 +39,7 @@ impl Strategy {
         if self.asked != asked {
             self.part = self.whole.restricted(asked);
             self.asked = asked.to_vec();
+            self.sweeps = None;
         }
     }
 }
@@ -53,14 +56,30 @@ impl Demand for Strategy {
     }
 
     fn slopes(&mut self, prices: &[f64], asked: &[usize], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        self.smoothed(prices, asked, 0.0, out, slopes)
+    }
+
+    fn smoothed(
+        &mut self,
+        prices: &[f64],
+        asked: &[usize],
+        width: f64,
+        out: &mut [f64],
+        slopes: &mut [f64],
+    ) -> Result<bool> {
         self.ask(asked);
+        let sweeps = self.sweeps.get_or_insert_with(|| Sweeps::new(&self.part));
         self.slopes.resize(asked.len() * prices.len(), 0.0);
-        self.part.slopes(prices, &mut self.floats, out, &mut self.slopes);
+        self.part.smoothed(prices, width, sweeps, out, &mut self.slopes);
         let rows = self.slopes.chunks_exact(prices.len());
         for (row, to) in rows.zip(slopes.chunks_exact_mut(asked.len())) {
             to.iter_mut().zip(asked).for_each(|(to, j)| *to = row[*j]);
         }
         Ok(true)
+    }
+
+    fn widest(&self, prices: &[f64]) -> f64 {
+        self.part.widest(prices)
     }
 
     fn enclose(&mut self, prices: &[Exact], asked: &[usize], bits: usize, out: &mut [Enclosure]) -> Result<()> {

@@ -67,6 +67,9 @@ enum Kind {
     Steep,
     Saturated,
     SaturatedRotation,
+    SteepRotation,
+    VerySaturatedRotation,
+    Beliefs,
     Arbitrage,
 }
 
@@ -81,8 +84,25 @@ fn field(kind: Kind, k: usize, seed: u64) -> Strategy {
         };
         match kind {
             Kind::Rotation => linear_field(f, p, &skew(k, &mut draws), &q),
-            Kind::SaturatedRotation => {
-                let s: Vec<_> = skew(k, &mut draws).iter().map(|x| x * &Exact::from(100)).collect();
+            Kind::SteepRotation => {
+                let s: Vec<_> = skew(k, &mut draws).iter().map(|x| x * &Exact::from(10_000)).collect();
+                linear_field(f, p, &s, &q)
+            }
+            Kind::Beliefs => (0..k)
+                .map(|j| {
+                    let (worth, slope) = (f.number(q[j].clone()), f.number(10_000));
+                    let below = f.difference(worth, p[j]);
+                    let wanted = f.product(slope, below);
+                    clip(f, wanted)
+                })
+                .collect(),
+            Kind::SaturatedRotation | Kind::VerySaturatedRotation => {
+                let steep = if matches!(kind, Kind::SaturatedRotation) {
+                    100
+                } else {
+                    10_000
+                };
+                let s: Vec<_> = skew(k, &mut draws).iter().map(|x| x * &Exact::from(steep)).collect();
                 let field = linear_field(f, p, &s, &q);
                 field.into_iter().map(|d| clip(f, d)).collect()
             }
@@ -126,7 +146,10 @@ fn all_kinds() {
         Kind::Steep,
         Kind::Saturated,
         Kind::Arbitrage,
+        Kind::Beliefs,
+        Kind::SteepRotation,
         Kind::SaturatedRotation,
+        Kind::VerySaturatedRotation,
     ] {
         for k in [5, 20, 100] {
             for seed in 1..=5 {
