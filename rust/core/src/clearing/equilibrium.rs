@@ -52,8 +52,8 @@ pub struct Found {
     pub evaluations: u32,
 }
 
-/// Evaluations after which nothing new is begun.
-const BUDGET: u32 = 20_000;
+/// Evaluations after which nothing new is begun, where nobody says otherwise.
+pub const BUDGET: u32 = 20_000;
 const NEWTON_STEPS: usize = 30;
 /// The share of the way to a corner over which a slope is taken.
 const NUDGE: f64 = 1e-7;
@@ -114,10 +114,11 @@ impl Domain {
 }
 
 /// Looks for an equilibrium from `start`, a point of the domain. The best price found may not be within the tolerance.
-pub fn solve(domain: Domain, start: &[f64], tolerance: f64, demand: &mut dyn Field) -> Result<Found> {
+pub fn solve(domain: Domain, start: &[f64], tolerance: f64, budget: u32, demand: &mut dyn Field) -> Result<Found> {
     let mut search = Search {
         domain,
         tolerance,
+        budget,
         demand,
         best: Found {
             price: start.to_vec(),
@@ -135,7 +136,7 @@ pub fn solve(domain: Domain, start: &[f64], tolerance: f64, demand: &mut dyn Fie
                 search.smoothed()?;
             }
             search.newton()?;
-            search.extragradient(if free <= FEW { BUDGET / 10 } else { BUDGET })?;
+            search.extragradient(if free <= FEW { budget / 10 } else { budget })?;
             search.newton()?;
             if free <= FEW {
                 search.simplices()?;
@@ -156,6 +157,7 @@ pub(super) struct Around {
 pub(super) struct Search<'a> {
     pub(super) domain: Domain,
     pub(super) tolerance: f64,
+    budget: u32,
     pub(super) demand: &'a mut dyn Field,
     pub(super) best: Found,
 }
@@ -166,7 +168,7 @@ impl Search<'_> {
     }
 
     pub(super) fn spent(&self) -> bool {
-        self.done() || self.best.evaluations >= BUDGET
+        self.done() || self.best.evaluations >= self.budget
     }
 
     /// The demand at a price and its gap; the best is kept.

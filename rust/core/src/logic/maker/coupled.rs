@@ -27,7 +27,8 @@ impl Field for Component<'_, '_> {
 /// Leaves the best prices of a component among the floats.
 pub fn search(hunt: &mut Hunt<'_>, part: &[usize], aim: f64) -> Result<()> {
     let start: Vec<_> = part.iter().map(|j| hunt.floats[*j]).collect();
-    let found = equilibrium::solve(Domain::Cube, &start, aim, &mut Component { hunt, part })?;
+    let budget = hunt.options.evaluations;
+    let found = equilibrium::solve(Domain::Cube, &start, aim, budget, &mut Component { hunt, part })?;
     hunt.place(part, &found.price);
     Ok(())
 }

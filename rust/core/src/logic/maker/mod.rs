@@ -17,6 +17,7 @@ mod strategy;
 pub use strategy::Strategy;
 
 use super::number::{Enclosure, Exact};
+use crate::clearing::equilibrium::BUDGET;
 use crate::error::{MarketError, Result};
 
 /// What a market buys of each of k sentences, as a function of their prices. It must be continuous.
@@ -86,7 +87,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             polish: None,
-            evaluations: 200_000,
+            evaluations: BUDGET,
             fractions: false,
         }
     }

@@ -1,7 +1,7 @@
 //! The demand of features: what a strategy buys.
 
 use super::super::feature::{Program, Sweeps};
-use super::super::number::{Enclosure, Exact, Interval};
+use super::super::number::{Enclosure, Exact};
 use super::Demand;
 use crate::error::Result;
 
@@ -32,6 +32,11 @@ impl Strategy {
             slopes: Vec::new(),
             sweeps: None,
         }
+    }
+
+    /// What is bought at exact prices, exactly.
+    pub fn exact(&self, prices: &[Exact]) -> Vec<Exact> {
+        self.whole.exact(prices)
     }
 
     /// Makes `part` the features of these sentences.
@@ -84,15 +89,14 @@ impl Demand for Strategy {
 
     fn enclose(&mut self, prices: &[Exact], asked: &[usize], bits: usize, out: &mut [Enclosure]) -> Result<()> {
         self.ask(asked);
-        let price_bits = prices.iter().map(Exact::bit_len).max().unwrap_or(0);
-        if self.part.exact_bits(price_bits) <= EXACT_BITS {
+        if self.part.exact_bits(prices) <= EXACT_BITS {
             let bought = self.part.exact(prices);
             out.iter_mut().zip(bought).for_each(|(o, d)| *o = Enclosure::from(d));
             return Ok(());
         }
         let mut guard = GUARD_BITS;
         loop {
-            let found = self.intervals(prices, bits + guard);
+            let found = self.part.enclosures(prices, bits + guard);
             let wide = found.iter().any(|d| (&d.high - &d.low) >> guard > 1.into());
             if !wide || guard >= EXACT_BITS {
                 out.iter_mut().zip(found).for_each(|(o, d)| *o = Enclosure::from(d));
@@ -104,14 +108,5 @@ impl Demand for Strategy {
 
     fn reads(&self, j: usize) -> Vec<usize> {
         self.whole.reads(j)
-    }
-}
-
-impl Strategy {
-    fn intervals(&self, prices: &[Exact], bits: usize) -> Vec<Interval> {
-        let prices: Vec<_> = prices.iter().map(|p| Interval::around(p, bits)).collect();
-        let mut out = vec![Interval::around(&Exact::default(), bits); self.part.len()];
-        self.part.values(bits, &prices, &mut Vec::new(), &mut out);
-        out
     }
 }
