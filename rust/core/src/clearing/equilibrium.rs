@@ -133,7 +133,7 @@ pub fn solve(domain: Domain, start: &[f64], tolerance: f64, budget: u32, demand:
         free => {
             if domain == Domain::Cube {
                 search.proximal()?;
-                search.smoothed()?;
+                search.smoothed(start)?;
             }
             search.newton()?;
             search.extragradient(if free <= FEW { budget / 10 } else { budget })?;

@@ -18,9 +18,10 @@ const SHARES: [f64; 4] = [1.0, 0.5, 0.25, 0.0625];
 const MANY: usize = 12;
 const SINGLE: usize = 40;
 
-/// Widths at which kinks are rounded off, each this share of the one before, and how many.
-const NARROWER: f64 = 0.25;
-const WIDTHS: usize = 40;
+/// Each width at which kinks are rounded off is such a share of the one before: in a hurry first, then with care.
+const NARROWER: [f64; 3] = [0.25, 0.5, 0.8];
+/// The least width, as a share of the first.
+const NARROWEST: f64 = 1e-12;
 const SMOOTHED_STEPS: usize = 6;
 
 impl Search<'_> {
@@ -32,20 +33,27 @@ impl Search<'_> {
 
     /// The prices of demands whose kinks are rounded off less and less, each found from the one before: where demand is steep
     /// and then saturated, nothing else shows the way (Chen and Mangasarian 1995).
-    pub(super) fn smoothed(&mut self) -> Result<()> {
-        let mut price = self.best.price.clone();
-        let mut width = self.demand.widest(&price);
-        for _ in 0..WIDTHS {
-            if width <= 0.0 || self.spent() {
-                return Ok(());
-            }
+    pub(super) fn smoothed(&mut self, start: &[f64]) -> Result<()> {
+        for (narrower, start) in NARROWER
+            .into_iter()
+            .zip([self.best.price.clone(), start.to_vec(), start.to_vec()])
+        {
+            self.follow(start, narrower)?;
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self, mut price: Vec<f64>, narrower: f64) -> Result<()> {
+        let widest = self.demand.widest(&price);
+        let mut width = widest;
+        while width > widest * NARROWEST && !self.spent() {
             price = self.steps(price, width, SMOOTHED_STEPS)?;
             let before = self.best.certificate;
             self.look(&price)?;
             if self.best.certificate < before {
-                price = self.steps(price, 0.0, SMOOTHED_STEPS)?;
+                self.steps(price.clone(), 0.0, SMOOTHED_STEPS)?;
             }
-            width *= NARROWER;
+            width *= narrower;
         }
         Ok(())
     }

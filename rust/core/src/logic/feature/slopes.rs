@@ -178,10 +178,10 @@ impl Sweep<'_> {
     /// all: the same side as `Number for f64` takes.
     #[inline]
     fn share(&self, ahead: f64) -> f64 {
-        match self.width > 0.0 {
-            true => 0.5 * (1.0 + ahead / ahead.hypot(self.width)),
-            false => f64::from(ahead >= 0.0),
+        if self.width > 0.0 {
+            return 0.5 * (1.0 + ahead / ahead.hypot(self.width));
         }
+        f64::from(ahead >= 0.0)
     }
 
     /// The same where both being equal counts as not ahead.

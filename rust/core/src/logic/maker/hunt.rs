@@ -112,15 +112,12 @@ impl<'a> Hunt<'a> {
         if reached <= *aim {
             return Ok(());
         }
-        let solver = match part {
-            [j] => {
-                deep::line(self, *j, aim, reached)?;
-                Solver::DeepLine
-            }
-            _ => {
-                deep::newton(self, part, aim, reached)?;
-                Solver::Deep
-            }
+        let solver = if let [j] = part {
+            deep::line(self, *j, aim, reached)?;
+            Solver::DeepLine
+        } else {
+            deep::newton(self, part, aim, reached)?;
+            Solver::Deep
         };
         self.solver = self.solver.max(solver);
         Ok(())

@@ -208,7 +208,7 @@ impl Exact {
             return None;
         }
         let sign = by.numerator.sign();
-        let numerator = (&self.numerator * IBig::from(by.odd.clone()) << by.shift) * sign;
+        let numerator = ((&self.numerator * IBig::from(by.odd.clone())) << by.shift) * sign;
         Self::ratio(numerator, (&self.odd * (&by.numerator).unsigned_abs()) << self.shift)
     }
 
