@@ -15,6 +15,7 @@ pub(crate) mod linear;
 mod lmsr;
 mod log_pool;
 mod passes;
+mod proximal;
 mod room;
 mod simplicial;
 mod tiles;

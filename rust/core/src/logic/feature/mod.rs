@@ -7,6 +7,7 @@ mod slopes;
 
 pub use arena::{FeatureId, Features, Leaf, Node, When};
 pub use program::{Program, Source};
+pub use slopes::Sweeps;
 
 #[cfg(test)]
 mod tests;

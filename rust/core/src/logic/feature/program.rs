@@ -1,6 +1,6 @@
 //! Features as straight lines of operations, in which days are played.
 
-use super::super::number::{Constant, Exact, Number, Span};
+use super::super::number::{Constant, Exact, Interval, Number, Span};
 use super::arena::{FeatureId, Features, Leaf, Node};
 use std::collections::HashSet;
 
@@ -26,11 +26,23 @@ pub(super) enum Step {
     SafeReciprocal(u32),
 }
 
+impl Step {
+    /// The steps that this one reads.
+    pub(super) fn read(self) -> impl Iterator<Item = u32> {
+        let (a, b) = match self {
+            Self::Constant(_) | Self::Leaf(_) => (None, None),
+            Self::SafeReciprocal(a) => (Some(a), None),
+            Self::Sum(a, b) | Self::Product(a, b) | Self::Most(a, b) | Self::Least(a, b) => (Some(a), Some(b)),
+        };
+        a.into_iter().chain(b)
+    }
+}
+
 /// Some features, compiled: each part of them is worked out once.
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(super) steps: Vec<Step>,
-    constants: Vec<Constant>,
+    pub(super) constants: Vec<Constant>,
     leaves: Vec<Leaf>,
     pub(super) sources: Vec<Source>,
     pub(super) roots: Vec<u32>,
@@ -115,16 +127,8 @@ impl Program {
         let mut needed = vec![false; self.steps.len()];
         roots.iter().for_each(|root| needed[*root as usize] = true);
         for (at, step) in self.steps.iter().enumerate().rev() {
-            if !needed[at] {
-                continue;
-            }
-            match *step {
-                Step::Constant(_) | Step::Leaf(_) => {}
-                Step::SafeReciprocal(a) => needed[a as usize] = true,
-                Step::Sum(a, b) | Step::Product(a, b) | Step::Most(a, b) | Step::Least(a, b) => {
-                    needed[a as usize] = true;
-                    needed[b as usize] = true;
-                }
+            if needed[at] {
+                step.read().for_each(|part| needed[part as usize] = true);
             }
         }
         needed
@@ -142,6 +146,11 @@ impl Program {
 
     pub fn is_empty(&self) -> bool {
         self.roots.is_empty()
+    }
+
+    /// How many steps.
+    pub fn steps(&self) -> usize {
+        self.steps.len()
     }
 
     /// Fills `out` with the features' values at today's prices. `work` is memory that calls share.
@@ -205,24 +214,36 @@ impl Program {
         found
     }
 
-    /// About how many bits the exact values take at prices of so many bits: what a product doubles grows fast.
-    pub fn exact_bits(&self, price_bits: usize) -> usize {
-        let mut bits: Vec<usize> = Vec::with_capacity(self.steps.len());
+    /// About how many bits the exact values take at these prices: what products double grows fast.
+    pub fn exact_bits(&self, prices: &[Exact]) -> usize {
+        let mut sizes: Vec<Size> = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
-            let of = |i: u32| bits[i as usize];
-            let known = |value: &Constant| value.exact().bit_len();
-            bits.push(match *step {
-                Step::Constant(at) => known(&self.constants[at as usize]),
+            let of = |i: u32| sizes[i as usize];
+            sizes.push(match *step {
+                Step::Constant(at) => Size::of(self.constants[at as usize].exact()),
                 Step::Leaf(at) => match &self.sources[at as usize] {
-                    Source::Today(_) => price_bits,
-                    Source::Known(value) => known(value),
+                    Source::Today(at) => Size::of(&prices[*at as usize]),
+                    Source::Known(value) => Size::of(value.exact()),
                 },
-                Step::Sum(a, b) | Step::Product(a, b) => of(a).saturating_add(of(b)),
-                Step::Most(a, b) | Step::Least(a, b) => of(a).max(of(b)),
-                Step::SafeReciprocal(a) => of(a),
+                Step::Sum(a, b) => of(a).sum(of(b)),
+                Step::Product(a, b) => of(a).product(of(b)),
+                Step::Most(a, b) | Step::Least(a, b) => of(a).either(of(b)),
+                Step::SafeReciprocal(a) => of(a).reciprocal(),
             });
         }
-        self.roots.iter().map(|root| bits[*root as usize]).max().unwrap_or(0)
+        self.roots
+            .iter()
+            .map(|root| sizes[*root as usize].bits())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Intervals that hold the features' values at exact prices, worked out with so many bits after the point.
+    pub fn enclosures(&self, prices: &[Exact], bits: usize) -> Vec<Interval> {
+        let prices: Vec<_> = prices.iter().map(|p| Interval::around(p, bits)).collect();
+        let mut out = vec![Interval::around(&Exact::default(), bits); self.roots.len()];
+        self.values(bits, &prices, &mut Vec::new(), &mut out);
+        out
     }
 
     /// The features' exact values at exact prices.
@@ -230,6 +251,65 @@ impl Program {
         let mut out = vec![Exact::default(); self.roots.len()];
         self.values((), prices, &mut Vec::new(), &mut out);
         out
+    }
+}
+
+/// Bits of an exact number: of the numerator, of the power of 2 in the denominator, of its odd part.
+#[derive(Clone, Copy)]
+struct Size {
+    numerator: usize,
+    shift: usize,
+    odd: usize,
+}
+
+impl Size {
+    fn of(value: &Exact) -> Self {
+        let (numerator, shift, odd) = value.sizes();
+        Self { numerator, shift, odd }
+    }
+
+    fn bits(self) -> usize {
+        self.numerator.saturating_add(self.shift).saturating_add(self.odd)
+    }
+
+    /// Denominators of the same odd size are taken for the same.
+    fn sum(self, other: Self) -> Self {
+        let shift = self.shift.max(other.shift);
+        let odd = if self.odd == other.odd {
+            self.odd
+        } else {
+            self.odd.saturating_add(other.odd)
+        };
+        let raised = |x: Self| {
+            x.numerator
+                .saturating_add(shift - x.shift)
+                .saturating_add(odd - x.odd.min(odd))
+        };
+        Self {
+            numerator: raised(self).max(raised(other)).saturating_add(1),
+            shift,
+            odd,
+        }
+    }
+
+    fn product(self, other: Self) -> Self {
+        Self {
+            numerator: self.numerator.saturating_add(other.numerator),
+            shift: self.shift.saturating_add(other.shift),
+            odd: self.odd.saturating_add(other.odd),
+        }
+    }
+
+    fn either(self, other: Self) -> Self {
+        if self.bits() < other.bits() { other } else { self }
+    }
+
+    fn reciprocal(self) -> Self {
+        Self {
+            numerator: self.shift.saturating_add(self.odd),
+            shift: 0,
+            odd: self.numerator,
+        }
     }
 }
 

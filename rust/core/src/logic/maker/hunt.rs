@@ -26,8 +26,8 @@ pub struct Hunt<'a> {
 const FLOAT_BITS: usize = 52;
 /// The step over which a slope is taken.
 const NUDGE: f64 = 1.0 / (1u64 << 26) as f64;
-/// How near a simple fraction must be to be tried, in bits.
-const NEAR_BITS: usize = 40;
+/// How near simple fractions must be to be tried, in bits: where demand is flat a price is not found well.
+const NEAR_BITS: [usize; 3] = [40, 28, 16];
 /// The certificate at which a float is near enough.
 const FRACTION_AIM: f64 = 1e-14;
 
@@ -67,14 +67,7 @@ impl<'a> Hunt<'a> {
 
     /// The prices of a component, those that it reads being found.
     fn component(&mut self, part: &[usize]) -> Result<()> {
-        let share = |whole: &Exact| match part.len() == self.prices.len() {
-            true => whole.clone(),
-            false => {
-                let (mine, all) = (Exact::from(part.len() as i64), Exact::from(self.prices.len() as i64));
-                (whole * &mine).divided(&all).unwrap_or_default()
-            }
-        };
-        let aim = share(&self.goal);
+        let aim = self.aim(part.len());
         let begun_at: Vec<_> = part.iter().map(|j| self.floats[*j]).collect();
         // a fraction is only seen in a price that is nearly it
         let sharp = if self.options.fractions {
@@ -88,28 +81,44 @@ impl<'a> Hunt<'a> {
             _ => coupled::search(self, part, float_aim)?,
         }
         let moved = part.iter().zip(&begun_at).any(|(j, begun)| self.floats[*j] != *begun);
-        let mut solver = match (moved, part.len()) {
+        let solver = match (moved, part.len()) {
             (false, _) => Solver::Start,
             (true, 1) => Solver::Line,
             (true, _) => Solver::Coupled,
         };
-        if !(self.options.fractions && self.simplify(part)?) {
-            if moved {
-                self.shorten(part, 0.75 * aim.to_f64())?;
-            }
-            let reached = self.certify(part, &aim)?;
-            if reached > aim {
-                match part {
-                    [j] => deep::line(self, *j, &aim, reached)?,
-                    _ => deep::newton(self, part, &aim, reached)?,
-                };
-                solver = if part.len() == 1 {
-                    Solver::DeepLine
-                } else {
-                    Solver::Deep
-                };
-            }
+        self.solver = self.solver.max(solver);
+        // where nobody trades, yesterday's price stays, simple or not
+        if !moved && self.certify(part, &aim)?.is_zero() || self.options.fractions && self.simplify(part)? {
+            return Ok(());
         }
+        if moved {
+            self.shorten(part, 0.75 * aim.to_f64())?;
+        }
+        self.sharpen(part, &aim)
+    }
+
+    /// The share that so many prices have in the certificate that is aimed at.
+    fn aim(&self, many: usize) -> Exact {
+        if many == self.prices.len() {
+            return self.goal.clone();
+        }
+        let (mine, all) = (Exact::from(many as i64), Exact::from(self.prices.len() as i64));
+        (&self.goal * &mine).divided(&all).unwrap_or_default()
+    }
+
+    /// Goes beyond the precision of floats where that is needed.
+    fn sharpen(&mut self, part: &[usize], aim: &Exact) -> Result<()> {
+        let reached = self.certify(part, aim)?;
+        if reached <= *aim {
+            return Ok(());
+        }
+        let solver = if let [j] = part {
+            deep::line(self, *j, aim, reached)?;
+            Solver::DeepLine
+        } else {
+            deep::newton(self, part, aim, reached)?;
+            Solver::Deep
+        };
         self.solver = self.solver.max(solver);
         Ok(())
     }
@@ -131,6 +140,30 @@ impl<'a> Hunt<'a> {
             self.check(part, out)?;
         }
         Ok(known)
+    }
+
+    /// The same with kinks rounded off over a width.
+    pub fn smoothed(
+        &mut self,
+        part: &[usize],
+        at: &[f64],
+        width: f64,
+        out: &mut [f64],
+        slopes: &mut [f64],
+    ) -> Result<bool> {
+        if width <= 0.0 {
+            return self.slopes(part, at, out, slopes);
+        }
+        self.place(part, at);
+        self.evaluations += 1;
+        self.demand.smoothed(&self.floats, part, width, out, slopes)
+    }
+
+    /// The width at which about all kinks of the part that was asked last are rounded off.
+    pub fn widest(&self, part: &[usize], at: &[f64]) -> f64 {
+        let mut prices = self.floats.clone();
+        part.iter().zip(at).for_each(|(j, p)| prices[*j] = *p);
+        self.demand.widest(&prices)
     }
 
     /// How the demand of a part changes with each of its prices, row-major; by differences where it does not know.
@@ -220,25 +253,24 @@ impl<'a> Hunt<'a> {
     /// Tries the simplest fractions beside the prices: whether nobody gains anything at them. Otherwise nothing changes.
     fn simplify(&mut self, part: &[usize]) -> Result<bool> {
         let before: Vec<_> = part.iter().map(|j| self.prices[*j].clone()).collect();
-        for j in part {
-            self.prices[*j] = simple(self.floats[*j]);
-        }
-        let found = self.certify(part, &Exact::two_to_minus(2 * FLOAT_BITS))?.sign() <= 0;
-        for (j, price) in part.iter().zip(before) {
-            if found {
-                self.floats[*j] = self.prices[*j].to_f64();
-            } else {
-                self.prices[*j] = price;
+        for near in NEAR_BITS {
+            for j in part {
+                self.prices[*j] = simple(self.floats[*j], near);
+            }
+            if self.certify(part, &Exact::two_to_minus(2 * FLOAT_BITS))?.sign() <= 0 {
+                part.iter().for_each(|j| self.floats[*j] = self.prices[*j].to_f64());
+                return Ok(true);
             }
         }
-        Ok(found)
+        part.iter().zip(before).for_each(|(j, price)| self.prices[*j] = price);
+        Ok(false)
     }
 }
 
 /// The simplest fraction beside a price (Stern 1858, Brocot 1861), within [0, 1].
-fn simple(price: f64) -> Exact {
+fn simple(price: f64, near: usize) -> Exact {
     let price = Exact::of_float(price).unwrap_or_default();
-    let near = Exact::two_to_minus(NEAR_BITS);
+    let near = Exact::two_to_minus(near);
     let low = (&price - &near).max(Exact::default());
     let high = (&price + &near).min(Exact::from(1));
     if low.is_zero() || high == Exact::from(1) {

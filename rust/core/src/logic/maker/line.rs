@@ -6,7 +6,7 @@ use super::hunt::Hunt;
 use crate::error::Result;
 
 /// Steps after which floats have nothing more to give.
-const STEPS: usize = 200;
+const STEPS: u32 = 200;
 /// Steps that may leave more than half of the bracket before it is halved.
 const SLOW: u32 = 2;
 
@@ -31,7 +31,7 @@ pub fn search(hunt: &mut Hunt<'_>, j: usize, aim: f64) -> Result<()> {
         slow: 0,
     };
     let mut knows = true;
-    for _ in 0..STEPS {
+    for _ in 0..STEPS.min(hunt.options.evaluations) {
         let (mut bought, mut slope) = ([0.0], [0.0]);
         knows = knows && hunt.slopes(&[j], &[price], &mut bought, &mut slope)?;
         if !knows {

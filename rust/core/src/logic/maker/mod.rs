@@ -18,6 +18,7 @@ pub use certify::certificate;
 pub use strategy::Strategy;
 
 use super::number::{Enclosure, Exact};
+use crate::clearing::equilibrium::BUDGET;
 use crate::error::{MarketError, Result};
 
 /// What a market buys of each of k sentences, as a function of their prices. It must be continuous.
@@ -38,6 +39,26 @@ pub trait Demand {
     fn slopes(&mut self, prices: &[f64], asked: &[usize], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
         let _ = (prices, asked, out, slopes);
         Ok(false)
+    }
+
+    /// The same of a demand whose kinks are rounded off over about `width`: a search that stands where nothing has a slope sees by
+    /// it where to go.
+    fn smoothed(
+        &mut self,
+        prices: &[f64],
+        asked: &[usize],
+        width: f64,
+        out: &mut [f64],
+        slopes: &mut [f64],
+    ) -> Result<bool> {
+        let _ = (prices, asked, width, out, slopes);
+        Ok(false)
+    }
+
+    /// The width at which about all kinks of the demand that was asked last are rounded off; 0 where there are none.
+    fn widest(&self, prices: &[f64]) -> f64 {
+        let _ = prices;
+        0.0
     }
 
     /// Fills `out` with numbers between which the demand for the sentences `asked` certainly lies at these exact prices, not much
@@ -67,7 +88,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             polish: None,
-            evaluations: 200_000,
+            evaluations: BUDGET,
             fractions: false,
         }
     }

@@ -1,7 +1,7 @@
 //! The demand of features: what a strategy buys.
 
-use super::super::feature::Program;
-use super::super::number::{Enclosure, Exact, Interval};
+use super::super::feature::{Program, Sweeps};
+use super::super::number::{Enclosure, Exact};
 use super::Demand;
 use crate::error::Result;
 
@@ -19,6 +19,7 @@ pub struct Strategy {
     part: Program,
     floats: Vec<f64>,
     slopes: Vec<f64>,
+    sweeps: Option<Sweeps>,
 }
 
 impl Strategy {
@@ -29,7 +30,13 @@ impl Strategy {
             whole: program,
             floats: Vec::new(),
             slopes: Vec::new(),
+            sweeps: None,
         }
+    }
+
+    /// What is bought at exact prices, exactly.
+    pub fn exact(&self, prices: &[Exact]) -> Vec<Exact> {
+        self.whole.exact(prices)
     }
 
     /// Makes `part` the features of these sentences.
@@ -37,6 +44,7 @@ impl Strategy {
         if self.asked != asked {
             self.part = self.whole.restricted(asked);
             self.asked = asked.to_vec();
+            self.sweeps = None;
         }
     }
 }
@@ -53,9 +61,21 @@ impl Demand for Strategy {
     }
 
     fn slopes(&mut self, prices: &[f64], asked: &[usize], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        self.smoothed(prices, asked, 0.0, out, slopes)
+    }
+
+    fn smoothed(
+        &mut self,
+        prices: &[f64],
+        asked: &[usize],
+        width: f64,
+        out: &mut [f64],
+        slopes: &mut [f64],
+    ) -> Result<bool> {
         self.ask(asked);
+        let sweeps = self.sweeps.get_or_insert_with(|| Sweeps::new(&self.part));
         self.slopes.resize(asked.len() * prices.len(), 0.0);
-        self.part.slopes(prices, &mut self.floats, out, &mut self.slopes);
+        self.part.smoothed(prices, width, sweeps, out, &mut self.slopes);
         let rows = self.slopes.chunks_exact(prices.len());
         for (row, to) in rows.zip(slopes.chunks_exact_mut(asked.len())) {
             to.iter_mut().zip(asked).for_each(|(to, j)| *to = row[*j]);
@@ -63,17 +83,20 @@ impl Demand for Strategy {
         Ok(true)
     }
 
+    fn widest(&self, prices: &[f64]) -> f64 {
+        self.part.widest(prices)
+    }
+
     fn enclose(&mut self, prices: &[Exact], asked: &[usize], bits: usize, out: &mut [Enclosure]) -> Result<()> {
         self.ask(asked);
-        let price_bits = prices.iter().map(Exact::bit_len).max().unwrap_or(0);
-        if self.part.exact_bits(price_bits) <= EXACT_BITS {
+        if self.part.exact_bits(prices) <= EXACT_BITS {
             let bought = self.part.exact(prices);
             out.iter_mut().zip(bought).for_each(|(o, d)| *o = Enclosure::from(d));
             return Ok(());
         }
         let mut guard = GUARD_BITS;
         loop {
-            let found = self.intervals(prices, bits + guard);
+            let found = self.part.enclosures(prices, bits + guard);
             let wide = found.iter().any(|d| (&d.high - &d.low) >> guard > 1.into());
             if !wide || guard >= EXACT_BITS {
                 out.iter_mut().zip(found).for_each(|(o, d)| *o = Enclosure::from(d));
@@ -85,14 +108,5 @@ impl Demand for Strategy {
 
     fn reads(&self, j: usize) -> Vec<usize> {
         self.whole.reads(j)
-    }
-}
-
-impl Strategy {
-    fn intervals(&self, prices: &[Exact], bits: usize) -> Vec<Interval> {
-        let prices: Vec<_> = prices.iter().map(|p| Interval::around(p, bits)).collect();
-        let mut out = vec![Interval::around(&Exact::default(), bits); self.part.len()];
-        self.part.values(bits, &prices, &mut Vec::new(), &mut out);
-        out
     }
 }

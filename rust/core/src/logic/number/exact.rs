@@ -127,6 +127,11 @@ impl Exact {
         self.numerator.bit_len() + self.odd.bit_len() + self.shift
     }
 
+    /// Bits of the numerator, of the power of 2 in the denominator, and of its odd part (0 where that is 1).
+    pub fn sizes(&self) -> (usize, usize, usize) {
+        (self.numerator.bit_len(), self.shift, self.odd.bit_len() - 1)
+    }
+
     /// `floor(x 2^bits)`
     pub fn floor_at(&self, bits: usize) -> IBig {
         if bits >= self.shift {
@@ -203,7 +208,7 @@ impl Exact {
             return None;
         }
         let sign = by.numerator.sign();
-        let numerator = (&self.numerator * IBig::from(by.odd.clone()) << by.shift) * sign;
+        let numerator = ((&self.numerator * IBig::from(by.odd.clone())) << by.shift) * sign;
         Self::ratio(numerator, (&self.odd * (&by.numerator).unsigned_abs()) << self.shift)
     }
 
@@ -380,8 +385,12 @@ impl std::str::FromStr for Exact {
 
     /// Reads `numerator/denominator`, or a whole number.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse::<RBig>().map(Self::from).map_err(|_| {
-            crate::MarketError::input(format!("{text:?} is not a rational number; write one such as 3, -1/10"))
+        let (numerator, denominator) = text.split_once('/').unwrap_or((text, "1"));
+        let parsed = numerator.parse().ok().zip(denominator.parse().ok());
+        parsed.and_then(|(n, d)| Self::ratio(n, d)).ok_or_else(|| {
+            crate::MarketError::input(format!(
+                "{text:?} is not a rational number; write one such as 3 or -1/10"
+            ))
         })
     }
 }
