@@ -5,6 +5,7 @@ It reads C-contiguous arrays of exactly the types that stand here: `gruemarket.a
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias, TypedDict, final
 
@@ -12,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from gruemarket.clearing import Demand, RuleSpec
+from gruemarket.logic.features import Steps
 from gruemarket.market import TaxSpec
 
 __all__ = [
     "ContextTree",
     "Enumeration",
+    "FeatureProgram",
     "ForecastBook",
     "ForecastRun",
     "Market",
@@ -25,6 +28,7 @@ __all__ = [
     "Run",
     "Text",
     "build_info",
+    "clear_features",
     "hazards",
     "run_program",
     "sample_programs",
@@ -571,3 +575,38 @@ class Predictor:
 
     def fork(self) -> Predictor:
         """An independent copy in the same state."""
+
+@final
+class FeatureProgram:
+    """Features of so many prices of one day, compiled."""
+
+    def __new__(cls, spec: Steps, prices: int) -> Self:
+        """Leaf number j of the steps is the price at place j."""
+
+    def __len__(self) -> int:
+        """Steps that remain once equal ones are one."""
+
+    def exact(self, prices: Sequence[Fraction]) -> list[Fraction]:
+        """The values at exact prices, exactly."""
+
+    def estimate(self, prices: Sequence[float]) -> list[float]:
+        """The values at prices, in floats."""
+
+    def enclose(self, prices: Sequence[Fraction], bits: int) -> list[tuple[Fraction, Fraction]]:
+        """Between which exact numbers the values lie, worked out with so many bits after the point."""
+
+    def bounds(self) -> list[tuple[float, float]]:
+        """Between which floats the values lie whatever the prices."""
+
+def clear_features(
+    features: FeatureProgram,
+    start: Sequence[Fraction],
+    tolerance: Fraction,
+    polish: Fraction | None,
+    evaluations: int,
+    simple_fractions: bool,
+) -> tuple[list[Fraction], Fraction, list[tuple[Fraction, Fraction]], str, int]:
+    """Prices at which buying feature j of sentence j gains no more than the tolerance in any world.
+
+    Also the certificate, what is bought of each, what found the prices, and how often demand was worked out.
+    """

@@ -1,7 +1,7 @@
 //! Sentences and worlds against truth tables by enumeration.
 
-use dashu_ratio::RBig;
 use gruemarket_core::Result;
+use gruemarket_core::logic::number::Exact;
 use gruemarket_core::logic::worlds::Model;
 use gruemarket_core::logic::{Sentence, SentenceId, Sentences, Worlds};
 use proptest::prelude::*;
@@ -49,13 +49,13 @@ fn holds(sentences: &Sentences, id: SentenceId, world: usize) -> bool {
     }
 }
 
-fn rational(weight: i64) -> RBig {
-    RBig::from_parts(weight.into(), 3_u8.into())
+fn rational(weight: i64) -> Exact {
+    Exact::ratio(weight.into(), 3_u8.into()).unwrap()
 }
 
 /// All that can be asked, against the worlds one by one.
 fn check(sentences: &Sentences, worlds: &mut Worlds, left: &[usize], asked: &[(SentenceId, i64)]) {
-    let exact: Vec<(SentenceId, RBig)> = asked.iter().map(|&(id, weight)| (id, rational(weight))).collect();
+    let exact: Vec<(SentenceId, Exact)> = asked.iter().map(|&(id, weight)| (id, rational(weight))).collect();
     let float: Vec<(SentenceId, f64)> = asked.iter().map(|&(id, weight)| (id, weight as f64)).collect();
     let worth = |world: usize| -> i64 {
         let held = asked.iter().filter(|(id, _)| holds(sentences, *id, world));

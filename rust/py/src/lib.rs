@@ -7,6 +7,7 @@ mod families;
 mod forecasts;
 mod gil;
 mod input;
+mod logic;
 mod market;
 mod programs;
 mod text;
@@ -21,6 +22,10 @@ mod _core {
     use super::forecasts::{ForecastBook, ForecastRun};
     #[pymodule_export]
     use super::input::hazards;
+    #[pymodule_export]
+    use super::logic::features::FeatureProgram;
+    #[pymodule_export]
+    use super::logic::maker::clear_features;
     #[pymodule_export]
     use super::market::{Market, Run, set_threads, threads};
     #[pymodule_export]

@@ -1,7 +1,10 @@
 //! Logical induction (Garrabrant et al. 2016, arXiv 1609.03543): sentences, what is known of them, traders written as
 //! features of prices, and the prices at which none of them gains. No Python in it.
 
+pub mod feature;
 mod lex;
+pub mod maker;
+pub mod number;
 mod parse;
 mod print;
 pub mod sentence;

@@ -1,0 +1,420 @@
+"""Expressible features: what a trader may make of prices.
+
+A feature is built of prices and rational numbers by sums, products, the greater and the lesser of two, and
+`1 / max(1, x)`, so that it is continuous in the prices of its own day (Garrabrant et al. 2016, arXiv 1609.03543,
+definition 3.4.3). Python's operators build them; the engine works them out, exactly, in floats, or between sound
+bounds. What is used twice is worked out once.
+
+>>> import gruemarket as gm
+>>> p = gm.logic.price("rain")
+>>> belief = gm.logic.clip(10 * (0.75 - p), -1, 1)  # buys below 3/4, sells above, all out a tenth away
+>>> belief
+min(max(10 * (3/4 - price(rain)), -1), 1)
+>>> belief({"rain": 0.5}), belief({"rain": 0.8125})
+(Fraction(1, 1), Fraction(-5, 8))
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+from gruemarket._core import FeatureProgram
+from gruemarket.errors import InputError
+from gruemarket.logic.numbers import exact, unit
+
+Number: TypeAlias = Any
+"""An int, a Fraction, a Decimal or a float, which counts as exactly what it is."""
+Prices: TypeAlias = Mapping[Hashable, Number]
+"""What sentences cost on a day; a sentence that is not named costs 0, as one that nobody trades does."""
+LONGEST = 2000
+"""Characters of a feature's text; of longer ones the middle is left out."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A price that a feature reads.
+
+    Attributes:
+        sentence: whose.
+        day: of this day; None for one that is counted from the day of the feature.
+        offset: days from the day of the feature, 0 or below; 0 where `day` is given.
+    """
+
+    sentence: Hashable
+    day: int | None = None
+    offset: int = 0
+
+    def on(self, today: int) -> int:
+        """Its day, for a feature that is asked on a day."""
+        return self.day if self.day is not None else today + self.offset
+
+
+class Feature:
+    """A feature; made by `price`, `constant` and what is done with these.
+
+    `+ - *` take features and numbers, `/` divides by a number, `abs` is the greater of x and -x. Features are equal if
+    they are the same object. Called with prices, a feature gives its exact value.
+    """
+
+    __slots__ = ("_kind", "_parts")
+
+    _kind: str
+    _parts: tuple[Any, ...]
+
+    @classmethod
+    def _make(cls, kind: str, *parts: Any) -> "Feature":
+        made = object.__new__(cls)
+        object.__setattr__(made, "_kind", kind)
+        object.__setattr__(made, "_parts", parts)
+        return made
+
+    def __init__(self) -> None:
+        raise InputError("a feature is not made by Feature(); use gm.logic.price(sentence) and gm.logic.constant(number)")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a feature does not change: {name} = {value!r} is not possible")
+
+    def __reduce__(self) -> tuple[Callable[..., "Feature"], tuple[Any, ...]]:
+        return _rebuilt, (flatten([self]),)
+
+    def __add__(self, other: Any) -> "Feature":
+        return _binary("sum", self, other)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> "Feature":
+        return _binary("product", constant(-1), self)
+
+    def __sub__(self, other: Any) -> "Feature":
+        return _binary("sum", self, -_feature(other))
+
+    def __rsub__(self, other: Any) -> "Feature":
+        return _binary("sum", other, -self)
+
+    def __mul__(self, other: Any) -> "Feature":
+        return _binary("product", self, other)
+
+    def __rmul__(self, other: Any) -> "Feature":
+        return _binary("product", other, self)
+
+    def __truediv__(self, other: Any) -> "Feature":
+        if isinstance(other, Feature) and other.number is None:
+            raise InputError(f"a feature is divided by {other}: divide by a number, or multiply by safe_reciprocal(...)")
+        divisor = _feature(other).number
+        if not divisor:
+            raise InputError("a feature is divided by 0")
+        return _binary("product", self, 1 / divisor)
+
+    def __rtruediv__(self, other: Any) -> "Feature":
+        raise InputError(f"{other} is divided by a feature: multiply by safe_reciprocal(x), which is 1 / max(1, x)")
+
+    def __abs__(self) -> "Feature":
+        return maximum(self, -self)
+
+    def __bool__(self) -> bool:
+        raise InputError("a feature is neither true nor false; compare its value at some prices: feature(prices) > 0")
+
+    def __call__(self, prices: Prices, *, day: int = 1, past: Sequence[Prices] = ()) -> Fraction:
+        """The exact value at prices.
+
+        Args:
+            prices: today's, in [0, 1].
+            day: today, >= 1; it gives days that are counted from today their numbers.
+            past: the prices of the days before, from day 1 on. Before day 1, and where nothing is said, they are 0.
+
+        Raises:
+            InputError: a price is not in [0, 1], or the feature reads a day after today.
+
+        >>> import gruemarket as gm
+        >>> rise = gm.logic.price("rain") - gm.logic.price("rain", day_offset=-1)
+        >>> rise({"rain": 0.75}, day=2, past=[{"rain": 0.5}])
+        Fraction(1, 4)
+        """
+        program, today = compiled([self], day=day, past=past)
+        return program.exact([unit(prices.get(s, 0), f"price of {s}") for s in today])[0]
+
+    def bounds(self, *, day: int = 1, past: Sequence[Prices] = ()) -> tuple[float, float]:
+        """Floats between which the value lies, whatever today's prices; they need not be the nearest such.
+
+        >>> import gruemarket as gm
+        >>> low, high = gm.logic.clip(10 * gm.logic.price("rain"), 0, 2).bounds()
+        >>> (round(low, 9), round(high, 9))
+        (0.0, 2.0)
+        """
+        program, _ = compiled([self], day=day, past=past)
+        return program.bounds()[0]
+
+    @property
+    def number(self) -> Fraction | None:
+        """The number that the feature is, if it is one."""
+        value: Fraction | None = self._parts[0] if self._kind == "number" else None
+        return value
+
+    @property
+    def leaves(self) -> list[Leaf]:
+        """The prices that it reads."""
+        return flatten([self]).leaves
+
+    def __str__(self) -> str:
+        return _text(self)
+
+    __repr__ = __str__
+
+
+def price(sentence: Hashable, *, day_offset: int = 0, day: int | None = None) -> Feature:
+    """What a sentence costs.
+
+    Args:
+        sentence: the sentence.
+        day_offset: so many days from the day of the feature, 0 or below.
+        day: on this day, from 1 on, instead.
+
+    Raises:
+        InputError: the day lies after the feature's, or is no day.
+
+    >>> import gruemarket as gm
+    >>> gm.logic.price("rain") - gm.logic.price("rain", day_offset=-1) + gm.logic.price("snow", day=3)
+    price(rain) - price(rain, -1 day) + price(snow, day 3)
+    """
+    if not isinstance(day_offset, int) or isinstance(day_offset, bool) or day_offset > 0:
+        raise InputError(f"day_offset {day_offset!r} is not a whole number <= 0; -1 is the day before")
+    if day is not None and (not isinstance(day, int) or isinstance(day, bool) or day < 1):
+        raise InputError(f"day {day!r} is not a whole number >= 1")
+    if day is not None and day_offset:
+        raise InputError(f"both day {day} and day_offset {day_offset} are given; give one of them")
+    return Feature._make("price", Leaf(sentence, day, day_offset))  # noqa: SLF001  this module makes them
+
+
+def constant(number: Number) -> Feature:
+    """The feature that is always this number.
+
+    Raises:
+        InputError: it is not a finite number.
+    """
+    return Feature._make("number", exact(number, "the constant"))  # noqa: SLF001
+
+
+def maximum(*features: Any) -> Feature:
+    """The greatest of some features and numbers.
+
+    Raises:
+        InputError: there are none.
+    """
+    return _folded("max", features)
+
+
+def minimum(*features: Any) -> Feature:
+    """The least of some features and numbers.
+
+    Raises:
+        InputError: there are none.
+    """
+    return _folded("min", features)
+
+
+def clip(feature: Any, low: Number, high: Number) -> Feature:
+    """The feature, kept between two numbers or features.
+
+    Raises:
+        InputError: two numbers are the wrong way round.
+
+    >>> import gruemarket as gm
+    >>> gm.logic.clip(3 * gm.logic.price("rain"), 0, 1)({"rain": 0.5})
+    Fraction(1, 1)
+    """
+    least, most = _feature(low), _feature(high)
+    if least.number is not None and most.number is not None and least.number > most.number:
+        raise InputError(f"clip from {low} to {high}: the first is greater; give the lower bound first")
+    return minimum(maximum(feature, least), most)
+
+
+def safe_reciprocal(feature: Any) -> Feature:
+    """`1 / max(1, x)`
+
+    >>> import gruemarket as gm
+    >>> gm.logic.safe_reciprocal(4 * gm.logic.price("rain"))({"rain": 0.75})
+    Fraction(1, 3)
+    """
+    return Feature._make("safe_reciprocal", _feature(feature))  # noqa: SLF001
+
+
+# --- As the engine reads them
+
+KINDS = ("number", "price", "sum", "product", "max", "min", "safe_reciprocal")
+Steps: TypeAlias = tuple[list[tuple[int, int, int]], list[Fraction], list[int]]
+"""Steps (kind, a, b), kinds by their place in `KINDS`, a and b the places of a constant, a leaf or earlier steps; constants;
+the places of the features."""
+
+
+@dataclass(frozen=True)
+class Flat:
+    """Features written down step by step.
+
+    Attributes:
+        steps: for the engine.
+        leaves: the prices that are read, by their places.
+    """
+
+    steps: Steps
+    leaves: list[Leaf]
+
+
+def flatten(features: Iterable[Feature]) -> Flat:
+    """Writes features down, each part once."""
+    flat = Flat(([], [], []), [])
+    steps, constants, roots = flat.steps
+    places: dict[Feature, int] = {}
+    leaves: dict[Leaf, int] = {}
+    for feature in features:
+        for part in _in_order(feature, places):
+            if part._kind == "number":  # noqa: SLF001
+                at = (len(constants), 0)
+                constants.append(part._parts[0])  # noqa: SLF001
+            elif part._kind == "price":  # noqa: SLF001
+                at = (leaves.setdefault(part._parts[0], len(leaves)), 0)  # noqa: SLF001
+            else:
+                read = [places[inner] for inner in part._parts]  # noqa: SLF001
+                at = (read[0], read[-1])
+            places[part] = len(steps)
+            steps.append((KINDS.index(part._kind), *at))  # noqa: SLF001
+        roots.append(places[feature])
+    flat.leaves.extend(leaves)
+    return flat
+
+
+def compiled(
+    features: Sequence[Feature],
+    *,
+    day: int = 1,
+    past: Sequence[Prices] = (),
+    traded: Sequence[Hashable] | None = None,
+) -> tuple[FeatureProgram, list[Hashable]]:
+    """Features for the engine, and the sentences whose prices it is to be given.
+
+    Args:
+        features: what is worked out.
+        day: today.
+        past: the prices of the days before, from day 1 on.
+        traded: the sentences whose prices of today are asked; the others' are 0. None for all that are read.
+
+    Raises:
+        InputError: a feature reads a day after today.
+    """
+    if not isinstance(day, int) or isinstance(day, bool) or day < 1:
+        raise InputError(f"day {day!r} is not a whole number >= 1")
+    flat = flatten(features)
+    steps, constants, roots = flat.steps
+    read = [leaf.sentence for leaf in flat.leaves if leaf.on(day) == day]
+    today = list(dict.fromkeys(read)) if traded is None else list(traded)
+    places = {sentence: at for at, sentence in enumerate(today)}
+    known = {at: _known(leaf, day, past, places) for at, leaf in enumerate(flat.leaves)}
+
+    def bound(step: tuple[int, int, int]) -> tuple[int, int, int]:
+        kind, at, other = step
+        if KINDS[kind] != "price":
+            return kind, at, other
+        value = known[at]
+        if value is None:
+            return kind, places[flat.leaves[at].sentence], 0
+        constants.append(value)
+        return KINDS.index("number"), len(constants) - 1, 0
+
+    return FeatureProgram(([bound(step) for step in steps], constants, roots), len(today)), today
+
+
+def _known(leaf: Leaf, day: int, past: Sequence[Prices], places: Mapping[Hashable, int]) -> Fraction | None:
+    """What a leaf costs if that is known: None for one whose price is looked for."""
+    on = leaf.on(day)
+    if on > day:
+        raise InputError(f"the price of {leaf.sentence} on day {on} is read on day {day}: it is not known yet")
+    if on == day:
+        return None if leaf.sentence in places else Fraction(0)
+    if not 1 <= on <= len(past):
+        return Fraction(0)
+    return unit(past[on - 1].get(leaf.sentence, 0), f"price of {leaf.sentence} on day {on}")
+
+
+def _in_order(feature: Feature, places: Mapping[Feature, int]) -> Iterable[Feature]:
+    """The parts of a feature that have no place yet, each after what it is made of. Without recursion: chains are long."""
+    open_, seen = [(feature, False)], set(places)
+    while open_:
+        part, made = open_.pop()
+        if made:
+            yield part
+        elif part not in seen:
+            seen.add(part)
+            open_.append((part, True))
+            if part._kind not in ("number", "price"):  # noqa: SLF001
+                open_.extend((inner, False) for inner in reversed(part._parts))  # noqa: SLF001
+
+
+def _rebuilt(flat: Flat) -> Feature:
+    steps, constants, roots = flat.steps
+    made: list[Feature] = []
+    for kind, a, b in steps:
+        name = KINDS[kind]
+        parts = {
+            "number": lambda a, _: [constants[a]],
+            "price": lambda a, _: [flat.leaves[a]],
+            "safe_reciprocal": lambda a, _: [made[a]],
+        }.get(name, lambda a, b: [made[a], made[b]])(a, b)
+        made.append(Feature._make(name, *parts))  # noqa: SLF001
+    return made[roots[0]]
+
+
+# --- How they are made and written
+
+
+def _feature(given: Any) -> Feature:
+    return given if isinstance(given, Feature) else constant(given)
+
+
+def _binary(kind: str, a: Any, b: Any) -> Feature:
+    a, b = _feature(a), _feature(b)
+    if a.number is not None and b.number is not None:
+        return constant(a.number + b.number if kind == "sum" else a.number * b.number)
+    return Feature._make(kind, a, b)  # noqa: SLF001
+
+
+def _folded(kind: str, features: Sequence[Any]) -> Feature:
+    if not features:
+        raise InputError(f"the {kind}imum of no features; give one at least")
+    found = _feature(features[0])
+    for other in features[1:]:
+        found = Feature._make(kind, found, _feature(other))  # noqa: SLF001
+    return found
+
+
+def _text(feature: Feature) -> str:
+    """As Python writes it, signs and brackets as one would."""
+    texts: dict[Feature, str] = {}
+    for part in _in_order(feature, {}):
+        text = _part_text(part, texts)
+        if len(text) > LONGEST:
+            text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+        texts[part] = text
+    return texts[feature]
+
+
+def _part_text(part: Feature, texts: Mapping[Feature, str]) -> str:
+    kind, parts = part._kind, part._parts  # noqa: SLF001
+    if kind == "number":
+        return str(parts[0])
+    if kind == "price":
+        leaf = parts[0]
+        when = f", day {leaf.day}" if leaf.day is not None else f", {leaf.offset} day" if leaf.offset else ""
+        return f"price({leaf.sentence}{when}{'s' if leaf.offset < -1 else ''})"
+    if kind == "sum":
+        first, second = texts[parts[0]], texts[parts[1]]
+        return f"{first} - {second[1:]}" if second.startswith("-") else f"{first} + {second}"
+    if kind == "product":
+        if parts[0].number == -1:
+            return f"-{_factor(parts[1], texts)}"
+        return f"{_factor(parts[0], texts)} * {_factor(parts[1], texts)}"
+    return f"{kind}({', '.join(texts[inner] for inner in parts)})"
+
+
+def _factor(part: Feature, texts: Mapping[Feature, str]) -> str:
+    loose = part._kind == "sum" or texts[part].startswith("-") or (part.number is not None and part.number.denominator > 1)  # noqa: SLF001
+    return f"({texts[part]})" if loose else texts[part]

@@ -1,0 +1,5 @@
+//! Logical induction as Python sees it.
+
+pub mod exact;
+pub mod features;
+pub mod maker;
