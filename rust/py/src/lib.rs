@@ -27,6 +27,12 @@ mod _core {
     #[pymodule_export]
     use super::logic::maker::clear_features;
     #[pymodule_export]
+    use super::logic::processes::DeductiveProcess;
+    #[pymodule_export]
+    use super::logic::sentences::{Sentence, atom, one_of, parse_sentence};
+    #[pymodule_export]
+    use super::logic::worlds::PlausibleWorlds;
+    #[pymodule_export]
     use super::market::{Market, Run, set_threads, threads};
     #[pymodule_export]
     use super::programs::{Enumeration, Predictor, run_program, sample_programs};

@@ -7,6 +7,7 @@ pub mod maker;
 pub mod number;
 mod parse;
 mod print;
+pub mod process;
 pub mod sentence;
 pub mod worlds;
 

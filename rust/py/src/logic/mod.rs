@@ -3,3 +3,6 @@
 pub mod exact;
 pub mod features;
 pub mod maker;
+pub mod processes;
+pub mod sentences;
+pub mod worlds;
