@@ -25,7 +25,15 @@ mod _core {
     #[pymodule_export]
     use super::logic::features::FeatureProgram;
     #[pymodule_export]
+    use super::logic::inductor::LogicalInductor;
+    #[pymodule_export]
     use super::logic::maker::clear_features;
+    #[pymodule_export]
+    use super::logic::processes::DeductiveProcess;
+    #[pymodule_export]
+    use super::logic::sentences::{Sentence, atom, one_of, parse_sentence};
+    #[pymodule_export]
+    use super::logic::worlds::PlausibleWorlds;
     #[pymodule_export]
     use super::market::{Market, Run, set_threads, threads};
     #[pymodule_export]

@@ -11,6 +11,7 @@ pub mod number;
 pub mod outlook;
 mod parse;
 mod print;
+pub mod process;
 pub mod sentence;
 pub mod stakes;
 pub mod worlds;

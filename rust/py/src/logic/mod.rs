@@ -2,4 +2,8 @@
 
 pub mod exact;
 pub mod features;
+pub mod inductor;
 pub mod maker;
+pub mod processes;
+pub mod sentences;
+pub mod worlds;

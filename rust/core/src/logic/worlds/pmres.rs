@@ -22,7 +22,8 @@ pub(super) fn minimise<W: Weight>(solver: &mut Solver, weights: Vec<(Lit, W)>) {
         if solver.solve(&assumed) {
             return;
         }
-        let core = shrunk(solver);
+        let core = solver.core(&assumed);
+        let core = shrunk(solver, core);
         if core.is_empty() {
             return; // no world at all, which a group never is
         }
@@ -31,13 +32,11 @@ pub(super) fn minimise<W: Weight>(solver: &mut Solver, weights: Vec<(Lit, W)>) {
 }
 
 /// The core without what it does not need: each is left out once.
-fn shrunk(solver: &mut Solver) -> Vec<Lit> {
-    let mut core = solver.core();
-    core.sort_unstable();
+fn shrunk(solver: &mut Solver, mut core: Vec<Lit>) -> Vec<Lit> {
     for literal in core.clone() {
         let without: Vec<Lit> = core.iter().copied().filter(|&one| one != literal).collect();
-        if !solver.solve(&without) {
-            core.retain(|one| *one != literal && solver.core().contains(one));
+        if without.len() < core.len() && !solver.solve(&without) {
+            core = solver.core(&without);
         }
     }
     core

@@ -39,9 +39,10 @@ impl Solver {
         self.0.value_lit(literal) == lbool::TRUE
     }
 
-    /// Assumptions that together fit no world.
-    pub fn core(&self) -> Vec<Lit> {
-        self.0.unsat_core().to_vec()
+    /// Of assumptions that fit no world, those that already do not.
+    pub fn core(&self, assumed: &[Lit]) -> Vec<Lit> {
+        let used = |literal: &&Lit| self.0.unsat_core_contains_var(literal.var());
+        assumed.iter().filter(used).copied().collect()
     }
 }
 

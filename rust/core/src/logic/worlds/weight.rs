@@ -1,6 +1,6 @@
 //! The numbers that sentences are weighted with: any that are ordered and can be added.
 
-use dashu_ratio::RBig;
+use crate::logic::number::Exact;
 use std::cmp::Ordering;
 
 /// An ordered additive number; all that a shortest path needs.
@@ -31,15 +31,15 @@ impl Weight for f64 {
     }
 }
 
-impl Weight for RBig {
+impl Weight for Exact {
     fn zero() -> Self {
-        Self::ZERO
+        Self::default()
     }
     fn plus(&self, other: &Self) -> Self {
         self + other
     }
     fn negated(&self) -> Self {
-        -self.clone()
+        -self
     }
     fn compare(&self, other: &Self) -> Ordering {
         self.cmp(other)
