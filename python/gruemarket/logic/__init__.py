@@ -15,14 +15,25 @@ from gruemarket.logic.features import (
     price,
     safe_reciprocal,
 )
+from gruemarket.logic.inductor import LogicalInductor, halving, inverse_square
 from gruemarket.logic.maker import Cleared, MarketMaker
+from gruemarket.logic.traders import Arbitrage, Belief, Conjunction, Daily, Implication, Momentum
 
 __all__ = [
+    "Arbitrage",
+    "Belief",
     "Cleared",
+    "Conjunction",
+    "Daily",
     "Feature",
+    "Implication",
+    "LogicalInductor",
     "MarketMaker",
+    "Momentum",
     "clip",
     "constant",
+    "halving",
+    "inverse_square",
     "maximum",
     "minimum",
     "price",

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Self
+from typing import Any
 
 import polars as pl
 
 from gruemarket import _core
+from gruemarket._core import parse_sentence as parse
 from gruemarket.errors import InputError
 from gruemarket.logic.features import Leaf, flatten
 from gruemarket.logic.numbers import exact
@@ -101,7 +102,8 @@ class LogicalInductor:
         watch: Iterable[SentenceLike] = (),
     ) -> None:
         self._core = _core.LogicalInductor()
-        self._process, self._begun = process, _begin(process)
+        self._process = process
+        self._core.follow_process(begun(process))
         self._roster = Roster(traders, weights, entry)
         self._tolerance: Schedule = tolerance if callable(tolerance) else lambda _: tolerance
         self._polish = None if polish is None else positive(polish, "polish")
@@ -110,7 +112,6 @@ class LogicalInductor:
         self._stand_ins: dict[Daily, int] = {}
         self._followed: list[Any] = []  # by entered trader: the strategy that the engine has
         self._memories: list[dict[str, Any]] = []
-        self._next: list[int] | None = None  # revealed for the day to come
         self._watch = [self._id(sentence) for sentence in watch]
 
     # --- Days
@@ -131,7 +132,8 @@ class LogicalInductor:
             NotClearedError: no prices were found within the tolerance. Nothing was bought; another step tries again.
         """
         self._advance()
-        return self._day(self.day)
+        sentences, prices = self._core.day(self.day)
+        return dict(zip(sentences, prices, strict=True))
 
     def run(self, days: int, *, progress: bool = True) -> pl.DataFrame:
         """Makes the prices of so many days more.
@@ -157,24 +159,11 @@ class LogicalInductor:
 
     def _advance(self, given: Sequence[Fraction] | None = None) -> None:
         today = self.day + 1
-        if not self._core.is_open():
-            if self._next is None:
-                self._next = [self._id(sentence) for sentence in self._revealed()]
-            self._core.reveal(self._next)
-            self._next = None
+        self._core.begin_day()
         self._enter(today)
         for daily, stands in self._stand_ins.items():
             self._core.mean(stands, self._id(daily.on(today)))
         self._core.clear(positive(self._tolerance(today), "the tolerance"), self._polish, self._evaluations, given)
-
-    def _revealed(self) -> Iterable[Any]:
-        """What the process reveals next; nothing once it has ended."""
-        try:
-            if self.day and hasattr(self._begun, "send"):
-                return self._begun.send(self._day(self.day)) or ()
-            return next(self._begun) or ()
-        except StopIteration:
-            return ()
 
     def _enter(self, today: int) -> None:
         """Lets in who enters today, and tells the engine every strategy that is new."""
@@ -222,16 +211,9 @@ class LogicalInductor:
                 known = self._stand_ins[sentence] = self._core.stand_in()
                 self._core.mean(known, self._id(sentence.on(self.day + 1)))
             else:
-                known = self._core.sentence(str(sentence))
+                known = self._core.numbers([_sentence(sentence)])[0]
             self._ids[sentence] = known
         return known
-
-    def _day(self, day: int) -> dict[Any, Fraction]:
-        ids, prices = self._core.day(day)
-        return {self._sentence(number): price for number, price in zip(ids, prices, strict=True)}
-
-    def _sentence(self, number: int) -> Any:
-        return self._core.text(number)
 
     # --- What it believes, and who is worth what
 
@@ -309,14 +291,32 @@ def positive(given: Any, what: str) -> Fraction:
     return value
 
 
-def _begin(process: Any) -> Iterator[Any]:
-    """A deductive process from its first day on."""
+def begun(process: Any) -> Any:
+    """A deductive process from its first day on, for the engine.
+
+    Raises:
+        InputError: it is not one.
+    """
+    if hasattr(process, "begin"):
+        return process.begin()
     if isinstance(process, Mapping):
-        return (process.get(day, ()) for day in range(1, max(process, default=0) + 1))
-    if not isinstance(process, str):
-        begun = process() if callable(process) else process
-        if isinstance(begun, Iterable):
-            return iter(begun)
+        days = {day: [_sentence(one) for one in given] for day, given in process.items()}
+        return _core.DeductiveProcess.revealed(days)
+    if callable(process):
+        process = process()
+    if hasattr(process, "send"):
+        return _core.DeductiveProcess.generated(process)
+    if isinstance(process, Iterable) and not isinstance(process, str):
+        return _core.DeductiveProcess.generated(_each(process))
     raise InputError(
         f"a process of {process!r}; give lists of sentences by day, a mapping from days to lists, or a generator"
     )
+
+
+def _each(days: Iterable[Iterable[Any]]) -> Iterator[list[Any]]:
+    for given in days:
+        yield [_sentence(one) for one in given]
+
+
+def _sentence(given: Any) -> Any:
+    return parse(given) if isinstance(given, str) else given

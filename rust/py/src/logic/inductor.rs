@@ -2,11 +2,15 @@
 
 use super::exact::{exact, exacts, fraction, fractions};
 use super::features::Spec;
+use super::processes::DeductiveProcess;
+use super::sentences::{Sentence, exported, imported};
 use crate::errors::{InputError, PyResult, exception, in_use};
 use crate::gil::released;
+use gruemarket_core::{MarketError, Result};
 use gruemarket_core::logic::feature::{Features, Leaf, When};
 use gruemarket_core::logic::inductor::{Day, LogicalInductor as Core, Terms};
 use gruemarket_core::logic::maker::Options;
+use gruemarket_core::logic::process::Process;
 use gruemarket_core::logic::{SentenceId, Sentences};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
@@ -16,10 +20,14 @@ type Columns<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u32>>);
 type Numbers<'py> = Bound<'py, PyArray1<f64>>;
 
 /// An inductor and the sentences that it speaks of: their numbers depend on nothing else, so neither do its answers.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct State {
     core: Core,
     sentences: Sentences,
+    /// None where the caller reveals.
+    process: Option<Box<dyn Process>>,
+    /// What the process gave for the day to come.
+    next: Option<Vec<SentenceId>>,
 }
 
 #[pyclass(module = "gruemarket._core", frozen)]
@@ -51,6 +59,47 @@ impl State {
         })
     }
 
+    /// Asks the process for the day to come, and begins it.
+    fn begin_day(&mut self) -> Result<()> {
+        if self.core.is_open() {
+            return Ok(());
+        }
+        if self.next.is_none() {
+            let asked = self.process.as_mut().map(|process| process.next(&mut self.sentences));
+            self.next = Some(asked.transpose()?.unwrap_or_default());
+        }
+        self.core.reveal(&self.sentences, self.next.clone().unwrap_or_default())?;
+        self.next = None;
+        Ok(())
+    }
+
+    /// Finds today's prices, and tells the process.
+    fn clear(&mut self, terms: &Terms<'_>) -> Result<()> {
+        let day = self.core.clear(&self.sentences, terms)?;
+        let prices = day.sentences.iter().copied().zip(day.prices.iter().cloned());
+        match &mut self.process {
+            Some(process) if process.hears_prices() => process.cleared(&self.sentences, &prices.collect::<Vec<_>>()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks a new process for all days again, after which it stands where the old one stood.
+    fn follow_process(&mut self, mut process: Box<dyn Process>) -> Result<()> {
+        for (number, day) in (1..).zip(self.core.days()) {
+            if process.next(&mut self.sentences)? != day.revealed {
+                return Err(MarketError::input(format!(
+                    "the process reveals something else on day {number} than it did before; give the one of the same run"
+                )));
+            }
+            if process.hears_prices() {
+                let prices = day.sentences.iter().copied().zip(day.prices.iter().cloned());
+                process.cleared(&self.sentences, &prices.collect::<Vec<_>>())?;
+            }
+        }
+        self.process = Some(process);
+        Ok(())
+    }
+
     /// Days counted from 1, with their numbers.
     fn days(&self, after: usize) -> impl Iterator<Item = (u32, &Day)> {
         (1..).zip(self.core.days()).skip(after)
@@ -64,13 +113,34 @@ impl LogicalInductor {
         Self::default()
     }
 
+    /// A copy without the process: a process cannot be copied, only begun again.
     fn fork(&self) -> PyResult<Self> {
-        Ok(Self(Mutex::new(self.state()?.clone())))
+        let state = self.state()?;
+        Ok(Self(Mutex::new(State {
+            core: state.core.clone(),
+            sentences: state.sentences.clone(),
+            process: None,
+            next: state.next.clone(),
+        })))
     }
 
-    /// The number of a sentence, given as text.
-    fn sentence(&self, text: &str) -> PyResult<u32> {
-        self.state()?.sentences.parse(text).map(|id| id.0).map_err(exception)
+    /// From now on this process reveals. If there are days already, it is asked for them first, and must reveal the same.
+    fn follow_process(&self, process: &DeductiveProcess) -> PyResult<()> {
+        let process = process.take()?;
+        self.state()?.follow_process(process).map_err(exception)
+    }
+
+    /// The numbers of sentences.
+    fn numbers(&self, sentences: Vec<PyRef<'_, Sentence>>) -> PyResult<Vec<u32>> {
+        let mut state = self.state()?;
+        let ids = imported(&mut state.sentences, &sentences);
+        Ok(ids.into_iter().map(|id| id.0).collect())
+    }
+
+    fn sentences(&self, py: Python<'_>, ids: Vec<u32>) -> PyResult<Vec<Py<Sentence>>> {
+        let state = self.state()?;
+        let ids = ids.into_iter().map(|id| state.known(id)).collect::<PyResult<Vec<_>>>()?;
+        exported(py, &state.sentences, &ids)
     }
 
     /// A sentence that stands for another one each day, see `mean`.
@@ -126,8 +196,13 @@ impl LogicalInductor {
     fn reveal(&self, revealed: Vec<u32>) -> PyResult<()> {
         let mut state = self.state()?;
         let revealed = revealed.into_iter().map(|id| state.known(id)).collect::<PyResult<_>>()?;
-        let State { core, sentences } = &mut *state;
+        let State { core, sentences, .. } = &mut *state;
         core.reveal(sentences, revealed).map_err(exception)
+    }
+
+    /// Begins a day with what the process reveals, unless it has begun.
+    fn begin_day(&self) -> PyResult<()> {
+        self.state()?.begin_day().map_err(exception)
     }
 
     fn is_open(&self) -> PyResult<bool> {
@@ -153,8 +228,8 @@ impl LogicalInductor {
             given: given.as_deref(),
         };
         let mut state = self.state()?;
-        let State { core, sentences } = &mut *state;
-        released(py, |_| core.clear(sentences, &terms).map(|_| ()))
+        let state = &mut *state;
+        released(py, |_| state.clear(&terms))
     }
 
     fn days(&self) -> PyResult<usize> {
@@ -169,15 +244,16 @@ impl LogicalInductor {
     }
 
     /// The sentences that were traded on a day, and their prices, exactly.
-    fn day<'py>(&self, py: Python<'py>, day: usize) -> PyResult<(Vec<u32>, Vec<Bound<'py, PyAny>>)> {
+    fn day<'py>(&self, py: Python<'py>, day: usize) -> PyResult<(Vec<Py<Sentence>>, Vec<Bound<'py, PyAny>>)> {
         let state = self.state()?;
         let day = state.day(day)?;
-        Ok((day.sentences.iter().map(|id| id.0).collect(), fractions(py, &day.prices)?))
+        Ok((exported(py, &state.sentences, &day.sentences)?, fractions(py, &day.prices)?))
     }
 
     /// What was revealed on a day.
-    fn revealed(&self, day: usize) -> PyResult<Vec<u32>> {
-        Ok(self.state()?.day(day)?.revealed.iter().map(|id| id.0).collect())
+    fn revealed(&self, py: Python<'_>, day: usize) -> PyResult<Vec<Py<Sentence>>> {
+        let state = self.state()?;
+        exported(py, &state.sentences, &state.day(day)?.revealed)
     }
 
     fn truth(&self, id: u32) -> PyResult<Option<bool>> {

@@ -45,18 +45,3 @@ impl Weight for Exact {
         self.cmp(other)
     }
 }
-
-impl Weight for crate::logic::number::Exact {
-    fn zero() -> Self {
-        Self::default()
-    }
-    fn plus(&self, other: &Self) -> Self {
-        self + other
-    }
-    fn negated(&self) -> Self {
-        -self
-    }
-    fn compare(&self, other: &Self) -> Ordering {
-        self.cmp(other)
-    }
-}
