@@ -110,7 +110,8 @@ class LogicalInductor:
         self._evaluations = evaluations
         self._ids: dict[Any, int] = {}
         self._stand_ins: dict[Daily, int] = {}
-        self._followed: list[Any] = []  # by entered trader: the strategy that the engine has
+        self._asked: dict[int, Any] = {}  # who is asked every day, and what it said last
+        self._told: dict[int, Strategy] = {}  # what the engine is still to be told of those who say it once
         self._memories: list[dict[str, Any]] = []
         self._watch = [self._id(sentence) for sentence in watch]
 
@@ -166,29 +167,31 @@ class LogicalInductor:
         self._core.clear(positive(self._tolerance(today), "the tolerance"), self._polish, self._evaluations, given)
 
     def _enter(self, today: int) -> None:
-        """Lets in who enters today, and tells the engine every strategy that is new."""
+        """Lets in who enters today, and tells the engine what everybody buys who may have changed its mind."""
         for weight in self._roster.enter(today):
-            self._core.enter(weight)
-            self._followed.append(None)
+            at = self._core.enter(weight)
+            trader = self._roster.entered[at]
             self._memories.append({})
-        for at, trader in enumerate(self._roster.entered):
-            strategy = self._strategy(at, trader, today)
-            if strategy is not self._followed[at]:
+            strategy = trader if isinstance(trader, Mapping) else getattr(trader, "strategy", trader)
+            if isinstance(strategy, Mapping):
+                self._told[at] = strategy
+            elif callable(strategy):
+                self._asked[at] = (strategy, None)
+            else:
+                raise InputError(
+                    f"{self._roster.name(at)} is a {type(trader).__name__}; give a mapping from sentences to features, "
+                    "a function that gives one, or an object with a strategy"
+                )
+        for at in list(self._told):
+            self._follow(at, self._told[at])
+            del self._told[at]
+        for at, (ask, last) in self._asked.items():
+            strategy = ask(_Seen(today, self._memories[at], self))
+            if strategy is not None and not isinstance(strategy, Mapping):
+                raise InputError(f"{self._roster.name(at)} gave {strategy!r} on day {today}; give a mapping, or None")
+            if strategy is not last:
                 self._follow(at, strategy)
-
-    def _strategy(self, at: int, trader: Trader, today: int) -> Strategy | None:
-        given = trader if isinstance(trader, Mapping) else getattr(trader, "strategy", trader)
-        if isinstance(given, Mapping):
-            return given
-        if not callable(given):
-            raise InputError(
-                f"{self._roster.name(at)} is a {type(trader).__name__}; give a mapping from sentences to features, a "
-                "function that gives one, or an object with a strategy"
-            )
-        found = given(_Seen(today, self._memories[at], self))
-        if found is not None and not isinstance(found, Mapping):
-            raise InputError(f"{self._roster.name(at)} gave {found!r} on day {today}; give a mapping, or None")
-        return found
+                self._asked[at] = (ask, strategy)
 
     def _follow(self, at: int, strategy: Strategy | None) -> None:
         if not strategy:
@@ -198,7 +201,6 @@ class LogicalInductor:
             flat = flatten(shares.values())
             leaves = [self._leaf(leaf) for leaf in flat.leaves]
             self._core.follow(at, [self._id(sentence) for sentence in shares], flat.steps, leaves)
-        self._followed[at] = strategy
 
     def _leaf(self, leaf: Leaf) -> tuple[int, bool, int]:
         return self._id(leaf.sentence), leaf.day is None, -leaf.offset if leaf.day is None else leaf.day
@@ -254,7 +256,7 @@ class LogicalInductor:
         Traders are counted from 1, in the order in which they were given.
         """
         (days, traders), least, most = self._core.net_worth(0)
-        numbers = pl.Series([self._roster.number(at) for at in range(len(self._followed))], dtype=pl.UInt32)
+        numbers = pl.Series([self._roster.number(at) for at in range(len(self._memories))], dtype=pl.UInt32)
         frame = pl.DataFrame({"day": days, "trader": traders, "min": least, "max": most})
         return frame.with_columns(trader=numbers.gather(frame["trader"]))
 
@@ -276,7 +278,7 @@ class LogicalInductor:
         )
 
     def __repr__(self) -> str:
-        return f"LogicalInductor({len(self._followed)} traders, {self.day} days)"
+        return f"LogicalInductor({len(self._memories)} traders, {self.day} days)"
 
 
 def positive(given: Any, what: str) -> Fraction:

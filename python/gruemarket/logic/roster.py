@@ -23,6 +23,7 @@ class Roster:
     def __init__(self, traders: Iterable[Any], weights: Any, entry: Any) -> None:
         self.entered: list[Any] = []
         self._numbers: list[int] = []  # k of each that has entered
+        self._sum = Fraction(0)  # of their weights
         self._weights, self._entry = weights, entry
         for what, given in (("weights", weights), ("entry", entry)):
             if isinstance(traders, Sequence) and isinstance(given, Sequence) and len(given) != len(traders):
@@ -39,10 +40,11 @@ class Roster:
         while self._first is not None and self._first[0] <= today:
             _, k, given = self._first
             trader, weight = given if isinstance(given, tuple) else (given, None)
-            yield self._weight(k, weight)
+            weight = self._weight(k, weight)
             self.entered.append(trader)
             self._numbers.append(k)
             self._first = next(self._waiting, None)
+            yield weight
 
     def number(self, at: int) -> int:
         """k of the trader that entered as number `at`, from 0."""
@@ -61,7 +63,14 @@ class Roster:
     def _weight(self, k: int, own: Any) -> Fraction:
         if own is None:
             own = Fraction(1, 1 << k) if self._weights is None else _of(self._weights, k, "weights")
-        return exact(own, f"the weight of trader {k}")
+        weight = exact(own, f"the weight of trader {k}")
+        if weight <= 0 or self._sum + weight > 1:
+            raise InputError(
+                f"trader {k} has the weight {weight}, those before it {self._sum} together; weights are above 0, their sum "
+                "at most 1"
+            )
+        self._sum += weight
+        return weight
 
 
 def _of(given: Any, k: int, what: str) -> Any:

@@ -337,6 +337,8 @@ class LogicalInductor:
 
     def _price_of(self, today: Prices) -> PriceOf:
         def price_of(sentence: Sentence, day: int) -> Fraction:
+            if day < 1:
+                return Fraction(0)
             prices = today if day == len(self.prices) + 1 else self.prices[day - 1]
             return prices.get(sentence, Fraction(0))
 
