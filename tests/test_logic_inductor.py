@@ -4,6 +4,7 @@ from fractions import Fraction
 from random import Random
 
 import gruemarket as gm
+import polars as pl
 import pytest
 from gruemarket import reference
 from gruemarket.errors import InputError, NotClearedError
@@ -98,7 +99,7 @@ def twins(seed, **settings):
     return engine, twin
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("tolerance", (logic.halving, logic.inverse_square))
 def test_the_twin_agrees_with_every_number(seed, tolerance):
     engine, twin = twins(seed, tolerance=tolerance, entry=1)
@@ -116,20 +117,19 @@ def test_the_twin_agrees_with_every_number(seed, tolerance):
                 own = plain.budget_factor(budget, trades[:-1], trades[-1], days)
                 given = F(0) if budget < first else (factors or [F(1)])[min(budget - first, len(factors or [1]) - 1)]
                 assert 0 <= own - given <= F(1, 2**60)  # rounded down, by next to nothing
-            row = engine.net_worth.row(by_predicate=(gm.logic.inductor.pl.col("day") == day) & (
-                gm.logic.inductor.pl.col("trader") == at + 1
-            ))
+            row = engine.net_worth.row(by_predicate=(pl.col("day") == day) & (pl.col("trader") == at + 1))
             assert row[2:] == pytest.approx([float(x) for x in twin.net_worth(at + 1)], abs=1e-12)
 
 
-def test_a_day_that_is_not_solved_moves_nothing_and_can_be_tried_again():
-    coins = [f"coin{i}" for i in range(4)]
-    circle = {s: 1000 * (logic.price(coins[(i + 1) % 4]) - F(1, 3)) for i, s in enumerate(coins)}
-    inductor = logic.LogicalInductor([], [circle], tolerance=F(1, 2**20), evaluations=1, polish=None)
-    with pytest.raises(NotClearedError, match="certificate"):
-        inductor.step()
+def test_a_day_that_is_not_cleared_moves_nothing_and_can_be_tried_again():
+    inductor = logic.LogicalInductor([["b"]], [logic.Belief("a", F(1, 2))], tolerance=F(1, 2**20), entry=1)
+    with pytest.raises(NotClearedError, match="day 1"):
+        inductor._advance([F(0)])
     assert inductor.day == 0
     assert inductor.prices.is_empty()
+    inductor.run(2, progress=False)
+    assert inductor.prices["price"].to_list() == [0.5, 0.5]
+    assert inductor.truth("b") is True
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_day_that_is_not_solved_moves_nothing_and_can_be_tried_again():
         ({"traders": [{"a": 1}], "weights": [F(1, 2)] * 2}, "2 weights for 1 traders"),
         ({"traders": [{"a": 1}], "entry": 0}, "enters on day 0"),
         ({"traders": [{"a": 1}], "tolerance": 0}, "the tolerance 0"),
-        ({"traders": [{"a &": 1}]}, "a &"),
+        ({"traders": [{"a &": 1}]}, "cannot be read"),
         ({"traders": [{"a": logic.price("a", day=2)}]}, "price of day 2"),
         ({"traders": [{"a": 1}], "process": 7}, "a process of 7"),
         ({"traders": [{"a": 1}], "process": [["a & ~a"]]}, "no world agrees"),

@@ -2,6 +2,7 @@
 //! features of prices, and the prices at which none of them gains. No Python in it.
 
 mod account;
+pub mod audit;
 pub mod feature;
 pub mod firm;
 pub mod inductor;

@@ -11,6 +11,7 @@ pub use clear::Terms;
 pub use day::{Day, Trade};
 
 use super::account::Account;
+use super::audit::Auditor;
 use super::feature::{FeatureId, Features, Leaf, Source, When};
 use super::firm::{FirmDemand, Strategy, Trader};
 use super::number::Exact;
@@ -138,6 +139,19 @@ impl LogicalInductor {
     /// The truth value of a sentence, where what was revealed decides it.
     pub fn truth(&self, sentences: &Sentences, sentence: SentenceId) -> Result<Option<bool>> {
         self.worlds.truth(sentences, sentence)
+    }
+
+    /// Checks every day from stored trades alone.
+    ///
+    /// # Errors
+    /// What was revealed contradicts itself.
+    pub fn audit(&self, sentences: &Sentences) -> Result<Auditor> {
+        let weights: Vec<_> = self.traders.iter().map(|trader| trader.weight.clone()).collect();
+        let mut auditor = Auditor::default();
+        for day in &self.days {
+            auditor.day(sentences, day, &weights[..day.worth.len()])?;
+        }
+        Ok(auditor)
     }
 
     /// Finds the price of the day that was begun, and enters what is bought at it.

@@ -33,7 +33,7 @@ fn tenths(n: i64) -> Exact {
 }
 
 /// A new trader a day on one undecided sentence, weights `2^-k`.
-fn story(days: usize, tolerance: impl Fn(usize) -> Exact) -> LogicalInductor {
+fn story(days: usize, tolerance: impl Fn(usize) -> Exact) -> (LogicalInductor, Sentences) {
     let (mut sentences, mut features) = (Sentences::new(), Features::new());
     let a = sentences.atom("a").unwrap();
     let mut inductor = LogicalInductor::new();
@@ -45,15 +45,27 @@ fn story(days: usize, tolerance: impl Fn(usize) -> Exact) -> LogicalInductor {
         inductor.follow(trader, &features, Some(&[(a, shares)])).unwrap();
         inductor.clear(&sentences, &terms(tolerance(n))).unwrap();
     }
-    inductor
+    (inductor, sentences)
 }
 
 #[test]
 fn every_day_is_certified() {
-    let inductor = story(40, Exact::two_to_minus);
+    let (inductor, _) = story(40, Exact::two_to_minus);
     for (n, day) in inductor.days().iter().enumerate() {
         assert!(day.certificate <= Exact::two_to_minus(n + 1), "day {}", n + 1);
     }
+}
+
+#[test]
+fn the_audit_finds_the_certificates_again() {
+    let (inductor, sentences) = story(30, Exact::two_to_minus);
+    let auditor = inductor.audit(&sentences).unwrap();
+    assert!(auditor.holds());
+    let least = inductor.days().iter().map(|day| &day.tolerance - &day.certificate).min().unwrap();
+    let found = auditor.findings()[0].as_ref().unwrap();
+    // the inductor's own certificates are rounded up
+    assert!(found.slack >= least);
+    assert!((found.slack.to_f64() - least.to_f64()).abs() < 1e-12);
 }
 
 #[test]
@@ -61,7 +73,7 @@ fn every_day_is_certified() {
 fn speed() {
     for (days, name) in [(16, "halving"), (40, "halving"), (100, "halving"), (100, "squares")] {
         let start = std::time::Instant::now();
-        let inductor = story(days, |n| match name {
+        let (inductor, _) = story(days, |n| match name {
             "halving" => Exact::two_to_minus(n),
             _ => Exact::from(1).divided(&Exact::from((n * (n + 1)) as i64)).unwrap(),
         });

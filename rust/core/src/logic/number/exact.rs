@@ -104,6 +104,13 @@ impl Exact {
         &self.odd << self.shift
     }
 
+    /// `x 2^times`
+    #[must_use]
+    pub fn doubled(&self, times: usize) -> Self {
+        let raised = &self.numerator << times.saturating_sub(self.shift);
+        Self::new(raised, self.odd.clone(), self.shift.saturating_sub(times))
+    }
+
     pub fn is_zero(&self) -> bool {
         self.numerator.is_zero()
     }
