@@ -16,15 +16,33 @@ from gruemarket.logic.features import (
     safe_reciprocal,
 )
 from gruemarket.logic.maker import Cleared, MarketMaker
+from gruemarket.logic.processes import Digits, Process, Revealed, begin, revelations
+from gruemarket.logic.sentences import FALSE, TRUE, Atom, Sentence, one, parse
+from gruemarket.logic.theory import Theory
+from gruemarket.logic.worlds import Worlds, Worth
 
 __all__ = [
+    "FALSE",
+    "TRUE",
+    "Atom",
     "Cleared",
+    "Digits",
     "Feature",
     "MarketMaker",
+    "Process",
+    "Revealed",
+    "Sentence",
+    "Theory",
+    "Worlds",
+    "Worth",
+    "begin",
     "clip",
     "constant",
     "maximum",
     "minimum",
+    "one",
+    "parse",
     "price",
+    "revelations",
     "safe_reciprocal",
 ]
