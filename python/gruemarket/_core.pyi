@@ -4,10 +4,10 @@ It reads C-contiguous arrays of exactly the types that stand here: `gruemarket.a
 `gruemarket.errors`, and leaves a market as it was before the call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias, TypedDict, final
+from typing import Any, Literal, Never, Self, TypeAlias, TypedDict, final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,18 +18,24 @@ from gruemarket.market import TaxSpec
 
 __all__ = [
     "ContextTree",
+    "DeductiveProcess",
     "Enumeration",
     "FeatureProgram",
     "ForecastBook",
     "ForecastRun",
     "Market",
     "Members",
+    "PlausibleWorlds",
     "Predictor",
     "Run",
+    "Sentence",
     "Text",
+    "atom",
     "build_info",
     "clear_features",
     "hazards",
+    "one_of",
+    "parse_sentence",
     "run_program",
     "sample_programs",
     "set_threads",
@@ -610,3 +616,109 @@ def clear_features(
 
     Also the certificate, what is bought of each, what found the prices, and how often demand was worked out.
     """
+
+@final
+class Sentence:
+    """A sentence; made by `gm.logic.Atom`, `gm.logic.parse` and operators, never by `Sentence()`.
+
+    `a & b`, `a | b`, `~a`, `a >> b` (implies), `a == b` (if and only if), `a != b` (its negation); True and False may stand
+    beside a sentence. `>>` binds more tightly than `&` and `==` more loosely than all: use brackets. Equal sentences are the
+    same object, so "the same sentence?" is `a is b`, and sentences are keys of dicts and sets like any other object. Since
+    `==` makes a sentence, the truth value of a sentence is an error: `if a == b`, `a in [...]` and chains such as
+    `a == b == c` raise it.
+
+    >>> import gruemarket as gm
+    >>> a, b = gm.logic.Atom("a"), gm.logic.Atom("b")
+    >>> (a & ~b) >> (a == b), {a & b: 1}[a & b]
+    (<a & ~b -> (a <-> b)>, 1)
+    """
+
+    def __and__(self, other: Sentence | bool) -> Sentence: ...
+    def __rand__(self, other: Sentence | bool) -> Sentence: ...
+    def __or__(self, other: Sentence | bool) -> Sentence: ...
+    def __ror__(self, other: Sentence | bool) -> Sentence: ...
+    def __rshift__(self, other: Sentence | bool) -> Sentence: ...
+    def __rrshift__(self, other: Sentence | bool) -> Sentence: ...
+    def __invert__(self) -> Sentence: ...
+    def __eq__(self, other: Sentence | bool) -> Sentence: ...  # type: ignore[override]  # it says so, it does not ask
+    def __ne__(self, other: Sentence | bool) -> Sentence: ...  # type: ignore[override]  # the same
+    def __hash__(self) -> int: ...
+    def __bool__(self) -> Never: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+    @property
+    def kind(self) -> Literal["constant", "atom", "not", "and", "or", "implies", "iff", "one"]:
+        """How it is made."""
+
+    @property
+    def name(self) -> str | None:
+        """Of an atom; None of any other sentence."""
+
+    @property
+    def parts(self) -> list[Sentence]:
+        """What it is made of, in order."""
+
+    @property
+    def atoms(self) -> list[Sentence]:
+        """All atoms in it, each once, in the order in which they were first spoken of."""
+
+def atom(name: str) -> Sentence:
+    """The atom of this name."""
+
+def parse_sentence(text: str) -> Sentence:
+    """Reads a sentence."""
+
+def one_of(*sentences: Sentence) -> Sentence:
+    """Exactly one of these holds."""
+
+@final
+class PlausibleWorlds:
+    """The worlds that agree with what is revealed; users want `gm.logic.Worlds`."""
+
+    def __new__(cls) -> Self: ...
+    def reveal(self, sentences: Sequence[Sentence]) -> None:
+        """All of these or none."""
+
+    def truth(self, sentence: Sentence) -> bool | None:
+        """In every world; None if it differs."""
+
+    def decided(self) -> list[tuple[Sentence, bool]]:
+        """What is decided of atoms, and of sentences whose worth was asked for, in the order in which it came about."""
+
+    def extreme(
+        self, sentences: Sequence[Sentence], shares: Sequence[Fraction], greatest: bool
+    ) -> tuple[Fraction, list[bool]]:
+        """The least or greatest worth of so many shares of each sentence, and the sentences' truth values there."""
+
+    def __copy__(self) -> PlausibleWorlds: ...
+
+@final
+class DeductiveProcess:
+    """A deductive process that was begun; made by `gm.logic.begin`."""
+
+    @staticmethod
+    def revealed(days: dict[int, list[Sentence]]) -> DeductiveProcess:
+        """These sentences on these days."""
+
+    @staticmethod
+    def theory(
+        axioms: Sequence[Sentence], questions: Sequence[Sentence], days: Sequence[int], axioms_day: int | None
+    ) -> DeductiveProcess:
+        """What the axioms say of each question, on its day."""
+
+    @staticmethod
+    def digits(number: str, digit: int, delay: int | Callable[[int], int]) -> DeductiveProcess:
+        """Whether the n-th decimal is this digit, on day f(n); or n + delay."""
+
+    @staticmethod
+    def generated(generator: Any) -> DeductiveProcess:
+        """What a generator yields day by day; it is sent a day's prices."""
+
+    def next(self) -> list[Sentence]:
+        """What is revealed on the next day."""
+
+    def cleared(self, sentences: Sequence[Sentence], prices: Sequence[Fraction]) -> None:
+        """The exact prices of the day that it gave last."""
+
+    @property
+    def hears_prices(self) -> bool:
+        """Whether it wants to know the prices of each day."""

@@ -17,25 +17,43 @@ from gruemarket.logic.features import (
 )
 from gruemarket.logic.inductor import LogicalInductor, halving, inverse_square
 from gruemarket.logic.maker import Cleared, MarketMaker
+from gruemarket.logic.processes import Digits, Process, Revealed, begin, revelations
+from gruemarket.logic.sentences import FALSE, TRUE, Atom, Sentence, one, parse
+from gruemarket.logic.theory import Theory
 from gruemarket.logic.traders import Arbitrage, Belief, Conjunction, Daily, Implication, Momentum
+from gruemarket.logic.worlds import Worlds, Worth
 
 __all__ = [
+    "FALSE",
+    "TRUE",
     "Arbitrage",
+    "Atom",
     "Belief",
     "Cleared",
     "Conjunction",
     "Daily",
+    "Digits",
     "Feature",
     "Implication",
     "LogicalInductor",
     "MarketMaker",
     "Momentum",
+    "Process",
+    "Revealed",
+    "Sentence",
+    "Theory",
+    "Worlds",
+    "Worth",
+    "begin",
     "clip",
     "constant",
     "halving",
     "inverse_square",
     "maximum",
     "minimum",
+    "one",
+    "parse",
     "price",
+    "revelations",
     "safe_reciprocal",
 ]
