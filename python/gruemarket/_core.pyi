@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gruemarket.clearing import Demand, RuleSpec
-from gruemarket.logic.features import Steps
+from gruemarket.logic.steps import Steps
 from gruemarket.market import TaxSpec
 
 __all__ = [

@@ -14,66 +14,34 @@ min(max(10 * (3/4 - price(rain)), -1), 1)
 (Fraction(1, 1), Fraction(-5, 8))
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from gruemarket._core import FeatureProgram
 from gruemarket.errors import InputError
-from gruemarket.logic.numbers import exact, unit
+from gruemarket.logic.nodes import KINDS, Leaf, Node
+from gruemarket.logic.numbers import exact, unit, whole
+from gruemarket.logic.steps import Flat, Prices, compiled, flatten
+from gruemarket.logic.text import written
 
 Number: TypeAlias = Any
 """An int, a Fraction, a Decimal or a float, which counts as exactly what it is."""
-Prices: TypeAlias = Mapping[Hashable, Number]
-"""What sentences cost on a day; a sentence that is not named costs 0, as one that nobody trades does."""
-LONGEST = 2000
-"""Characters of a feature's text; of longer ones the middle is left out."""
 
 
-@dataclass(frozen=True)
-class Leaf:
-    """A price that a feature reads.
-
-    Attributes:
-        sentence: whose.
-        day: of this day; None for one that is counted from the day of the feature.
-        offset: days from the day of the feature, 0 or below; 0 where `day` is given.
-    """
-
-    sentence: Hashable
-    day: int | None = None
-    offset: int = 0
-
-    def on(self, today: int) -> int:
-        """Its day, for a feature that is asked on a day."""
-        return self.day if self.day is not None else today + self.offset
-
-
-class Feature:
+class Feature(Node):
     """A feature; made by `price`, `constant` and what is done with these.
 
     `+ - *` take features and numbers, `/` divides by a number, `abs` is the greater of x and -x. Features are equal if
     they are the same object. Called with prices, a feature gives its exact value.
     """
 
-    __slots__ = ("_kind", "_parts")
-
-    _kind: str
-    _parts: tuple[Any, ...]
-
-    @classmethod
-    def _make(cls, kind: str, *parts: Any) -> "Feature":
-        made = object.__new__(cls)
-        object.__setattr__(made, "_kind", kind)
-        object.__setattr__(made, "_parts", parts)
-        return made
+    __slots__ = ()
+    __array_ufunc__ = None  # numpy's numbers leave their operators to it
 
     def __init__(self) -> None:
-        raise InputError("a feature is not made by Feature(); use gm.logic.price(sentence) and gm.logic.constant(number)")
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a feature does not change: {name} = {value!r} is not possible")
+        raise InputError(
+            "a feature is not made by Feature(); use gm.logic.price(sentence) and gm.logic.constant(number)"
+        )
 
     def __reduce__(self) -> tuple[Callable[..., "Feature"], tuple[Any, ...]]:
         return _rebuilt, (flatten([self]),)
@@ -100,7 +68,9 @@ class Feature:
 
     def __truediv__(self, other: Any) -> "Feature":
         if isinstance(other, Feature) and other.number is None:
-            raise InputError(f"a feature is divided by {other}: divide by a number, or multiply by safe_reciprocal(...)")
+            raise InputError(
+                f"a feature is divided by {other}: divide by a number, or multiply by safe_reciprocal(...)"
+            )
         divisor = _feature(other).number
         if not divisor:
             raise InputError("a feature is divided by 0")
@@ -146,18 +116,12 @@ class Feature:
         return program.bounds()[0]
 
     @property
-    def number(self) -> Fraction | None:
-        """The number that the feature is, if it is one."""
-        value: Fraction | None = self._parts[0] if self._kind == "number" else None
-        return value
-
-    @property
     def leaves(self) -> list[Leaf]:
         """The prices that it reads."""
         return flatten([self]).leaves
 
     def __str__(self) -> str:
-        return _text(self)
+        return written(self)
 
     __repr__ = __str__
 
@@ -177,13 +141,10 @@ def price(sentence: Hashable, *, day_offset: int = 0, day: int | None = None) ->
     >>> gm.logic.price("rain") - gm.logic.price("rain", day_offset=-1) + gm.logic.price("snow", day=3)
     price(rain) - price(rain, -1 day) + price(snow, day 3)
     """
-    if not isinstance(day_offset, int) or isinstance(day_offset, bool) or day_offset > 0:
-        raise InputError(f"day_offset {day_offset!r} is not a whole number <= 0; -1 is the day before")
-    if day is not None and (not isinstance(day, int) or isinstance(day, bool) or day < 1):
-        raise InputError(f"day {day!r} is not a whole number >= 1")
-    if day is not None and day_offset:
+    whole(day_offset, "day_offset", most=0)
+    if day is not None and whole(day, "day", least=1) and day_offset:
         raise InputError(f"both day {day} and day_offset {day_offset} are given; give one of them")
-    return Feature._make("price", Leaf(sentence, day, day_offset))  # noqa: SLF001  this module makes them
+    return _made("price", Leaf(sentence, day, day_offset))
 
 
 def constant(number: Number) -> Feature:
@@ -192,7 +153,7 @@ def constant(number: Number) -> Feature:
     Raises:
         InputError: it is not a finite number.
     """
-    return Feature._make("number", exact(number, "the constant"))  # noqa: SLF001
+    return _made("number", exact(number, "the constant"))
 
 
 def maximum(*features: Any) -> Feature:
@@ -230,140 +191,23 @@ def clip(feature: Any, low: Number, high: Number) -> Feature:
 
 
 def safe_reciprocal(feature: Any) -> Feature:
-    """`1 / max(1, x)`
+    """`1 / max(1, x)`.
 
     >>> import gruemarket as gm
     >>> gm.logic.safe_reciprocal(4 * gm.logic.price("rain"))({"rain": 0.75})
     Fraction(1, 3)
     """
-    return Feature._make("safe_reciprocal", _feature(feature))  # noqa: SLF001
+    return _made("safe_reciprocal", _feature(feature))
 
 
-# --- As the engine reads them
-
-KINDS = ("number", "price", "sum", "product", "max", "min", "safe_reciprocal")
-Steps: TypeAlias = tuple[list[tuple[int, int, int]], list[Fraction], list[int]]
-"""Steps (kind, a, b), kinds by their place in `KINDS`, a and b the places of a constant, a leaf or earlier steps; constants;
-the places of the features."""
+# --- How they are made
 
 
-@dataclass(frozen=True)
-class Flat:
-    """Features written down step by step.
-
-    Attributes:
-        steps: for the engine.
-        leaves: the prices that are read, by their places.
-    """
-
-    steps: Steps
-    leaves: list[Leaf]
-
-
-def flatten(features: Iterable[Feature]) -> Flat:
-    """Writes features down, each part once."""
-    flat = Flat(([], [], []), [])
-    steps, constants, roots = flat.steps
-    places: dict[Feature, int] = {}
-    leaves: dict[Leaf, int] = {}
-    for feature in features:
-        for part in _in_order(feature, places):
-            if part._kind == "number":  # noqa: SLF001
-                at = (len(constants), 0)
-                constants.append(part._parts[0])  # noqa: SLF001
-            elif part._kind == "price":  # noqa: SLF001
-                at = (leaves.setdefault(part._parts[0], len(leaves)), 0)  # noqa: SLF001
-            else:
-                read = [places[inner] for inner in part._parts]  # noqa: SLF001
-                at = (read[0], read[-1])
-            places[part] = len(steps)
-            steps.append((KINDS.index(part._kind), *at))  # noqa: SLF001
-        roots.append(places[feature])
-    flat.leaves.extend(leaves)
-    return flat
-
-
-def compiled(
-    features: Sequence[Feature],
-    *,
-    day: int = 1,
-    past: Sequence[Prices] = (),
-    traded: Sequence[Hashable] | None = None,
-) -> tuple[FeatureProgram, list[Hashable]]:
-    """Features for the engine, and the sentences whose prices it is to be given.
-
-    Args:
-        features: what is worked out.
-        day: today.
-        past: the prices of the days before, from day 1 on.
-        traded: the sentences whose prices of today are asked; the others' are 0. None for all that are read.
-
-    Raises:
-        InputError: a feature reads a day after today.
-    """
-    if not isinstance(day, int) or isinstance(day, bool) or day < 1:
-        raise InputError(f"day {day!r} is not a whole number >= 1")
-    flat = flatten(features)
-    steps, constants, roots = flat.steps
-    read = [leaf.sentence for leaf in flat.leaves if leaf.on(day) == day]
-    today = list(dict.fromkeys(read)) if traded is None else list(traded)
-    places = {sentence: at for at, sentence in enumerate(today)}
-    known = {at: _known(leaf, day, past, places) for at, leaf in enumerate(flat.leaves)}
-
-    def bound(step: tuple[int, int, int]) -> tuple[int, int, int]:
-        kind, at, other = step
-        if KINDS[kind] != "price":
-            return kind, at, other
-        value = known[at]
-        if value is None:
-            return kind, places[flat.leaves[at].sentence], 0
-        constants.append(value)
-        return KINDS.index("number"), len(constants) - 1, 0
-
-    return FeatureProgram(([bound(step) for step in steps], constants, roots), len(today)), today
-
-
-def _known(leaf: Leaf, day: int, past: Sequence[Prices], places: Mapping[Hashable, int]) -> Fraction | None:
-    """What a leaf costs if that is known: None for one whose price is looked for."""
-    on = leaf.on(day)
-    if on > day:
-        raise InputError(f"the price of {leaf.sentence} on day {on} is read on day {day}: it is not known yet")
-    if on == day:
-        return None if leaf.sentence in places else Fraction(0)
-    if not 1 <= on <= len(past):
-        return Fraction(0)
-    return unit(past[on - 1].get(leaf.sentence, 0), f"price of {leaf.sentence} on day {on}")
-
-
-def _in_order(feature: Feature, places: Mapping[Feature, int]) -> Iterable[Feature]:
-    """The parts of a feature that have no place yet, each after what it is made of. Without recursion: chains are long."""
-    open_, seen = [(feature, False)], set(places)
-    while open_:
-        part, made = open_.pop()
-        if made:
-            yield part
-        elif part not in seen:
-            seen.add(part)
-            open_.append((part, True))
-            if part._kind not in ("number", "price"):  # noqa: SLF001
-                open_.extend((inner, False) for inner in reversed(part._parts))  # noqa: SLF001
-
-
-def _rebuilt(flat: Flat) -> Feature:
-    steps, constants, roots = flat.steps
-    made: list[Feature] = []
-    for kind, a, b in steps:
-        name = KINDS[kind]
-        parts = {
-            "number": lambda a, _: [constants[a]],
-            "price": lambda a, _: [flat.leaves[a]],
-            "safe_reciprocal": lambda a, _: [made[a]],
-        }.get(name, lambda a, b: [made[a], made[b]])(a, b)
-        made.append(Feature._make(name, *parts))  # noqa: SLF001
-    return made[roots[0]]
-
-
-# --- How they are made and written
+def _made(kind: str, *parts: Any) -> Feature:
+    made = object.__new__(Feature)
+    object.__setattr__(made, "kind", kind)
+    object.__setattr__(made, "parts", parts)
+    return made
 
 
 def _feature(given: Any) -> Feature:
@@ -374,7 +218,7 @@ def _binary(kind: str, a: Any, b: Any) -> Feature:
     a, b = _feature(a), _feature(b)
     if a.number is not None and b.number is not None:
         return constant(a.number + b.number if kind == "sum" else a.number * b.number)
-    return Feature._make(kind, a, b)  # noqa: SLF001
+    return _made(kind, a, b)
 
 
 def _folded(kind: str, features: Sequence[Any]) -> Feature:
@@ -382,39 +226,20 @@ def _folded(kind: str, features: Sequence[Any]) -> Feature:
         raise InputError(f"the {kind}imum of no features; give one at least")
     found = _feature(features[0])
     for other in features[1:]:
-        found = Feature._make(kind, found, _feature(other))  # noqa: SLF001
+        found = _made(kind, found, _feature(other))
     return found
 
 
-def _text(feature: Feature) -> str:
-    """As Python writes it, signs and brackets as one would."""
-    texts: dict[Feature, str] = {}
-    for part in _in_order(feature, {}):
-        text = _part_text(part, texts)
-        if len(text) > LONGEST:
-            text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
-        texts[part] = text
-    return texts[feature]
-
-
-def _part_text(part: Feature, texts: Mapping[Feature, str]) -> str:
-    kind, parts = part._kind, part._parts  # noqa: SLF001
-    if kind == "number":
-        return str(parts[0])
-    if kind == "price":
-        leaf = parts[0]
-        when = f", day {leaf.day}" if leaf.day is not None else f", {leaf.offset} day" if leaf.offset else ""
-        return f"price({leaf.sentence}{when}{'s' if leaf.offset < -1 else ''})"
-    if kind == "sum":
-        first, second = texts[parts[0]], texts[parts[1]]
-        return f"{first} - {second[1:]}" if second.startswith("-") else f"{first} + {second}"
-    if kind == "product":
-        if parts[0].number == -1:
-            return f"-{_factor(parts[1], texts)}"
-        return f"{_factor(parts[0], texts)} * {_factor(parts[1], texts)}"
-    return f"{kind}({', '.join(texts[inner] for inner in parts)})"
-
-
-def _factor(part: Feature, texts: Mapping[Feature, str]) -> str:
-    loose = part._kind == "sum" or texts[part].startswith("-") or (part.number is not None and part.number.denominator > 1)  # noqa: SLF001
-    return f"({texts[part]})" if loose else texts[part]
+def _rebuilt(flat: Flat) -> Feature:
+    steps, constants, roots = flat.steps
+    made: list[Feature] = []
+    for kind, a, b in steps:
+        name = KINDS[kind]
+        if name == "number":
+            parts: tuple[Any, ...] = (constants[a],)
+        elif name == "price":
+            parts = (flat.leaves[a],)
+        else:
+            parts = (made[a],) if name == "safe_reciprocal" else (made[a], made[b])
+        made.append(_made(name, *parts))
+    return made[roots[0]]

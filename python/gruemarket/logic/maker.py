@@ -7,8 +7,9 @@ from typing import Any
 
 from gruemarket._core import clear_features
 from gruemarket.errors import InputError
-from gruemarket.logic.features import Feature, Prices, compiled, constant
-from gruemarket.logic.numbers import exact, unit
+from gruemarket.logic.features import Feature, constant
+from gruemarket.logic.numbers import exact, unit, whole
+from gruemarket.logic.steps import Prices, compiled
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,10 @@ class Cleared:
 class MarketMaker:
     """Finds prices at which no world lets a strategy gain more than the tolerance.
 
-    That is the market maker of logical induction (Garrabrant et al. 2016, arXiv 1609.03543, definition 5.1.1). Prices are
-    looked for in floats, and beyond their precision where the tolerance asks for it; the certificate is then worked out
-    exactly, so it holds however they were found. Sentences whose prices do not depend on each other are priced apart.
+    That is the market maker of logical induction (Garrabrant et al. 2016, arXiv 1609.03543, definition 5.1.1). Prices
+    are looked for in floats, and beyond their precision where the tolerance asks for it; the certificate is then worked
+    out exactly, so it holds however they were found. Sentences whose prices do not depend on each other are priced
+    apart.
 
     Args:
         tolerance: the most that may be gained, > 0. A float counts as exactly what it is.
@@ -67,8 +69,7 @@ class MarketMaker:
             if value <= 0:
                 raise InputError(f"{name} {given} is not above 0; it is the most that any world lets the traders gain")
             object.__setattr__(self, name, value)
-        if not isinstance(self.evaluations, int) or isinstance(self.evaluations, bool) or self.evaluations < 1:
-            raise InputError(f"evaluations {self.evaluations!r} is not a whole number >= 1; 20_000 is the default")
+        whole(self.evaluations, "evaluations", least=1)
 
     def __call__(
         self,

@@ -36,3 +36,18 @@ def unit(given: Any, what: str) -> Fraction:
     if not 0 <= value <= 1:
         raise InputError(f"{what} {given} is not in [0, 1]; a share pays 1 if its sentence is true")
     return value
+
+
+def whole(given: Any, what: str, *, least: int | None = None, most: int | None = None) -> int:
+    """A whole number within bounds.
+
+    Raises:
+        InputError: it is not one.
+    """
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise InputError(f"{what} {given!r} is not a whole number")
+    if least is not None and given < least:
+        raise InputError(f"{what} {given} is below {least}, the least allowed")
+    if most is not None and given > most:
+        raise InputError(f"{what} {given} is above {most}, the most allowed")
+    return given

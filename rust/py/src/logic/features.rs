@@ -7,7 +7,7 @@ use gruemarket_core::logic::number::{Enclosure, Exact};
 use gruemarket_core::logic::sentence::SentenceId;
 use pyo3::prelude::*;
 
-/// Steps (kind, a, b), see `gruemarket.logic.features.Steps`; constants; which steps are the features.
+/// Steps (kind, a, b), see `gruemarket.logic.steps.Steps`; constants; which steps are the features.
 #[derive(FromPyObject)]
 pub struct Spec<'py>(Vec<(u8, u32, u32)>, Vec<Bound<'py, PyAny>>, Vec<u32>);
 
