@@ -143,7 +143,7 @@ def test_a_day_that_is_not_cleared_moves_nothing_and_can_be_tried_again():
         ({"traders": [{"a": 1}], "tolerance": 0}, "the tolerance 0"),
         ({"traders": [{"a &": 1}]}, "cannot be read"),
         ({"traders": [{"a": logic.price("a", day=2)}]}, "price of day 2"),
-        ({"traders": [{"a": 1}], "process": 7}, "a process of 7"),
+        ({"traders": [{"a": 1}], "process": 7}, "7 is no deductive process"),
         ({"traders": [{"a": 1}], "process": [["a & ~a"]]}, "no world agrees"),
         ({"traders": [{"a": 1}], "polish": -1}, "polish -1"),
     ),

@@ -20,6 +20,7 @@ from gruemarket.logic.maker import Cleared, MarketMaker
 from gruemarket.logic.processes import Digits, Process, Revealed, begin, revelations
 from gruemarket.logic.sentences import FALSE, TRUE, Atom, Sentence, one, parse
 from gruemarket.logic.theory import Theory
+from gruemarket.logic.tokens import Kelly, Tokens
 from gruemarket.logic.traders import Arbitrage, Belief, Conjunction, Daily, Implication, Momentum
 from gruemarket.logic.worlds import Worlds, Worth
 
@@ -35,6 +36,7 @@ __all__ = [
     "Digits",
     "Feature",
     "Implication",
+    "Kelly",
     "LogicalInductor",
     "MarketMaker",
     "Momentum",
@@ -42,6 +44,7 @@ __all__ = [
     "Revealed",
     "Sentence",
     "Theory",
+    "Tokens",
     "Worlds",
     "Worth",
     "begin",

@@ -1,20 +1,30 @@
 """The logical inductor: a deductive process and traders go in, beliefs come out, day by day."""
 
+import inspect
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
+import numpy as np
 import polars as pl
 
 from gruemarket import _core
-from gruemarket._core import parse_sentence as parse
-from gruemarket.errors import InputError
+from gruemarket.errors import CheckpointError, InputError, NotClearedError
+from gruemarket.logic import saved
+from gruemarket.logic.audited import Audit
 from gruemarket.logic.features import Leaf, flatten
 from gruemarket.logic.numbers import exact
+from gruemarket.logic.processes import begin
 from gruemarket.logic.roster import Roster
+from gruemarket.logic.sentences import parse
+from gruemarket.logic.tokens import Tokens
 from gruemarket.logic.traders import Daily, SentenceLike, Strategy, Trader, shares_of
 from gruemarket.progress import Shown
+from gruemarket.run import Floats
 
 Schedule = Callable[[int], Any]
 """What each day has, or each trader, counted from 1."""
@@ -99,11 +109,22 @@ class LogicalInductor:
         entry: Any = None,
         polish: Any = Fraction(1, 1 << 30),
         evaluations: int = 200_000,
-        watch: Iterable[SentenceLike] = (),
+        watch: Sequence[SentenceLike] = (),
     ) -> None:
+        self._given = {
+            "process": process,
+            "traders": traders,
+            "tolerance": tolerance,
+            "weights": weights,
+            "entry": entry,
+            "polish": polish,
+            "evaluations": evaluations,
+            "watch": watch,
+        }
         self._core = _core.LogicalInductor()
         self._process = process
-        self._core.follow_process(begun(process))
+        if not isinstance(process, Tokens):
+            self._core.follow_process(begin(process))
         self._roster = Roster(traders, weights, entry)
         self._tolerance: Schedule = tolerance if callable(tolerance) else lambda _: tolerance
         self._polish = None if polish is None else positive(polish, "polish")
@@ -113,6 +134,9 @@ class LogicalInductor:
         self._asked: dict[int, Any] = {}  # who is asked every day, and what it said last
         self._told: dict[int, Strategy] = {}  # what the engine is still to be told of those who say it once
         self._memories: list[dict[str, Any]] = []
+        self._observed: list[int] = []  # symbols, where the process is `Tokens`
+        self._ahead: Floats | None = None  # what it forecasts while it is frozen
+        self._frozen = False
         self._watch = [self._id(sentence) for sentence in watch]
 
     # --- Days
@@ -160,11 +184,20 @@ class LogicalInductor:
 
     def _advance(self, given: Sequence[Fraction] | None = None) -> None:
         today = self.day + 1
-        self._core.begin_day()
+        self._begin_day(today)
         self._enter(today)
         for daily, stands in self._stand_ins.items():
             self._core.mean(stands, self._id(daily.on(today)))
         self._core.clear(positive(self._tolerance(today), "the tolerance"), self._polish, self._evaluations, given)
+
+    def _begin_day(self, today: int) -> None:
+        if not isinstance(self._process, Tokens):
+            self._core.begin_day()
+        elif not self._core.is_open():
+            if len(self._observed) < today - 1:
+                raise InputError(f"day {today} is about a symbol to come: observe the one of day {today - 1} first")
+            revealed = self._process.revealed(today, self._observed[today - 2] if today > 1 else None)
+            self._core.reveal(self._core.numbers(revealed))
 
     def _enter(self, today: int) -> None:
         """Lets in who enters today, and tells the engine what everybody buys who may have changed its mind."""
@@ -207,15 +240,21 @@ class LogicalInductor:
 
     def _id(self, sentence: SentenceLike) -> int:
         """The engine's number of a sentence, or of what stands for a daily one."""
-        known = self._ids.get(sentence)
+        known = self._known(sentence)
         if known is None:
             if isinstance(sentence, Daily):
                 known = self._stand_ins[sentence] = self._core.stand_in()
                 self._core.mean(known, self._id(sentence.on(self.day + 1)))
             else:
-                known = self._core.numbers([_sentence(sentence)])[0]
+                spoken = parse(sentence) if isinstance(sentence, str) else sentence
+                known = self._ids[spoken] = self._core.numbers([spoken])[0]
             self._ids[sentence] = known
         return known
+
+    def _known(self, sentence: SentenceLike) -> int | None:
+        """The number of a sentence that was spoken of. To ask leaves no trace."""
+        known = self._ids.get(sentence)
+        return self._ids.get(parse(sentence)) if known is None and isinstance(sentence, str) else known
 
     # --- What it believes, and who is worth what
 
@@ -225,11 +264,15 @@ class LogicalInductor:
         Raises:
             InputError: the day has no prices.
         """
-        return self._core.price(self._id(sentence), self.day if day is None else day)
+        known = self._known(sentence)
+        return self._core.price(known, self.day if day is None else day)
 
     def truth(self, sentence: SentenceLike) -> bool | None:
         """Whether a sentence is true in all plausible worlds (True), in none (False), or in some (None)."""
-        return self._core.truth(self._id(sentence))
+        known = self._known(sentence)
+        if known is not None:
+            return self._core.truth_of(known)
+        return self._core.truth(parse(sentence) if isinstance(sentence, str) else sentence)
 
     @property
     def prices(self) -> pl.DataFrame:
@@ -277,6 +320,151 @@ class LogicalInductor:
             }
         )
 
+    # --- Checks, copies, files
+
+    def audit(self) -> Audit:
+        """Checks the invariants of every day from stored trades alone, with code of its own.
+
+        It costs about as much as the days did, and more the more budgets were ever at risk.
+
+        >>> import gruemarket as gm
+        >>> inductor = gm.logic.LogicalInductor({}, [gm.logic.Belief("rain", 0.25), gm.logic.Belief("rain", 0.75)])
+        >>> _ = inductor.run(5, progress=False)
+        >>> inductor.audit().holds
+        True
+        """
+        checked = self._core.audit()
+        rows = [
+            (*row[:4], None if row[4] is None else self._roster.number(row[4]), row[5]) for row in checked
+        ]
+        return Audit.of(rows)
+
+    def fork(self) -> Self:
+        """An independent copy.
+
+        Raises:
+            InputError: the process or the traders come from a generator that is used up; give the function that makes it.
+        """
+        for name in ("process", "traders"):
+            if isinstance(self._given[name], Iterator):
+                raise InputError(f"{name} of this inductor come from a generator, which cannot be begun again")
+        copy = type(self)(**self._given)
+        copy._core = self._core.fork()
+        if not isinstance(self._process, Tokens):
+            copy._core.follow_process(begin(self._process))
+        for _ in copy._roster.enter(self.day + self._core.is_open()):
+            pass
+        copy._ids, copy._stand_ins = dict(self._ids), dict(self._stand_ins)
+        copy._asked = dict(self._asked)
+        copy._told = dict(self._told)
+        copy._memories = [dict(memory) for memory in self._memories]
+        copy._observed, copy._frozen, copy._ahead = list(self._observed), self._frozen, self._ahead
+        return copy
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes it to a file, in one step.
+
+        Functions are kept by name, ready-made traders and processes with all they say. What cannot be kept so (a lambda,
+        a generator) is to be given again to `load`.
+
+        Raises:
+            OSError: the file cannot be written. What was there still is.
+        """
+        told = {}
+        for name, given in self._given.items():
+            with suppress(saved.NotPlain):
+                told[name] = saved.plain(given)
+        prices = [[str(price) for price in self._core.day(day)[1]] for day in range(1, self.day + 1)]
+        state = {"prices": prices, "given": told, "texts": self._core.texts(), "observed": self._observed}
+        saved.write(Path(path), state | {"frozen": self._frozen})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], **given: Any) -> Self:
+        """An inductor that was saved; it goes on with the same bits.
+
+        Args:
+            path: the file.
+            given: arguments of the class, for those that a file cannot keep, or to be others from now on.
+
+        Raises:
+            CheckpointError: not a whole file of an inductor, or the process or the traders say something else than then.
+            FileNotFoundError: there is none.
+            InputError: an argument is missing.
+        """
+        state = saved.read(Path(path))
+        names = inspect.signature(cls).parameters
+        loaded = cls(**{name: saved.given_or_told(name, given, state["given"]) for name in names})
+        loaded._core.restore(state["texts"])
+        loaded._observed = state["observed"]
+        try:
+            for prices in state["prices"]:
+                loaded._advance([Fraction(price) for price in prices])
+        except (InputError, NotClearedError) as error:
+            raise CheckpointError(f"{path}: day {loaded.day + 1} cannot be entered again: {error}") from error
+        loaded.freeze(state["frozen"])
+        return loaded
+
+    # --- As a family of one account that forecasts symbols, where the process is `Tokens`
+
+    accounts = 1
+
+    @property
+    def bits(self) -> Floats:
+        """(1,) the description length of its one account: 0."""
+        return np.zeros(1)
+
+    @property
+    def outcomes(self) -> int:
+        """How many symbols its `Tokens` have."""
+        if not isinstance(self._process, Tokens):
+            raise AttributeError("outcomes: only an inductor whose process is Tokens forecasts symbols")
+        return self._process.outcomes
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it learns nothing from what it observes."""
+        return self._frozen
+
+    def freeze(self, frozen: bool = True) -> None:  # noqa: FBT001, FBT002  # freeze(False) thaws
+        """Stops or resumes learning. Frozen it gives the same forecast each time: its days stand still."""
+        self._frozen, self._ahead = frozen, None
+
+    def begin_episode(self) -> None:
+        """Nothing is forgotten: its days go on."""
+
+    def forecast(self) -> Floats:
+        """(K, 1) probabilities of the next symbol: the prices of its sentences over their sum; even if that is 0.
+
+        Raises:
+            NotClearedError: no prices were found.
+        """
+        if self._frozen and self.day == len(self._observed):
+            if self._ahead is None:
+                trial = self.fork()
+                trial.freeze(frozen=False)
+                self._ahead = trial.forecast()
+            return self._ahead
+        if self.day == len(self._observed):
+            self._advance()
+        sentences = [sentence.on(self.day) for sentence in self._process.sentences]
+        prices = np.array([[float(self.price(sentence))] for sentence in sentences])
+        total = prices.sum()
+        return prices / total if total > 0 else np.full_like(prices, 1 / self.outcomes)
+
+    def observe(self, outcome: int) -> None:
+        """Sees the next symbol.
+
+        Raises:
+            InputError: there is no such symbol.
+        """
+        if not 0 <= outcome < self.outcomes:
+            raise InputError(f"outcome {outcome}; it knows 0 to {self.outcomes - 1}")
+        if self._frozen:
+            return
+        if self.day == len(self._observed):
+            self._advance()
+        self._observed.append(int(outcome))
+
     def __repr__(self) -> str:
         return f"LogicalInductor({len(self._memories)} traders, {self.day} days)"
 
@@ -291,34 +479,3 @@ def positive(given: Any, what: str) -> Fraction:
     if value <= 0:
         raise InputError(f"{what} {given} is not above 0; it is the most that any world lets the traders gain")
     return value
-
-
-def begun(process: Any) -> Any:
-    """A deductive process from its first day on, for the engine.
-
-    Raises:
-        InputError: it is not one.
-    """
-    if hasattr(process, "begin"):
-        return process.begin()
-    if isinstance(process, Mapping):
-        days = {day: [_sentence(one) for one in given] for day, given in process.items()}
-        return _core.DeductiveProcess.revealed(days)
-    if callable(process):
-        process = process()
-    if hasattr(process, "send"):
-        return _core.DeductiveProcess.generated(process)
-    if isinstance(process, Iterable) and not isinstance(process, str):
-        return _core.DeductiveProcess.generated(_each(process))
-    raise InputError(
-        f"a process of {process!r}; give lists of sentences by day, a mapping from days to lists, or a generator"
-    )
-
-
-def _each(days: Iterable[Iterable[Any]]) -> Iterator[list[Any]]:
-    for given in days:
-        yield [_sentence(one) for one in given]
-
-
-def _sentence(given: Any) -> Any:
-    return parse(given) if isinstance(given, str) else given
