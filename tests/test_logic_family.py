@@ -82,7 +82,9 @@ def story(days=0):
 def same(a, b):
     assert a.prices.equals(b.prices)
     assert a.net_worth.equals(b.net_worth)
-    assert [a._core.certificate(d) for d in range(1, a.day + 1)] == [b._core.certificate(d) for d in range(1, b.day + 1)]
+    assert [a._core.certificate(d) for d in range(1, a.day + 1)] == [
+        b._core.certificate(d) for d in range(1, b.day + 1)
+    ]
 
 
 def test_a_saved_inductor_goes_on_with_the_same_bits(tmp_path):
@@ -161,3 +163,27 @@ def test_a_killed_process_leaves_a_whole_file(tmp_path):
     whole = logic.LogicalInductor(logic.Digits(), traders, tolerance=logic.inverse_square)
     whole.run(loaded.day, progress=False)
     same(loaded, whole)
+
+
+# --- All strategies up to a size
+
+
+def test_the_weights_of_all_strategies_are_what_drawing_them_gives():
+    leaves = 3 + 2
+    every = {str(shares["a"]): weight for shares, weight in logic.Strategies(["a"], size=3)}
+    leaf = F(1, 2 * leaves)
+    assert every["price(a)"] == leaf
+    assert every["price(a) + price(a, -1 day)"] == 2 * F(1, 10) * leaf**2  # in both orders
+    # -1 itself, and -1 times 1 in both orders, max and min of -1 with itself and with 1
+    drawn = leaf + F(1, 10) * leaf**2 * (2 + 1 + 1 + 2)
+    drawn += F(1, 10) * leaf**2 * 2  # min(-1, 1/2), in both orders
+    assert every["-1"] == drawn
+
+
+def test_all_strategies_up_to_a_size_make_a_virgin_inductor():
+    every = logic.Strategies(["a", "b"], size=3)
+    assert sum(weight for _, weight in every) < 1
+    inductor = logic.LogicalInductor({2: ["a"]}, every, entry=1, tolerance=logic.inverse_square)
+    prices = inductor.run(12, progress=False)
+    assert prices.filter(day=12, sentence="a")["price"].item() > 0.9
+    assert inductor.audit().holds

@@ -136,7 +136,7 @@ def test_a_day_that_is_not_cleared_moves_nothing_and_can_be_tried_again():
     ("settings", "match"),
     (
         ({"traders": [5]}, "trader 1 is a int"),
-        ({"traders": [lambda seen: 3]}, "gave 3 on day 1"),
+        ({"traders": [lambda _: 3]}, "gave 3 on day 1"),
         ({"traders": [{"a": 1}], "weights": [F(3, 2)]}, "weights are above 0"),
         ({"traders": [{"a": 1}], "weights": [F(1, 2)] * 2}, "2 weights for 1 traders"),
         ({"traders": [{"a": 1}], "entry": 0}, "enters on day 0"),
@@ -189,7 +189,12 @@ def test_traders_enter_day_by_day_from_an_endless_stream():
 def test_watched_sentences_are_priced_0_where_nobody_trades_them():
     inductor = logic.LogicalInductor([], [logic.Belief("a", F(1, 4))], watch=["b", "a"])
     inductor.run(2, progress=False)
-    assert inductor.prices.rows() == [(1, "b", 0.0, False), (1, "a", 0.25, True), (2, "b", 0.0, False), (2, "a", 0.25, True)]
+    assert inductor.prices.rows() == [
+        (1, "b", 0.0, False),
+        (1, "a", 0.25, True),
+        (2, "b", 0.0, False),
+        (2, "a", 0.25, True),
+    ]
 
 
 def test_daily_sentences_are_written_once():

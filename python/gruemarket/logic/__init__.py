@@ -6,6 +6,8 @@
 {'rain': Fraction(1, 3)}
 """
 
+from gruemarket.logic.days import halving, inverse_square
+from gruemarket.logic.enumeration import Strategies
 from gruemarket.logic.features import (
     Feature,
     clip,
@@ -15,7 +17,7 @@ from gruemarket.logic.features import (
     price,
     safe_reciprocal,
 )
-from gruemarket.logic.inductor import LogicalInductor, halving, inverse_square
+from gruemarket.logic.inductor import LogicalInductor
 from gruemarket.logic.maker import Cleared, MarketMaker
 from gruemarket.logic.processes import Digits, Process, Revealed, begin, revelations
 from gruemarket.logic.sentences import FALSE, TRUE, Atom, Sentence, one, parse
@@ -43,6 +45,7 @@ __all__ = [
     "Process",
     "Revealed",
     "Sentence",
+    "Strategies",
     "Theory",
     "Tokens",
     "Worlds",

@@ -46,8 +46,15 @@ class Roster:
             self._first = next(self._waiting, None)
             yield weight
 
+    def catch_up(self, many: int) -> None:
+        """Lets in the first so many."""
+        while len(self.entered) < many and self._first is not None:
+            for _ in self.enter(self._first[0]):
+                if len(self.entered) == many:
+                    return
+
     def number(self, at: int) -> int:
-        """k of the trader that entered as number `at`, from 0."""
+        """Which trader it is, from 1 on, that entered as number `at`, from 0 on."""
         return self._numbers[at]
 
     def name(self, at: int) -> str:
@@ -66,8 +73,8 @@ class Roster:
         weight = exact(own, f"the weight of trader {k}")
         if weight <= 0 or self._sum + weight > 1:
             raise InputError(
-                f"trader {k} has the weight {weight}, those before it {self._sum} together; weights are above 0, their sum "
-                "at most 1"
+                f"trader {k} has the weight {weight}, those before it {self._sum} together; weights are above 0, their "
+                "sum at most 1"
             )
         self._sum += weight
         return weight

@@ -1,7 +1,7 @@
 """A logical inductor as a file: who trades on which terms, and the exact price of every day.
 
-What was bought follows from the prices, so it is not stored: loading enters every day again at its price, without looking for
-prices, and checks each certificate. The file is a line that names it, a checksum, and compressed JSON.
+What was bought follows from the prices, so it is not stored: loading enters every day again at its prices, without
+looking for any, and checks each certificate. The file is a name, a checksum, and compressed JSON.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ class NotPlain(Exception):  # noqa: N818  # it never leaves this package
     """Something that only the program that made it can make again."""
 
 
-def plain(given: Any) -> Any:
+def plain(given: Any) -> Any:  # noqa: PLR0911  # a line a kind
     """A definition as JSON; `made` is its inverse.
 
     Raises:
@@ -105,7 +105,9 @@ def read(path: Path) -> dict[str, Any]:
     if name[:-1] == NAME[:-1] and name > NAME:
         raise CheckpointError(f"{path} is of a newer gruemarket; install that")
     if name != NAME or hashlib.sha256(data).digest() != seal:
-        raise CheckpointError(f"{path}: not a whole file of a logical inductor (truncated or damaged); use an older copy")
+        raise CheckpointError(
+            f"{path}: not a whole file of a logical inductor (truncated or damaged); use an older copy"
+        )
     state: dict[str, Any] = json.loads(zlib.decompress(data))
     return state
 

@@ -57,10 +57,10 @@ class Tokens:
 class Kelly:
     """A trader with log utility: it bets on each of some exclusive, exhaustive sentences what Kelly (1956) would.
 
-    With wealth w, 1 at first, forecast q and prices p it buys `w (q_k / max(floor, p_k) - 1)` of sentence k. At prices above
-    the floor its wealth becomes w q_x / p_x when x is true, so the price of a market of such traders is their Bayes
-    mixture, weights their prior. Below the floor it buys less than it would; all in all such prices, which no forecast above
-    the floor allows, cost it less than w sum of max(0, floor - p_k) q_k / floor a day.
+    With wealth w, 1 at first, forecast q and prices p it buys `w (q_k / max(floor, p_k) - 1)` of sentence k. At prices
+    above the floor its wealth becomes w q_x / p_x when x is true, so the price of a market of such traders is their
+    Bayes mixture, weights their prior. What the floor costs: a sentence whose Bayes price would be below it is priced 0,
+    so prices are off by less than the floor; and if it is true, wealth is multiplied by q_x / floor, not by q_x / p_x.
 
     Args:
         sentences: exclusive and exhaustive; `Tokens.sentences`, or others that are decided when the next day comes.
@@ -72,7 +72,8 @@ class Kelly:
 
     >>> import gruemarket as gm
     >>> tokens = gm.logic.Tokens(2)
-    >>> traders = [(gm.logic.Kelly(tokens.sentences, [0.2, 0.8]), 0.5), (gm.logic.Kelly(tokens.sentences, [0.6, 0.4]), 0.5)]
+    >>> forecasts = [0.2, 0.8], [0.6, 0.4]
+    >>> traders = [(gm.logic.Kelly(tokens.sentences, forecast), 0.5) for forecast in forecasts]
     >>> inductor = gm.logic.LogicalInductor(tokens, traders, entry=1, polish=2**-40)
     >>> for outcome in (1, 1, 0):
     ...     inductor.observe(outcome)
@@ -93,7 +94,9 @@ class Kelly:
     def _checked(self, forecast: Sequence[Any]) -> tuple[Fraction, ...]:
         given = tuple(unit(q, "a forecast") for q in forecast)
         if len(given) != len(self.sentences) or abs(sum(given) - 1) > Fraction(1, 10**6):
-            raise InputError(f"a forecast of {forecast!r} for {len(self.sentences)} sentences; give probabilities that sum to 1")
+            raise InputError(
+                f"a forecast of {forecast!r} for {len(self.sentences)} sentences; give probabilities that sum to 1"
+            )
         return given
 
     def strategy(self, seen: Seen) -> Strategy:
