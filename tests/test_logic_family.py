@@ -172,12 +172,11 @@ def test_the_weights_of_all_strategies_are_what_drawing_them_gives():
     leaves = 3 + 2
     every = {str(shares["a"]): weight for shares, weight in logic.Strategies(["a"], size=3)}
     leaf = F(1, 2 * leaves)
-    assert every["price(a)"] == leaf
+    # itself, 1 times it in both orders, the greater and the lesser of it and itself
+    assert every["price(a)"] == leaf + F(1, 10) * leaf**2 * 4
     assert every["price(a) + price(a, -1 day)"] == 2 * F(1, 10) * leaf**2  # in both orders
-    # -1 itself, and -1 times 1 in both orders, max and min of -1 with itself and with 1
-    drawn = leaf + F(1, 10) * leaf**2 * (2 + 1 + 1 + 2)
-    drawn += F(1, 10) * leaf**2 * 2  # min(-1, 1/2), in both orders
-    assert every["-1"] == drawn
+    # itself, -1 times 1 and min(-1, 1) and min(-1, 1/2) in both orders, the greater and the lesser of -1 and itself
+    assert every["-1"] == leaf + F(1, 10) * leaf**2 * (2 + 2 + 2 + 2)
 
 
 def test_all_strategies_up_to_a_size_make_a_virgin_inductor():

@@ -60,7 +60,7 @@ impl Stakes {
             }
         }
         for part in stakes.parts.split_off(touched) {
-            stakes.apart = &stakes.apart + &outlook.minimum(part.part, &part.past).0;
+            stakes.apart = &stakes.apart + &outlook.least(part.part, &part.past);
         }
         stakes
     }
@@ -79,7 +79,7 @@ impl Stakes {
 
     /// The least worth of the past trades.
     pub fn least(&self, outlook: &Outlook) -> Exact {
-        let parts = self.parts.iter().map(|part| outlook.minimum(part.part, &part.past).0);
+        let parts = self.parts.iter().map(|part| outlook.least(part.part, &part.past));
         parts.fold(self.apart.clone(), |sum, least| &sum + &least)
     }
 

@@ -134,6 +134,14 @@ impl Program {
         needed
     }
 
+    /// The place of a leaf among today's prices; None where it is known.
+    pub fn today(&self, leaf: usize) -> Option<usize> {
+        match self.sources[leaf] {
+            Source::Today(price) => Some(price as usize),
+            Source::Known(_) => None,
+        }
+    }
+
     /// The prices that are read.
     pub fn leaves(&self) -> &[Leaf] {
         &self.leaves
