@@ -1,8 +1,9 @@
 """The logical inductor: days of one undecided sentence, the decimals of pi, and how a day's cost grows.
 
-Cost: a day takes what is traded and held on it, not what happened before; so n days take time n, times what tolerance 2^-n
-asks for (numbers of n bits). Traders and independent sentences count evenly. Sentences that constraints join are priced
-apart unless a strategy reads several of them.
+Cost: a day takes what is traded and held on it, not what happened before, so time is proportional to days, times what
+a tolerance of 2^-n asks for (numbers of n bits), and to traders. Sentences are priced apart, in proportion to their
+number, unless a strategy reads several of them or a budget that might run out stands behind several: together they take
+the square. Atoms count through the diagrams of what constraints join.
 """
 
 from fractions import Fraction

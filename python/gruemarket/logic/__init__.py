@@ -6,6 +6,9 @@
 {'rain': Fraction(1, 3)}
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from gruemarket.logic.days import halving, inverse_square
 from gruemarket.logic.enumeration import Strategies
 from gruemarket.logic.features import (
@@ -25,6 +28,9 @@ from gruemarket.logic.theory import Theory
 from gruemarket.logic.tokens import Kelly, Tokens
 from gruemarket.logic.traders import Arbitrage, Belief, Conjunction, Daily, Implication, Momentum
 from gruemarket.logic.worlds import Worlds, Worth
+
+if TYPE_CHECKING:
+    from gruemarket.logic import charts
 
 __all__ = [
     "FALSE",
@@ -51,6 +57,7 @@ __all__ = [
     "Worlds",
     "Worth",
     "begin",
+    "charts",
     "clip",
     "constant",
     "halving",
@@ -63,3 +70,9 @@ __all__ = [
     "revelations",
     "safe_reciprocal",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "charts":  # what it needs takes long to import
+        return import_module("gruemarket.logic.charts")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,11 +9,12 @@ import polars as pl
 
 from gruemarket import _core
 from gruemarket.errors import InputError
-from gruemarket.logic.features import Leaf, flatten
+from gruemarket.logic.nodes import Leaf
 from gruemarket.logic.numbers import exact
 from gruemarket.logic.processes import begin
 from gruemarket.logic.roster import Roster
 from gruemarket.logic.sentences import parse
+from gruemarket.logic.steps import flatten
 from gruemarket.logic.tokens import Tokens
 from gruemarket.logic.traders import Daily, SentenceLike, Strategy, Trader, shares_of
 from gruemarket.progress import Shown

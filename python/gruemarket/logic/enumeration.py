@@ -1,7 +1,8 @@
 """All strategies of the language up to a size, each with its prior weight: the traders of a virgin inductor."""
 
+import operator
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -9,10 +10,19 @@ from itertools import product
 
 from gruemarket.errors import InputError
 from gruemarket.logic.features import Feature, constant, maximum, minimum, price, safe_reciprocal
-from gruemarket.logic.numbers import exact
+from gruemarket.logic.numbers import exact, whole
 from gruemarket.logic.traders import SentenceLike, Strategy
 
 OPERATORS = 5  # + * max min, and the safe reciprocal
+
+
+MADE: dict[str, Callable[..., Feature]] = {
+    "+": operator.add,
+    "*": operator.mul,
+    "max": maximum,
+    "min": minimum,
+    "recip": safe_reciprocal,
+}
 
 
 @dataclass(frozen=True)
@@ -61,10 +71,9 @@ class Strategies:
     def __post_init__(self) -> None:
         if isinstance(self.sentences, str) or not self.sentences:
             raise InputError(f"strategies for {self.sentences!r}; give a list of one sentence or more")
-        if not isinstance(self.size, int) or isinstance(self.size, bool) or self.size < 1:
-            raise InputError(f"size {self.size!r}; a whole number >= 1")
-        if any(not isinstance(lag, int) or isinstance(lag, bool) or lag < 0 for lag in self.lags):
-            raise InputError(f"lags {self.lags!r}; whole numbers >= 0, 0 is today")
+        whole(self.size, "size", least=1)
+        for lag in self.lags:
+            whole(lag, "a lag", least=0)
 
     def __len__(self) -> int:
         return len(self._weighted)
@@ -125,13 +134,12 @@ def _joined(name: str, parts: list[_Term]) -> _Term:
     number = first.feature.number
     if name in ("max", "min") and first.text == last.text:
         return first
-    if (name, number) in (("+", 0), ("*", 1)):
+    if (name == "+" and number == 0) or (name == "*" and number == 1):
         return last
-    if (name, number) == ("*", 0):
+    if name == "*" and number == 0:
         return first
-    made = {"+": lambda a, b: a + b, "*": lambda a, b: a * b, "max": maximum, "min": minimum, "recip": safe_reciprocal}
     if all(part.feature.number is not None for part in parts):
-        value = made[name](*(part.feature for part in parts))({})
+        value = MADE[name](*(part.feature for part in parts))({})
         return _Term(str(value), constant(value), 1)
     text = f"{name}({', '.join(part.text for part in parts)})"
-    return _Term(text, made[name](*(part.feature for part in parts)), 1 + sum(part.size for part in parts))
+    return _Term(text, MADE[name](*(part.feature for part in parts)), 1 + sum(part.size for part in parts))

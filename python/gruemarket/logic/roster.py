@@ -1,6 +1,6 @@
 """Who trades from which day on, and with which weight."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -81,7 +81,7 @@ class Roster:
 
 
 def _of(given: Any, k: int, what: str) -> Any:
-    if isinstance(given, Callable):
+    if callable(given):
         return given(k)
     if not isinstance(given, Sequence):
         return given

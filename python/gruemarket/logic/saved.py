@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from typing import Any
 from gruemarket import files
 from gruemarket._core import Sentence
 from gruemarket.errors import CheckpointError, InputError
-from gruemarket.logic.features import Feature, Flat, Leaf, flatten, rebuilt
+from gruemarket.logic.features import Feature, rebuilt
+from gruemarket.logic.nodes import Leaf
 from gruemarket.logic.sentences import parse
+from gruemarket.logic.steps import Flat, flatten
 from gruemarket.saved import class_name, found
 
 NAME = b"gruemarket logic 1"  # the last character is the format
@@ -61,7 +63,7 @@ def made(told: Any) -> Any:
     if not isinstance(told, dict):
         return told
     ((kind, value),) = ((k, v) for k, v in told.items() if k != "fields")
-    makers = {
+    makers: dict[str, Callable[[Any], Any]] = {
         "fraction": Fraction,
         "sentence": parse,
         "feature": _feature,

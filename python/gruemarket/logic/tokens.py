@@ -1,6 +1,6 @@
 """A logical inductor that reads symbols: each round is a set of sentences of which exactly one is true."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from gruemarket._core import Sentence
 from gruemarket.errors import InputError
 from gruemarket.logic.features import constant, price, safe_reciprocal
-from gruemarket.logic.numbers import exact, unit
+from gruemarket.logic.numbers import exact, unit, whole
 from gruemarket.logic.sentences import Atom, one
 from gruemarket.logic.traders import Daily, Seen, Strategy
 
@@ -35,8 +35,7 @@ class Tokens:
     name: str = "token"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.outcomes, int) or isinstance(self.outcomes, bool) or self.outcomes < 2:
-            raise InputError(f"{self.outcomes!r} outcomes; give a whole number >= 2")
+        whole(self.outcomes, "outcomes", least=2)
 
     @property
     def sentences(self) -> list[Daily]:
@@ -59,8 +58,8 @@ class Kelly:
 
     With wealth w, 1 at first, forecast q and prices p it buys `w (q_k / max(floor, p_k) - 1)` of sentence k. At prices
     above the floor its wealth becomes w q_x / p_x when x is true, so the price of a market of such traders is their
-    Bayes mixture, weights their prior. What the floor costs: a sentence whose Bayes price would be below it is priced 0,
-    so prices are off by less than the floor; and if it is true, wealth is multiplied by q_x / floor, not by q_x / p_x.
+    Bayes mixture, weights their prior. What the floor costs: a sentence whose Bayes price would be below it is priced
+    0, so prices are off by less than the floor; and if it is true, wealth is multiplied by q_x / floor, not q_x / p_x.
 
     Args:
         sentences: exclusive and exhaustive; `Tokens.sentences`, or others that are decided when the next day comes.
@@ -82,7 +81,7 @@ class Kelly:
     """
 
     sentences: Sequence[Any]
-    forecast: Sequence[Any] | Callable[[Seen], Sequence[Any]]
+    forecast: Any
     floor: Any = Fraction(1, 1 << 20)
 
     def __post_init__(self) -> None:
@@ -93,7 +92,7 @@ class Kelly:
 
     def _checked(self, forecast: Sequence[Any]) -> tuple[Fraction, ...]:
         given = tuple(unit(q, "a forecast") for q in forecast)
-        if len(given) != len(self.sentences) or abs(sum(given) - 1) > Fraction(1, 10**6):
+        if len(given) != len(self.sentences) or abs(sum(given, Fraction(-1))) > Fraction(1, 10**6):
             raise InputError(
                 f"a forecast of {forecast!r} for {len(self.sentences)} sentences; give probabilities that sum to 1"
             )

@@ -11,6 +11,7 @@ use gruemarket_core::logic::audit::Finding;
 use gruemarket_core::logic::feature::{Features, Leaf, When};
 use gruemarket_core::logic::inductor::{Day, LogicalInductor as Core, Terms};
 use gruemarket_core::logic::maker::Options;
+use gruemarket_core::logic::number::Exact;
 use gruemarket_core::logic::process::Process;
 use gruemarket_core::logic::{SentenceId, Sentences};
 use numpy::{IntoPyArray, PyArray1};
@@ -20,6 +21,9 @@ use std::sync::{Mutex, MutexGuard, TryLockError};
 type Columns<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u32>>);
 /// What was checked, whether it holds, the least slack, its day, trader and budget.
 type Checked = (&'static str, bool, Option<f64>, Option<usize>, Option<usize>, Option<u64>);
+type Priced<'py> = (Vec<Py<Sentence>>, Vec<Bound<'py, PyAny>>);
+/// Sentences, shares, the first budget, factors.
+type Traded<'py> = (Vec<u32>, Vec<Bound<'py, PyAny>>, u64, Vec<Bound<'py, PyAny>>);
 type Numbers<'py> = Bound<'py, PyArray1<f64>>;
 
 /// An inductor and the sentences that it speaks of: their numbers depend on nothing else, so neither do its answers.
@@ -153,9 +157,9 @@ impl LogicalInductor {
         state.sentences.atom(&name).map(|id| id.0).map_err(exception)
     }
 
-    fn text(&self, id: u32) -> PyResult<String> {
+    fn text(&self, number: u32) -> PyResult<String> {
         let state = self.state()?;
-        state.sentences.text(state.known(id)?).map_err(exception)
+        state.sentences.text(state.known(number)?).map_err(exception)
     }
 
     fn enter(&self, weight: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -240,14 +244,14 @@ impl LogicalInductor {
     }
 
     /// The price of a sentence on a day, exactly; 0 where it was not traded, and of one that was never spoken of (None).
-    fn price<'py>(&self, py: Python<'py>, id: Option<u32>, day: usize) -> PyResult<Bound<'py, PyAny>> {
+    fn price<'py>(&self, py: Python<'py>, number: Option<u32>, day: usize) -> PyResult<Bound<'py, PyAny>> {
         let state = self.state()?;
-        let (id, day) = (id.map(|id| state.known(id)).transpose()?, state.day(day)?);
-        fraction(py, &id.and_then(|id| day.price(id)).cloned().unwrap_or_default())
+        let (known, day) = (number.map(|number| state.known(number)).transpose()?, state.day(day)?);
+        fraction(py, &known.and_then(|id| day.price(id)).cloned().unwrap_or_default())
     }
 
     /// The sentences that were traded on a day, and their prices, exactly.
-    fn day<'py>(&self, py: Python<'py>, day: usize) -> PyResult<(Vec<Py<Sentence>>, Vec<Bound<'py, PyAny>>)> {
+    fn day<'py>(&self, py: Python<'py>, day: usize) -> PyResult<Priced<'py>> {
         let state = self.state()?;
         let day = state.day(day)?;
         Ok((exported(py, &state.sentences, &day.sentences)?, fractions(py, &day.prices)?))
@@ -268,9 +272,9 @@ impl LogicalInductor {
     }
 
     /// The same of a sentence by number.
-    fn truth_of(&self, id: u32) -> PyResult<Option<bool>> {
+    fn truth_of(&self, number: u32) -> PyResult<Option<bool>> {
         let state = self.state()?;
-        state.core.truth(&state.sentences, state.known(id)?).map_err(exception)
+        state.core.truth(&state.sentences, state.known(number)?).map_err(exception)
     }
 
     /// All sentences, by number.
@@ -313,7 +317,7 @@ impl LogicalInductor {
         for (number, day) in state.days(after) {
             days.extend(std::iter::repeat_n(number, day.sentences.len()));
             sentences.extend(day.sentences.iter().map(|id| id.0));
-            prices.extend(day.prices.iter().map(|price| price.to_f64()));
+            prices.extend(day.prices.iter().map(Exact::to_f64));
         }
         let columns = (days.into_pyarray(py), sentences.into_pyarray(py));
         Ok((columns, prices.into_pyarray(py)))
@@ -364,7 +368,7 @@ impl LogicalInductor {
         py: Python<'py>,
         trader: usize,
         day: usize,
-    ) -> PyResult<Option<(Vec<u32>, Vec<Bound<'py, PyAny>>, u64, Vec<Bound<'py, PyAny>>)>> {
+    ) -> PyResult<Option<Traded<'py>>> {
         let state = self.state()?;
         let day = state.day(day)?;
         let Some(trade) = day.trades.iter().find(|trade| trade.trader == trader) else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! TradingFirm (Garrabrant et al. 2016, definition 5.3.2): all budgets of all traders together, as one demand.
+//! `TradingFirm` (Garrabrant et al. 2016, definition 5.3.2): all budgets of all traders together, as one demand.
 
 mod bid;
 mod demand;
@@ -14,7 +14,7 @@ use super::sentence::SentenceId;
 /// A trader of the firm.
 #[derive(Clone, Debug)]
 pub struct Trader {
-    /// w_k
+    /// `w_k`
     pub weight: Exact,
     pub account: Account,
     pub strategy: Option<Strategy>,
