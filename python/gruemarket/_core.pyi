@@ -716,6 +716,8 @@ class DeductiveProcess:
     def next(self) -> list[Sentence]:
         """What is revealed on the next day."""
 
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> list[Sentence]: ...
     def cleared(self, sentences: Sequence[Sentence], prices: Sequence[Fraction]) -> None:
         """The exact prices of the day that it gave last."""
 

@@ -70,7 +70,9 @@ class Feature:
         return made
 
     def __init__(self) -> None:
-        raise InputError("a feature is not made by Feature(); use gm.logic.price(sentence) and gm.logic.constant(number)")
+        raise InputError(
+            "a feature is not made by Feature(); use gm.logic.price(sentence) and gm.logic.constant(number)"
+        )
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a feature does not change: {name} = {value!r} is not possible")
@@ -100,7 +102,9 @@ class Feature:
 
     def __truediv__(self, other: Any) -> "Feature":
         if isinstance(other, Feature) and other.number is None:
-            raise InputError(f"a feature is divided by {other}: divide by a number, or multiply by safe_reciprocal(...)")
+            raise InputError(
+                f"a feature is divided by {other}: divide by a number, or multiply by safe_reciprocal(...)"
+            )
         divisor = _feature(other).number
         if not divisor:
             raise InputError("a feature is divided by 0")
@@ -416,5 +420,7 @@ def _part_text(part: Feature, texts: Mapping[Feature, str]) -> str:
 
 
 def _factor(part: Feature, texts: Mapping[Feature, str]) -> str:
-    loose = part._kind == "sum" or texts[part].startswith("-") or (part.number is not None and part.number.denominator > 1)  # noqa: SLF001
+    loose = (
+        part._kind == "sum" or texts[part].startswith("-") or (part.number is not None and part.number.denominator > 1)
+    )  # noqa: SLF001
     return f"({texts[part]})" if loose else texts[part]

@@ -17,7 +17,7 @@ that it yielded last, as a dict from sentences to Fractions, so a process may an
 [<"the price of this sentence is below a half">]
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -59,6 +59,10 @@ class Revealed:
 
     days: Days
 
+    def __iter__(self) -> Iterator[list[Sentence]]:
+        """What is revealed on each day, without end."""
+        return self.begin()
+
     def begin(self) -> DeductiveProcess:
         """The process before day 1.
 
@@ -89,6 +93,10 @@ class Digits:
     number: str = "pi"
     digit: int = 7
     delay: Delay = 1
+
+    def __iter__(self) -> Iterator[list[Sentence]]:
+        """What is revealed on each day, without end."""
+        return self.begin()
 
     def begin(self) -> DeductiveProcess:
         """The process before day 1.
@@ -125,7 +133,9 @@ def begin(process: Any) -> DeductiveProcess:
         return Revealed(process).begin()
     steps = process() if callable(process) else process
     if not isinstance(steps, Generator):
-        allowed = "give a dict from days to sentences, a list of lists, Revealed, Theory, Digits, or a generator function"
+        allowed = (
+            "give a dict from days to sentences, a list of lists, Revealed, Theory, Digits, or a generator function"
+        )
         raise InputError(f"{process!r} is no deductive process; {allowed}")
     return DeductiveProcess.generated(_parsed(steps))
 

@@ -1,9 +1,9 @@
 """A process that proves: what propositional axioms say about listed sentences, each on its day."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gruemarket._core import DeductiveProcess
+from gruemarket._core import DeductiveProcess, Sentence
 from gruemarket.errors import InputError
 from gruemarket.logic.processes import Delay
 from gruemarket.logic.sentences import SentenceLike, as_sentences
@@ -32,6 +32,10 @@ class Theory:
     sentences: Sequence[SentenceLike] = ()
     delay: Delay = 0
     axioms_day: int | None = None
+
+    def __iter__(self) -> Iterator[list[Sentence]]:
+        """What is revealed on each day, without end."""
+        return self.begin()
 
     def begin(self) -> DeductiveProcess:
         """The process before day 1.

@@ -1,6 +1,6 @@
 //! A step from one PC(D) to the next, and back again.
 
-use super::diagram::Content;
+use super::formula::Content;
 use super::group::Group;
 use super::join::{Key, clusters};
 use super::{FREE, Worlds};
@@ -28,7 +28,10 @@ pub(super) struct Undo {
 impl Change {
     /// Puts what is still open of a group into groups of their own, and frees atoms that nothing joins any more.
     pub fn split(&mut self, sentences: &Sentences, known: &dyn Fn(SentenceId) -> Option<bool>, group: &Group) {
-        let facts = group.facts.iter().filter(|(id, _)| sentences.truth(*id, known).is_none());
+        let facts = group
+            .facts
+            .iter()
+            .filter(|(id, _)| sentences.truth(*id, known).is_none());
         let facts: Vec<(SentenceId, bool)> = facts.copied().collect();
         let watched = group.watched.iter().filter(|&&id| known(id).is_none());
         let watched: Vec<SentenceId> = watched.copied().collect();
@@ -53,7 +56,10 @@ impl Change {
             freed.retain(|atom| atoms.binary_search(atom).is_err());
             let content = Content {
                 facts: &of_facts.into_iter().map(|at| facts[at]).collect::<Vec<_>>(),
-                watched: &of_watched.into_iter().map(|at| watched[at - facts.len()]).collect::<Vec<_>>(),
+                watched: &of_watched
+                    .into_iter()
+                    .map(|at| watched[at - facts.len()])
+                    .collect::<Vec<_>>(),
                 ..all
             };
             self.added.push(Arc::new(Group::fresh(&content, atoms)));

@@ -1,7 +1,7 @@
 //! What new facts and definitions change: which groups they join into one, what they decide, what falls apart.
 
 use super::change::Change;
-use super::diagram::Content;
+use super::formula::Content;
 use super::group::Group;
 use super::{FREE, Worlds};
 use crate::error::Result;
@@ -42,7 +42,10 @@ impl Worlds {
                 Some(value) => change.decided.push((id, value)),
             }
         }
-        let keys: Vec<Vec<Key>> = open.iter().map(|item| self.keys(sentences, item.id(), &known)).collect();
+        let keys: Vec<Vec<Key>> = open
+            .iter()
+            .map(|item| self.keys(sentences, item.id(), &known))
+            .collect();
         for cluster in clusters(&keys) {
             let slots = cluster.iter().flat_map(|&at| &keys[at]);
             let mut slots: Vec<usize> = slots.filter_map(|key| key.slot()).collect();

@@ -7,10 +7,12 @@
 
 mod change;
 mod diagram;
+mod formula;
 mod group;
 mod join;
 mod model;
 mod order;
+mod paths;
 mod pmres;
 mod search;
 mod weight;
@@ -21,6 +23,7 @@ pub use weight::Weight;
 use super::sentence::{Sentence, SentenceId, Sentences};
 use crate::error::{MarketError, Result};
 use group::Group;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is decided already.
@@ -174,7 +177,11 @@ fn contradiction(sentences: &Sentences, sentence: SentenceId) -> MarketError {
 fn facts(sentences: &Sentences, sentence: SentenceId) -> Vec<(SentenceId, bool)> {
     let mut found = Vec::new();
     let mut stack = vec![(sentence, true)];
+    let mut seen = BTreeSet::new(); // a shared part may be reached in very many ways
     while let Some((id, holds)) = stack.pop() {
+        if !seen.insert((id, holds)) {
+            continue;
+        }
         match (sentences.get(id), holds) {
             (Sentence::Not([a]), _) => stack.push((*a, !holds)),
             (Sentence::And(parts), true) | (Sentence::Or(parts), false) => {
