@@ -2,7 +2,7 @@
 
 from copy import copy
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 
 import gruemarket as gm
 import pytest
@@ -143,7 +143,7 @@ def chain(count):
     atoms = [Atom(f"x{i}") for i in range(count)]
     shares = {atom: (-1) ** i * (1 + i % 5) for i, atom in enumerate(atoms)}
     suffixes = [sum(list(shares.values())[cut:]) for cut in range(count + 1)]
-    return [a >> b for a, b in zip(atoms, atoms[1:], strict=False)], shares, min(suffixes)
+    return [a >> b for a, b in pairwise(atoms)], shares, min(suffixes)
 
 
 def test_two_hundred_atoms():

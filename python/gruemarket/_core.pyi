@@ -621,11 +621,11 @@ def clear_features(
 class Sentence:
     """A sentence; made by `gm.logic.Atom`, `gm.logic.parse` and operators, never by `Sentence()`.
 
-    `a & b`, `a | b`, `~a`, `a >> b` (implies), `a == b` (if and only if), `a != b` (its negation); True and False may stand
-    beside a sentence. `>>` binds more tightly than `&` and `==` more loosely than all: use brackets. Equal sentences are the
-    same object, so "the same sentence?" is `a is b`, and sentences are keys of dicts and sets like any other object. Since
-    `==` makes a sentence, the truth value of a sentence is an error: `if a == b`, `a in [...]` and chains such as
-    `a == b == c` raise it.
+    `a & b`, `a | b`, `~a`, `a >> b` (implies), `a == b` (if and only if), `a != b` (its negation); True and False may
+    stand beside a sentence. `>>` binds more tightly than `&` and `==` more loosely than all: use brackets. Equal
+    sentences are the same object, so "the same sentence?" is `a is b`, and sentences are keys of dicts and sets like
+    any other object. Since `==` makes a sentence, the truth value of a sentence is an error: `if a == b`, `a in [...]`
+    and chains such as `a == b == c` raise it.
 
     >>> import gruemarket as gm
     >>> a, b = gm.logic.Atom("a"), gm.logic.Atom("b")

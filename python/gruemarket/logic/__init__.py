@@ -6,6 +6,7 @@
 {'rain': Fraction(1, 3)}
 """
 
+from gruemarket._core import Sentence
 from gruemarket.logic.features import (
     Feature,
     clip,
@@ -17,7 +18,7 @@ from gruemarket.logic.features import (
 )
 from gruemarket.logic.maker import Cleared, MarketMaker
 from gruemarket.logic.processes import Digits, Process, Revealed, begin, revelations
-from gruemarket.logic.sentences import FALSE, TRUE, Atom, Sentence, one, parse
+from gruemarket.logic.sentences import FALSE, TRUE, Atom, one, parse
 from gruemarket.logic.theory import Theory
 from gruemarket.logic.worlds import Worlds, Worth
 

@@ -168,17 +168,20 @@ impl Generated {
             }
             Err(raised) => return Err(raised),
         };
+        let given = given.bind(py);
         let wrong = |_| {
             let shown = given
-                .bind(py)
                 .repr()
                 .map_or_else(|_| "something".into(), |text| text.to_string());
             InputError::new_err(format!(
                 "a process yielded {shown}; yield a list of sentences for each day, an empty one for nothing"
             ))
         };
-        let given: Vec<PyRef<'_, Sentence>> = given.extract(py).map_err(wrong)?;
-        Ok(imported(sentences, &given))
+        let listed: Vec<Bound<'_, PyAny>> = given.extract().map_err(wrong)?;
+        listed
+            .iter()
+            .map(|one| super::sentences::given(sentences, one))
+            .collect()
     }
 }
 

@@ -73,7 +73,8 @@ pub fn given(to: &mut Sentences, given: &Bound<'_, PyAny>) -> PyResult<SentenceI
     if let Some(id) = operand(given) {
         return Ok(with_all(|all| to.import(all, &[id]))[0]);
     }
-    let text: String = given.extract()?;
+    let wrong = |_| InputError::new_err(format!("{given} is no sentence; give a sentence or its text"));
+    let text: String = given.extract().map_err(wrong)?;
     to.parse(&text).map_err(exception)
 }
 

@@ -117,9 +117,9 @@ impl Worlds {
     }
 
     /// The truth value of a sentence without a variable, by giving it one for a moment.
-    pub(super) fn proved(&self, sentences: &Sentences, id: SentenceId) -> crate::error::Result<Option<bool>> {
-        let change = self.joined(sentences, &[], &[id])?;
+    pub(super) fn proved(&self, sentences: &Sentences, id: SentenceId) -> Option<bool> {
+        let change = self.joined(sentences, &[], &[id]);
         let decided = change.into_iter().flat_map(|change| change.decided);
-        Ok(decided.into_iter().find(|(one, _)| *one == id).map(|(_, value)| value))
+        decided.into_iter().find(|(one, _)| *one == id).map(|(_, value)| value)
     }
 }

@@ -77,7 +77,7 @@ impl<'a> Formulas<'a> {
     }
 
     fn constant(&self, value: bool) -> Bdd {
-        raw(&terminals(self.levels.len())[..1 + usize::from(value)])
+        raw(&terminals(self.levels.len())[..=usize::from(value)])
     }
 
     /// True where this variable is.

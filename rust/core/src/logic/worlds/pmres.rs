@@ -1,6 +1,6 @@
-//! The cheapest world by unsatisfiable cores (Narodytska and Bacchus 2014, "Maximum satisfiability using core-guided MaxSAT
-//! resolution"): assume every literal's better value; whatever subset cannot hold together costs at least its least weight,
-//! which is paid, and is replaced by what costs only if more than one of it fails.
+//! The cheapest world by unsatisfiable cores (Narodytska and Bacchus 2014, resolution for maximum satisfiability): assume
+//! every literal's better value; whatever subset cannot hold together costs at least its least weight, which is paid, and is
+//! replaced by what costs only if more than one of it fails.
 
 use super::search::Solver;
 use super::weight::Weight;

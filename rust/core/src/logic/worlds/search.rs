@@ -14,7 +14,7 @@ pub(super) struct Clauses {
     variables: Vec<(SentenceId, Lit)>,
     /// Of the solver's variables.
     count: u32,
-    clauses: Vec<Vec<Lit>>,
+    all: Vec<Vec<Lit>>,
 }
 
 /// A solver that has heard the clauses.
@@ -131,7 +131,7 @@ impl Clauses {
         Self {
             variables: named.into_iter().map(|id| (id, of(id))).collect(),
             count: writer.names.0.num_vars(),
-            clauses: writer.clauses,
+            all: writer.clauses,
         }
     }
 
@@ -148,7 +148,7 @@ impl Clauses {
         (0..self.count).for_each(|_| {
             solver.new_literal();
         });
-        self.clauses.iter().for_each(|clause| solver.add(clause));
+        self.all.iter().for_each(|clause| solver.add(clause));
         solver
     }
 
