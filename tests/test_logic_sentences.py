@@ -53,7 +53,7 @@ def test_copies_are_the_same_object(sentence):
         (A >> (B >> C), "a -> b -> c"),
         ((A >> B) >> C, "(a -> b) -> c"),
         ((A == B) == C, "(a <-> b) <-> c"),
-        ((B == C) == A, "a <-> (b <-> c)"),
+        (parse("a <-> (b <-> c)"), "a <-> (b <-> c)"),
         (A != B, "~(a <-> b)"),
         (~(A & B), "~(a & b)"),
         (A & True, "a & true"),

@@ -115,7 +115,7 @@ fn patterns(sentences: &Sentences, model: &Model, ids: &[SentenceId], left: &[us
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn text_reads_back_as_the_same_sentence(recipe in recipe()) {
@@ -193,6 +193,27 @@ fn a_contradiction_is_named() -> Result<()> {
         "{error}"
     );
     Ok(())
+}
+
+#[test]
+fn a_watched_sentence_that_is_revealed_still_binds_its_atoms() -> Result<()> {
+    let mut sentences = Sentences::new();
+    let (fact, a, b) = (sentences.parse("a -> b")?, sentences.atom("a")?, sentences.atom("b")?);
+    let mut worlds = Worlds::new();
+    worlds.watch(&sentences, &[fact])?;
+    worlds.reveal(&sentences, fact)?;
+    assert_eq!(worlds.truth(&sentences, fact)?, Some(true));
+    assert_eq!(worlds.minimum(&sentences, &[(a, -1.0), (b, 2.0)])?.value, 0.0);
+    Ok(())
+}
+
+#[test]
+fn a_sentence_of_another_collection_is_refused() {
+    let strange = SentenceId(7);
+    let (sentences, mut worlds) = (Sentences::new(), Worlds::new());
+    assert!(worlds.reveal(&sentences, strange).is_err());
+    assert!(worlds.truth(&sentences, strange).is_err());
+    assert!(worlds.minimum(&sentences, &[(strange, 1.0)]).is_err());
 }
 
 /// `count` clauses of three of `atoms` atoms, by a small generator.

@@ -11,6 +11,7 @@ const LARGEST: usize = 1 << 14;
 /// What holds (or fails), and which sentences have a variable.
 pub(super) struct Content<'a> {
     pub sentences: &'a Sentences,
+    /// Of atoms alone: what is decided of a whole follows from the very facts that must still be stated.
     pub known: Known<'a>,
     pub facts: &'a [(SentenceId, bool)],
     pub watched: &'a [SentenceId],

@@ -70,9 +70,10 @@ impl Worlds {
     ) -> bool {
         let facts: Vec<(SentenceId, bool)> = items.iter().copied().filter_map(Item::fact).collect();
         let watched: Vec<SentenceId> = items.iter().copied().filter_map(Item::watched).collect();
+        let atoms = |id| known(id).filter(|_| sentences.is_atom(id));
         let content = Content {
             sentences,
-            known,
+            known: &atoms,
             facts: &facts,
             watched: &watched,
         };
