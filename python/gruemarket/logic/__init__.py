@@ -6,11 +6,15 @@
 {'rain': Fraction(1, 3)}
 """
 
+<<<<<<< HEAD
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from gruemarket.logic.days import halving, inverse_square
 from gruemarket.logic.enumeration import Strategies
+=======
+from gruemarket._core import Sentence
+>>>>>>> 76767b1cdc3829f9e193851117b5855addf40e40
 from gruemarket.logic.features import (
     Feature,
     clip,
@@ -23,7 +27,7 @@ from gruemarket.logic.features import (
 from gruemarket.logic.inductor import LogicalInductor
 from gruemarket.logic.maker import Cleared, MarketMaker
 from gruemarket.logic.processes import Digits, Process, Revealed, begin, revelations
-from gruemarket.logic.sentences import FALSE, TRUE, Atom, Sentence, one, parse
+from gruemarket.logic.sentences import FALSE, TRUE, Atom, one, parse
 from gruemarket.logic.theory import Theory
 from gruemarket.logic.tokens import Kelly, Tokens
 from gruemarket.logic.traders import Arbitrage, Belief, Conjunction, Daily, Implication, Momentum
