@@ -113,12 +113,32 @@ impl Domain {
     }
 }
 
+/// How far a search goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// The gap that counts as none.
+    pub tolerance: f64,
+    /// The gap at which nothing is polished any more, where that is less and costs little.
+    pub aim: f64,
+    /// Evaluations after which nothing new is begun.
+    pub budget: u32,
+}
+
+impl Effort {
+    pub const fn within(tolerance: f64) -> Self {
+        Self {
+            tolerance,
+            aim: tolerance,
+            budget: BUDGET,
+        }
+    }
+}
+
 /// Looks for an equilibrium from `start`, a point of the domain. The best price found may not be within the tolerance.
-pub fn solve(domain: Domain, start: &[f64], tolerance: f64, budget: u32, demand: &mut dyn Field) -> Result<Found> {
+pub fn solve(domain: Domain, start: &[f64], effort: Effort, demand: &mut dyn Field) -> Result<Found> {
     let mut search = Search {
         domain,
-        tolerance,
-        budget,
+        effort,
         demand,
         best: Found {
             price: start.to_vec(),
@@ -136,10 +156,13 @@ pub fn solve(domain: Domain, start: &[f64], tolerance: f64, budget: u32, demand:
                 search.smoothed(start)?;
             }
             search.newton()?;
-            search.extragradient(if free <= FEW { budget / 10 } else { budget })?;
+            search.extragradient(if free <= FEW { effort.budget / 10 } else { effort.budget })?;
             search.newton()?;
             if free <= FEW {
                 search.simplices()?;
+            }
+            if domain == Domain::Cube {
+                search.polish()?;
             }
         }
     }
@@ -156,19 +179,18 @@ pub(super) struct Around {
 
 pub(super) struct Search<'a> {
     pub(super) domain: Domain,
-    pub(super) tolerance: f64,
-    budget: u32,
+    pub(super) effort: Effort,
     pub(super) demand: &'a mut dyn Field,
     pub(super) best: Found,
 }
 
 impl Search<'_> {
     fn done(&self) -> bool {
-        self.best.certificate <= self.tolerance
+        self.best.certificate <= self.effort.tolerance
     }
 
     pub(super) fn spent(&self) -> bool {
-        self.done() || self.best.evaluations >= self.budget
+        self.done() || self.best.evaluations >= self.effort.budget
     }
 
     /// The demand at a price and its gap; the best is kept.

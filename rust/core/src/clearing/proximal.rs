@@ -7,6 +7,7 @@ use super::linear;
 use crate::error::Result;
 
 const STEPS: usize = 60;
+const POLISHING_STEPS: usize = 8;
 /// The pull at first and at least, as a share of the steepest slope: enough to tell the prices of fields that do not care.
 const LEAST_PULL: f64 = 1e-12;
 /// The pull of the first step after one that has failed, and by what it then grows.
@@ -29,6 +30,26 @@ impl Search<'_> {
     pub(super) fn proximal(&mut self) -> Result<()> {
         let price = self.best.price.clone();
         self.steps(price, 0.0, STEPS).map(|_| ())
+    }
+
+    /// Full steps within the tolerance, as long as they help.
+    pub(super) fn polish(&mut self) -> Result<()> {
+        for _ in 0..POLISHING_STEPS {
+            let before = self.best.certificate;
+            if before > self.effort.tolerance || before <= self.effort.aim {
+                return Ok(());
+            }
+            let price = self.best.price.clone();
+            let around = self.look_around(&price)?;
+            let Some(target) = Model::new(&price, &around, LEAST_PULL * steepest(&around)).solve() else {
+                return Ok(());
+            };
+            self.look(&target)?;
+            if self.best.certificate >= before {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// The prices of demands whose kinks are rounded off less and less, each found from the one before: where demand is steep
@@ -65,7 +86,7 @@ impl Search<'_> {
             return Ok(price);
         };
         for _ in 0..most {
-            if self.spent() || around.gap <= self.tolerance {
+            if self.spent() || around.gap <= self.effort.tolerance {
                 return Ok(price);
             }
             let steepest = around
@@ -121,6 +142,13 @@ impl Search<'_> {
         }
         Ok(None)
     }
+}
+
+fn steepest(around: &Around) -> f64 {
+    around
+        .slopes
+        .iter()
+        .fold(f64::MIN_POSITIVE, |most, s| most.max(s.abs()))
 }
 
 /// How far demand is from clearing: the sum of what is wanted, of each as much as its price has room for.
