@@ -24,6 +24,7 @@ ORDER = (
     "text",
     "context_tree",
     "programs",
+    "logic_maker",
     "machine",
 )
 
