@@ -169,6 +169,14 @@ pub fn solve(domain: Domain, start: &[f64], effort: Effort, demand: &mut dyn Fie
     Ok(search.best)
 }
 
+/// How a demand is made easier: kinks are rounded off over a width, and prices are pulled towards an anchor.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ease {
+    pub(super) width: f64,
+    pub(super) pull: f64,
+    pub(super) anchor: Vec<f64>,
+}
+
 /// What is known of the demand at a price.
 pub(super) struct Around {
     pub(super) field: Vec<f64>,
@@ -218,12 +226,16 @@ impl Search<'_> {
         Ok(Around { field, slopes, gap })
     }
 
-    /// The same where kinks are rounded off; it says nothing of the demand itself.
-    pub(super) fn look_smoothed(&mut self, price: &[f64], width: f64) -> Result<Option<Around>> {
+    /// The same of an easier demand; it says nothing of the demand itself.
+    pub(super) fn look_eased(&mut self, price: &[f64], ease: &Ease) -> Result<Option<Around>> {
         let n = price.len();
         let (mut field, mut slopes) = (vec![0.0; n], vec![0.0; n * n]);
         self.best.evaluations += 1;
-        let known = self.demand.slopes(price, width, &mut field, &mut slopes)?;
+        let known = self.demand.slopes(price, ease.width, &mut field, &mut slopes)?;
+        for (j, (p, anchor)) in price.iter().zip(&ease.anchor).enumerate() {
+            field[j] -= ease.pull * (p - anchor);
+            slopes[j * n + j] -= ease.pull;
+        }
         let gap = self.domain.gap(price, &field);
         Ok(known.then_some(Around { field, slopes, gap }))
     }

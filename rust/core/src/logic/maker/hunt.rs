@@ -82,12 +82,11 @@ impl<'a> Hunt<'a> {
             f64::INFINITY
         };
         let float_aim = (0.5 * aim.to_f64()).min(sharp);
-        match part {
-            [j] => line::search(self, *j, float_aim)?,
-            _ => {
-                let enough = 0.5 * self.share(self.tolerance, part.len()).to_f64();
-                coupled::search(self, part, enough, float_aim)?;
-            }
+        if let [j] = part {
+            line::search(self, *j, float_aim)?;
+        } else {
+            let enough = 0.5 * self.share(self.tolerance, part.len()).to_f64();
+            coupled::search(self, part, enough, float_aim)?;
         }
         let moved = part.iter().zip(&begun_at).any(|(j, begun)| self.floats[*j] != *begun);
         let solver = match (moved, part.len()) {
