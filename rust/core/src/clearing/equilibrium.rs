@@ -177,6 +177,13 @@ pub(super) struct Ease {
     pub(super) anchor: Vec<f64>,
 }
 
+impl Ease {
+    /// Whether it is any easier.
+    pub(super) fn eases(&self) -> bool {
+        self.width > 0.0 || self.pull > 0.0
+    }
+}
+
 /// What is known of the demand at a price.
 pub(super) struct Around {
     pub(super) field: Vec<f64>,

@@ -23,7 +23,7 @@ const SINGLE: usize = 40;
 const NARROWER: [f64; 2] = [0.25, 0.5];
 /// Ways with a pull to an anchor that are tried after these, each with another anchor.
 const ANCHORS: u32 = 24;
-/// The least width, as a share of the first.
+/// The least width and pull, as a share of the first.
 const NARROWEST: f64 = 1e-12;
 const SMOOTHED_STEPS: usize = 6;
 
@@ -67,7 +67,7 @@ impl Search<'_> {
         };
         self.follow(self.best.price.clone(), ease.clone(), NARROWER[0])?;
         self.follow(start.to_vec(), ease.clone(), NARROWER[1])?;
-        if self.spent() || width <= 0.0 {
+        if self.spent() {
             return Ok(());
         }
         ease.pull = self.look_eased(start, &ease)?.map_or(0.0, |around| steepest(&around));
@@ -81,17 +81,21 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn follow(&mut self, mut price: Vec<f64>, mut ease: Ease, narrower: f64) -> Result<()> {
-        let least = ease.width * NARROWEST;
-        while ease.width > least && !self.spent() {
+    fn follow(&mut self, mut price: Vec<f64>, whole: Ease, narrower: f64) -> Result<()> {
+        let mut share = 1.0;
+        while whole.eases() && share > NARROWEST && !self.spent() {
+            let ease = Ease {
+                width: whole.width * share,
+                pull: whole.pull * share,
+                anchor: whole.anchor.clone(),
+            };
             price = self.steps(price, &ease, SMOOTHED_STEPS)?;
             let before = self.best.certificate;
             self.look(&price)?;
             if self.best.certificate < before {
                 self.steps(price.clone(), &Ease::default(), SMOOTHED_STEPS)?;
             }
-            ease.width *= narrower;
-            ease.pull *= narrower;
+            share *= narrower;
         }
         Ok(())
     }
@@ -128,7 +132,7 @@ impl Search<'_> {
     }
 
     fn around(&mut self, price: &[f64], ease: &Ease) -> Result<Option<Around>> {
-        if ease.width > 0.0 {
+        if ease.eases() {
             self.look_eased(price, ease)
         } else {
             self.look_around(price).map(Some)
@@ -150,7 +154,7 @@ impl Search<'_> {
             let enough = before * (1.0 - 0.01 * share);
             // slopes are dear where they are differences, and then only asked for once a step is taken
             let good = |field: &[f64]| merit(&moved, field, steepest) < enough;
-            if ease.width <= 0.0 && !good(&self.look(&moved)?.0) {
+            if !ease.eases() && !good(&self.look(&moved)?.0) {
                 continue;
             }
             if let Some(around) = self.around(&moved, ease)?.filter(|around| good(&around.field)) {
