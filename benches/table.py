@@ -25,6 +25,7 @@ ORDER = (
     "context_tree",
     "programs",
     "logic",
+    "logic_maker",
     "machine",
 )
 

@@ -129,7 +129,8 @@ def test_the_worlds_that_matter_are_found_where_there_are_many():
     def story(t):
         total = t.price("x0", 0) + t.price("x1", 0)
         return {
-            s: t.clip(k * (F(1, 3) - t.price(s, 0)), 2) + total * F(i, 9) for i, (s, k) in enumerate(zip(texts, slopes))
+            s: t.clip(k * (F(1, 3) - t.price(s, 0)), 2) + total * F(i, 9)
+            for i, (s, k) in enumerate(zip(texts, slopes, strict=True))
         }
 
     SENTENCES.update({s: s for s in texts})

@@ -6,15 +6,12 @@
 {'rain': Fraction(1, 3)}
 """
 
-<<<<<<< HEAD
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from gruemarket._core import Sentence
 from gruemarket.logic.days import halving, inverse_square
 from gruemarket.logic.enumeration import Strategies
-=======
-from gruemarket._core import Sentence
->>>>>>> 76767b1cdc3829f9e193851117b5855addf40e40
 from gruemarket.logic.features import (
     Feature,
     clip,

@@ -42,12 +42,6 @@ class Feature(Node):
         raise InputError(
             "a feature is not made by Feature(); use gm.logic.price(sentence) and gm.logic.constant(number)"
         )
-<<<<<<< HEAD
-=======
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a feature does not change: {name} = {value!r} is not possible")
->>>>>>> 76767b1cdc3829f9e193851117b5855addf40e40
 
     def __reduce__(self) -> tuple[Callable[..., "Feature"], tuple[Any, ...]]:
         return rebuilt, (flatten([self]),)
@@ -236,7 +230,6 @@ def _folded(kind: str, features: Sequence[Any]) -> Feature:
     return found
 
 
-<<<<<<< HEAD
 def rebuilt(flat: Flat) -> Feature:
     """The first of the features that were written down."""
     steps, constants, roots = flat.steps
@@ -251,39 +244,3 @@ def rebuilt(flat: Flat) -> Feature:
             parts = (made[a],) if name == "safe_reciprocal" else (made[a], made[b])
         made.append(_made(name, *parts))
     return made[roots[0]]
-=======
-def _text(feature: Feature) -> str:
-    """As Python writes it, signs and brackets as one would."""
-    texts: dict[Feature, str] = {}
-    for part in _in_order(feature, {}):
-        text = _part_text(part, texts)
-        if len(text) > LONGEST:
-            text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
-        texts[part] = text
-    return texts[feature]
-
-
-def _part_text(part: Feature, texts: Mapping[Feature, str]) -> str:
-    kind, parts = part._kind, part._parts  # noqa: SLF001
-    if kind == "number":
-        return str(parts[0])
-    if kind == "price":
-        leaf = parts[0]
-        when = f", day {leaf.day}" if leaf.day is not None else f", {leaf.offset} day" if leaf.offset else ""
-        return f"price({leaf.sentence}{when}{'s' if leaf.offset < -1 else ''})"
-    if kind == "sum":
-        first, second = texts[parts[0]], texts[parts[1]]
-        return f"{first} - {second[1:]}" if second.startswith("-") else f"{first} + {second}"
-    if kind == "product":
-        if parts[0].number == -1:
-            return f"-{_factor(parts[1], texts)}"
-        return f"{_factor(parts[0], texts)} * {_factor(parts[1], texts)}"
-    return f"{kind}({', '.join(texts[inner] for inner in parts)})"
-
-
-def _factor(part: Feature, texts: Mapping[Feature, str]) -> str:
-    loose = (
-        part._kind == "sum" or texts[part].startswith("-") or (part.number is not None and part.number.denominator > 1)
-    )  # noqa: SLF001
-    return f"({texts[part]})" if loose else texts[part]
->>>>>>> 76767b1cdc3829f9e193851117b5855addf40e40
