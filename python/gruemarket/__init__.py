@@ -11,7 +11,7 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gruemarket import analysis, corpora, forecasts, processes, programs, reference, rewards, rundir, schedules
+from gruemarket import analysis, corpora, forecasts, logic, processes, programs, reference, rewards, rundir, schedules
 from gruemarket._core import build_info, set_threads, threads
 from gruemarket.clearing import LMSR, Demand, Isoelastic, Kelly, LogPool
 from gruemarket.context_trees import ContextTrees
@@ -91,6 +91,7 @@ __all__ = [
     "check_family",
     "corpora",
     "forecasts",
+    "logic",
     "processes",
     "programs",
     "reference",

@@ -4,29 +4,40 @@ It reads C-contiguous arrays of exactly the types that stand here: `gruemarket.a
 `gruemarket.errors`, and leaves a market as it was before the call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias, TypedDict, final
+from typing import Any, Literal, Never, Self, TypeAlias, TypedDict, final
 
 import numpy as np
 import numpy.typing as npt
 
 from gruemarket.clearing import Demand, RuleSpec
 from gruemarket.grue import TaxSpec
+from gruemarket.logic.steps import Steps
 
 __all__ = [
     "ContextTree",
+    "DeductiveProcess",
     "Enumeration",
+    "FeatureProgram",
     "ForecastBook",
     "ForecastRun",
+    "LogicalInductor",
     "Market",
     "Members",
+    "PlausibleWorlds",
     "Predictor",
     "Programs",
     "Run",
+    "Sentence",
     "Text",
+    "atom",
     "build_info",
+    "clear_features",
     "hazards",
+    "one_of",
+    "parse_sentence",
     "run_program",
     "sample_programs",
     "set_threads",
@@ -653,3 +664,244 @@ class Predictor:
 
     def fork(self) -> Predictor:
         """An independent copy in the same state."""
+
+@final
+class FeatureProgram:
+    """Features of so many prices of one day, compiled."""
+
+    def __new__(cls, spec: Steps, prices: int) -> Self:
+        """Leaf number j of the steps is the price at place j."""
+
+    def __len__(self) -> int:
+        """Steps that remain once equal ones are one."""
+
+    def exact(self, prices: Sequence[Fraction]) -> list[Fraction]:
+        """The values at exact prices, exactly."""
+
+    def estimate(self, prices: Sequence[float]) -> list[float]:
+        """The values at prices, in floats."""
+
+    def enclose(self, prices: Sequence[Fraction], bits: int) -> list[tuple[Fraction, Fraction]]:
+        """Between which exact numbers the values lie, worked out with so many bits after the point."""
+
+    def bounds(self) -> list[tuple[float, float]]:
+        """Between which floats the values lie whatever the prices."""
+
+def clear_features(
+    features: FeatureProgram,
+    start: Sequence[Fraction],
+    tolerance: Fraction,
+    polish: Fraction | None,
+    evaluations: int,
+    simple_fractions: bool,
+) -> tuple[list[Fraction], Fraction, list[tuple[Fraction, Fraction]], str, int]:
+    """Prices at which buying feature j of sentence j gains no more than the tolerance in any world.
+
+    Also the certificate, what is bought of each, what found the prices, and how often demand was worked out.
+    """
+
+@final
+class Sentence:
+    """A sentence; made by `gm.logic.Atom`, `gm.logic.parse` and operators, never by `Sentence()`.
+
+    `a & b`, `a | b`, `~a`, `a >> b` (implies), `a == b` (if and only if), `a != b` (its negation); True and False may
+    stand beside a sentence. `>>` binds more tightly than `&` and `==` more loosely than all: use brackets. Equal
+    sentences are the same object, so "the same sentence?" is `a is b`, and sentences are keys of dicts and sets like
+    any other object. Since `==` makes a sentence, the truth value of a sentence is an error: `if a == b`, `a in [...]`
+    and chains such as `a == b == c` raise it.
+
+    >>> import gruemarket as gm
+    >>> a, b = gm.logic.Atom("a"), gm.logic.Atom("b")
+    >>> (a & ~b) >> (a == b), {a & b: 1}[a & b]
+    (<a & ~b -> (a <-> b)>, 1)
+    """
+
+    def __and__(self, value: Sentence | bool, /) -> Sentence: ...
+    def __rand__(self, value: Sentence | bool, /) -> Sentence: ...
+    def __or__(self, value: Sentence | bool, /) -> Sentence: ...
+    def __ror__(self, value: Sentence | bool, /) -> Sentence: ...
+    def __rshift__(self, value: Sentence | bool, /) -> Sentence: ...
+    def __rrshift__(self, value: Sentence | bool, /) -> Sentence: ...
+    def __invert__(self) -> Sentence: ...
+    def __eq__(self, value: Sentence | bool, /) -> Sentence: ...  # type: ignore[override]  # it says so, it does not ask
+    def __ne__(self, value: Sentence | bool, /) -> Sentence: ...  # type: ignore[override]  # the same
+    def __hash__(self) -> int: ...
+    def __bool__(self) -> Never: ...
+    def __reduce__(self) -> tuple[Any, tuple[str]]: ...
+    @property
+    def kind(self) -> Literal["constant", "atom", "not", "and", "or", "implies", "iff", "one"]:
+        """How it is made."""
+
+    @property
+    def name(self) -> str | None:
+        """Of an atom; None of any other sentence."""
+
+    @property
+    def parts(self) -> list[Sentence]:
+        """What it is made of, in order."""
+
+    @property
+    def atoms(self) -> list[Sentence]:
+        """All atoms in it, each once, in the order in which they were first spoken of."""
+
+def atom(name: str) -> Sentence:
+    """The atom of this name."""
+
+def parse_sentence(text: str) -> Sentence:
+    """Reads a sentence."""
+
+def one_of(*sentences: Sentence) -> Sentence:
+    """Exactly one of these holds."""
+
+@final
+class PlausibleWorlds:
+    """The worlds that agree with what is revealed; users want `gm.logic.Worlds`."""
+
+    def __new__(cls) -> Self: ...
+    def reveal(self, sentences: Sequence[Sentence]) -> None:
+        """All of these or none."""
+
+    def truth(self, sentence: Sentence) -> bool | None:
+        """In every world; None if it differs."""
+
+    def decided(self) -> list[tuple[Sentence, bool]]:
+        """What is decided of atoms, and of sentences whose worth was asked for, in the order in which it came about."""
+
+    def extreme(
+        self, sentences: Sequence[Sentence], shares: Sequence[Fraction], greatest: bool
+    ) -> tuple[Fraction, list[bool]]:
+        """The least or greatest worth of so many shares of each sentence, and the sentences' truth values there."""
+
+    def __copy__(self) -> PlausibleWorlds: ...
+
+@final
+class LogicalInductor:
+    """The inductor of `gm.logic.LogicalInductor`: sentences and traders by number, from 0; days from 1."""
+
+    def __new__(cls) -> LogicalInductor: ...
+    def fork(self) -> LogicalInductor:
+        """A copy without the process: a process cannot be copied, only begun again."""
+
+    def follow_process(self, process: DeductiveProcess) -> None:
+        """From now on this process reveals. It is asked for the days so far first, and must reveal the same."""
+
+    def numbers(self, sentences: Sequence[Sentence]) -> list[int]:
+        """The numbers of sentences."""
+
+    def sentences(self, ids: Sequence[int]) -> list[Sentence]:
+        """The sentences of numbers."""
+
+    def stand_in(self) -> int:
+        """A sentence that stands for another one each day."""
+
+    def mean(self, stands: int, today: int) -> None:
+        """From now on it stands for this one."""
+
+    def text(self, number: int) -> str:
+        """A sentence as text."""
+
+    def texts(self) -> list[str]:
+        """All sentences."""
+
+    def restore(self, texts: Sequence[str]) -> None:
+        """Gives sentences the numbers that they had."""
+
+    def enter(self, weight: Fraction | int) -> int:
+        """Lets a trader in; its number."""
+
+    def follow(
+        self,
+        trader: int,
+        traded: Sequence[int],
+        features: Steps | None,
+        leaves: Sequence[tuple[int, bool, int]],
+    ) -> None:
+        """What a trader buys from now on; leaves are a sentence, whether days are counted from today, and the day."""
+
+    def reveal(self, revealed: Sequence[int]) -> None:
+        """Begins a day with these sentences."""
+
+    def begin_day(self) -> None:
+        """Begins a day with what the process reveals, unless it has begun."""
+
+    def is_open(self) -> bool:
+        """Whether a day has begun that has no prices yet."""
+
+    def clear(
+        self,
+        tolerance: Fraction | int,
+        polish: Fraction | int | None,
+        evaluations: int,
+        given: Sequence[Fraction | int] | None,
+    ) -> None:
+        """Finds the prices of the day that has begun, or takes those given, and enters what is bought."""
+
+    def days(self) -> int:
+        """How many days have prices."""
+
+    def price(self, number: int | None, day: int) -> Fraction:
+        """A sentence's price on a day; 0 where it was not traded."""
+
+    def day(self, day: int) -> tuple[list[Sentence], list[Fraction]]:
+        """What was traded on a day, and at which prices."""
+
+    def revealed(self, day: int) -> list[Sentence]:
+        """What was revealed on a day."""
+
+    def truth(self, sentence: Sentence) -> bool | None:
+        """A sentence's truth value, where what was revealed decides it."""
+
+    def truth_of(self, number: int) -> bool | None:
+        """The same of a sentence by number."""
+
+    def prices(self, after: int) -> tuple[tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]], _Floats]:
+        """Day, sentence and price, of all days after this one."""
+
+    def net_worth(self, after: int) -> tuple[tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]], _Floats, _Floats]:
+        """Day, trader, the least and the most that it is worth, of all days after this one."""
+
+    def certificates(self, after: int) -> tuple[_Floats, _Floats, list[str], list[int]]:
+        """Certificate, tolerance, solver and evaluations, of all days after this one."""
+
+    def certificate(self, day: int) -> Fraction:
+        """The certificate of a day."""
+
+    def trade(self, trader: int, day: int) -> tuple[list[int], list[Fraction], int, list[Fraction]] | None:
+        """Sentences, shares before any budget, the first budget left, and the factors from there on."""
+
+    def audit(self) -> list[tuple[str, bool, float | None, int | None, int | None, int | None]]:
+        """What was checked, whether it holds, the least slack, its day, trader and budget."""
+
+@final
+class DeductiveProcess:
+    """A deductive process that was begun; made by `gm.logic.begin`."""
+
+    @staticmethod
+    def revealed(days: dict[int, list[Sentence]]) -> DeductiveProcess:
+        """These sentences on these days."""
+
+    @staticmethod
+    def theory(
+        axioms: Sequence[Sentence], questions: Sequence[Sentence], days: Sequence[int], axioms_day: int | None
+    ) -> DeductiveProcess:
+        """What the axioms say of each question, on its day."""
+
+    @staticmethod
+    def digits(number: str, digit: int, delay: int | Callable[[int], int]) -> DeductiveProcess:
+        """Whether the n-th decimal is this digit, on day f(n); or n + delay."""
+
+    @staticmethod
+    def generated(generator: Any) -> DeductiveProcess:
+        """What a generator yields day by day; it is sent a day's prices."""
+
+    def next(self) -> list[Sentence]:
+        """What is revealed on the next day."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> list[Sentence]: ...
+    def cleared(self, sentences: Sequence[Sentence], prices: Sequence[Fraction]) -> None:
+        """The exact prices of the day that it gave last."""
+
+    @property
+    def hears_prices(self) -> bool:
+        """Whether it wants to know the prices of each day."""

@@ -13,6 +13,7 @@ pub mod forecasts;
 pub mod grue;
 pub mod lanes;
 pub mod ledger;
+pub mod logic;
 pub mod market;
 pub mod programs;
 pub mod real;

@@ -7,6 +7,7 @@ mod families;
 mod forecasts;
 mod gil;
 mod input;
+mod logic;
 mod market;
 mod program_family;
 mod programs;
@@ -23,6 +24,18 @@ mod _core {
     use super::forecasts::{ForecastBook, ForecastRun};
     #[pymodule_export]
     use super::input::hazards;
+    #[pymodule_export]
+    use super::logic::features::FeatureProgram;
+    #[pymodule_export]
+    use super::logic::inductor::LogicalInductor;
+    #[pymodule_export]
+    use super::logic::maker::clear_features;
+    #[pymodule_export]
+    use super::logic::processes::DeductiveProcess;
+    #[pymodule_export]
+    use super::logic::sentences::{Sentence, atom, one_of, parse_sentence};
+    #[pymodule_export]
+    use super::logic::worlds::PlausibleWorlds;
     #[pymodule_export]
     use super::market::{Market, Run};
     #[pymodule_export]

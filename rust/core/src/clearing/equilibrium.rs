@@ -1,15 +1,37 @@
 //! Prices at which a continuous field of demand leaves no gain: with D(c) the demand at prices c of some domain,
 //! `max_{v in domain} D(c).(v - c) <= tolerance`. It knows nothing of traders.
 //!
-//! A portfolio: bisection for one free price, damped Newton on the prices that are not at a bound, extragradient steps, which
-//! find the prices of any monotone field (Korpelevich 1976), and for few outcomes a simplicial search, which finds those of any
-//! continuous one. Whatever finds a price, the certificate is worked out at that price.
+//! A portfolio: bisection for one free price, damped Newton on the prices that are not at a bound, proximal Newton steps for
+//! claims (`proximal.rs`), extragradient steps, which find the prices of any monotone field (Korpelevich 1976), and for few
+//! outcomes a simplicial search, which finds those of any continuous one. Whatever finds a price, the certificate is worked out
+//! at that price.
 
 use super::{linear, simplicial};
 use crate::error::Result;
 
-/// What gives the demand at a price: `demand(price, out)`.
-pub type Field<'a> = dyn FnMut(&[f64], &mut [f64]) -> Result<()> + 'a;
+/// What gives the demand at a price.
+pub trait Field {
+    fn demand(&mut self, price: &[f64], out: &mut [f64]) -> Result<()>;
+
+    /// The same with how each demand changes with each price, row-major, of a demand whose kinks are rounded off over about
+    /// `width`; false where that is not known.
+    fn slopes(&mut self, price: &[f64], width: f64, out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        let _ = (price, width, out, slopes);
+        Ok(false)
+    }
+
+    /// The width at which about all kinks are rounded off; 0 where they cannot be.
+    fn widest(&self, price: &[f64]) -> f64 {
+        let _ = price;
+        0.0
+    }
+}
+
+impl<F: FnMut(&[f64], &mut [f64]) -> Result<()>> Field for F {
+    fn demand(&mut self, price: &[f64], out: &mut [f64]) -> Result<()> {
+        self(price, out)
+    }
+}
 
 /// The vectors that prices may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +52,8 @@ pub struct Found {
     pub evaluations: u32,
 }
 
-/// Evaluations after which nothing new is begun.
-const BUDGET: u32 = 20_000;
+/// Evaluations after which nothing new is begun, where nobody says otherwise.
+pub const BUDGET: u32 = 20_000;
 const NEWTON_STEPS: usize = 30;
 /// The share of the way to a corner over which a slope is taken.
 const NUDGE: f64 = 1e-7;
@@ -91,11 +113,32 @@ impl Domain {
     }
 }
 
+/// How far a search goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// The gap that counts as none.
+    pub tolerance: f64,
+    /// The gap at which nothing is polished any more, where that is less and costs little.
+    pub aim: f64,
+    /// Evaluations after which nothing new is begun.
+    pub budget: u32,
+}
+
+impl Effort {
+    pub const fn within(tolerance: f64) -> Self {
+        Self {
+            tolerance,
+            aim: tolerance,
+            budget: BUDGET,
+        }
+    }
+}
+
 /// Looks for an equilibrium from `start`, a point of the domain. The best price found may not be within the tolerance.
-pub fn solve(domain: Domain, start: &[f64], tolerance: f64, demand: &mut Field<'_>) -> Result<Found> {
+pub fn solve(domain: Domain, start: &[f64], effort: Effort, demand: &mut dyn Field) -> Result<Found> {
     let mut search = Search {
         domain,
-        tolerance,
+        effort,
         demand,
         best: Found {
             price: start.to_vec(),
@@ -108,44 +151,111 @@ pub fn solve(domain: Domain, start: &[f64], tolerance: f64, demand: &mut Field<'
         0 => {}
         1 => search.bisect()?,
         free => {
+            if domain == Domain::Cube {
+                search.proximal()?;
+                search.smoothed(start)?;
+            }
             search.newton()?;
-            search.extragradient(if free <= FEW { BUDGET / 10 } else { BUDGET })?;
+            search.extragradient(if free <= FEW { effort.budget / 10 } else { effort.budget })?;
             search.newton()?;
             if free <= FEW {
                 search.simplices()?;
+            }
+            if domain == Domain::Cube {
+                search.polish()?;
             }
         }
     }
     Ok(search.best)
 }
 
-pub(super) struct Search<'a, 'b> {
+/// How a demand is made easier: kinks are rounded off over a width, and prices are pulled towards an anchor.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ease {
+    pub(super) width: f64,
+    pub(super) pull: f64,
+    pub(super) anchor: Vec<f64>,
+}
+
+impl Ease {
+    /// Whether it is any easier.
+    pub(super) fn eases(&self) -> bool {
+        self.width > 0.0 || self.pull > 0.0
+    }
+}
+
+/// What is known of the demand at a price.
+pub(super) struct Around {
+    pub(super) field: Vec<f64>,
+    /// How demand j changes with price k, row-major.
+    pub(super) slopes: Vec<f64>,
+    pub(super) gap: f64,
+}
+
+pub(super) struct Search<'a> {
     pub(super) domain: Domain,
-    tolerance: f64,
-    demand: &'a mut Field<'b>,
+    pub(super) effort: Effort,
+    pub(super) demand: &'a mut dyn Field,
     pub(super) best: Found,
 }
 
-impl Search<'_, '_> {
+impl Search<'_> {
     fn done(&self) -> bool {
-        self.best.certificate <= self.tolerance
+        self.best.certificate <= self.effort.tolerance
     }
 
     pub(super) fn spent(&self) -> bool {
-        self.done() || self.best.evaluations >= BUDGET
+        self.done() || self.best.evaluations >= self.effort.budget
     }
 
     /// The demand at a price and its gap; the best is kept.
-    fn look(&mut self, price: &[f64]) -> Result<(Vec<f64>, f64)> {
+    pub(super) fn look(&mut self, price: &[f64]) -> Result<(Vec<f64>, f64)> {
         let mut field = vec![0.0; price.len()];
-        (self.demand)(price, &mut field)?;
+        self.demand.demand(price, &mut field)?;
+        let gap = self.seen(price, &field);
+        Ok((field, gap))
+    }
+
+    /// The same with slopes, by differences where the demand does not know them.
+    pub(super) fn look_around(&mut self, price: &[f64]) -> Result<Around> {
+        let n = price.len();
+        let (mut field, mut slopes) = (vec![0.0; n], vec![0.0; n * n]);
+        if self.demand.slopes(price, 0.0, &mut field, &mut slopes)? {
+            let gap = self.seen(price, &field);
+            return Ok(Around { field, slopes, gap });
+        }
+        let (field, gap) = self.look(price)?;
+        for k in 0..n {
+            let corner = f64::from(price[k] < 0.5);
+            let slope = self.slope(price, &field, |j| if j == k { corner } else { price[j] })?;
+            (0..n).for_each(|j| slopes[j * n + k] = slope[j] / (corner - price[k]));
+        }
+        Ok(Around { field, slopes, gap })
+    }
+
+    /// The same of an easier demand; it says nothing of the demand itself.
+    pub(super) fn look_eased(&mut self, price: &[f64], ease: &Ease) -> Result<Option<Around>> {
+        let n = price.len();
+        let (mut field, mut slopes) = (vec![0.0; n], vec![0.0; n * n]);
         self.best.evaluations += 1;
+        let known = self.demand.slopes(price, ease.width, &mut field, &mut slopes)?;
+        for (j, (p, anchor)) in price.iter().zip(&ease.anchor).enumerate() {
+            field[j] -= ease.pull * (p - anchor);
+            slopes[j * n + j] -= ease.pull;
+        }
         let gap = self.domain.gap(price, &field);
+        Ok(known.then_some(Around { field, slopes, gap }))
+    }
+
+    /// The gap of a demand; the best is kept.
+    fn seen(&mut self, price: &[f64], field: &[f64]) -> f64 {
+        self.best.evaluations += 1;
+        let gap = self.domain.gap(price, field);
         if gap < self.best.certificate {
             self.best.certificate = gap;
             self.best.price.copy_from_slice(price);
         }
-        Ok((field, gap))
+        gap
     }
 
     /// One free price: halves the stretch in which the excess of demand changes its sign.

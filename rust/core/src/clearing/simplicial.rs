@@ -23,7 +23,7 @@ struct Walk {
 
 /// An approximate fixed point of [`Search::push`] on a grid of this mesh, as prices; None where the search's budget ends first or
 /// a simplex is flat.
-pub(super) fn search(search: &mut Search<'_, '_>, from: &[f64], mesh: f64) -> Result<Option<Vec<f64>>> {
+pub(super) fn search(search: &mut Search<'_>, from: &[f64], mesh: f64) -> Result<Option<Vec<f64>>> {
     let free = search.domain.dimension(from.len());
     let mut walk = Walk {
         vertices: Vec::new(),
@@ -66,7 +66,7 @@ impl Walk {
             .collect()
     }
 
-    fn vertex(&self, search: &mut Search<'_, '_>, place: Vec<i32>) -> Result<Vertex> {
+    fn vertex(&self, search: &mut Search<'_>, place: Vec<i32>) -> Result<Vertex> {
         let n = self.from.len();
         let point = self.point(&place);
         let to = if place[n] == 0 {
@@ -137,7 +137,7 @@ impl Walk {
 
     /// Puts the vertex on the other side of the facet in place of one; returns where it now stands, None where it would leave
     /// the layers.
-    fn replace(&mut self, search: &mut Search<'_, '_>, i: usize) -> Result<Option<usize>> {
+    fn replace(&mut self, search: &mut Search<'_>, i: usize) -> Result<Option<usize>> {
         let last = self.vertices.len() - 1;
         let (at, from, axis, by) = if i == 0 {
             self.order.rotate_left(1);

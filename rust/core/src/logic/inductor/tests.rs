@@ -1,0 +1,89 @@
+//! The inductor on small stories whose numbers are known.
+
+use super::{LogicalInductor, Terms};
+use crate::logic::feature::{FeatureId, Features, Leaf, When};
+use crate::logic::maker::Options;
+use crate::logic::number::Exact;
+use crate::logic::sentence::{SentenceId, Sentences};
+
+/// `max(-1, min(1, 10 (belief - p)))` for today's price p.
+fn clipped(features: &mut Features, sentence: SentenceId, belief: &Exact) -> FeatureId {
+    let price = features.price(Leaf {
+        sentence,
+        day: When::Ago(0),
+    });
+    let belief = features.number(belief.clone());
+    let gap = features.difference(belief, price);
+    let (ten, one, minus) = (features.number(10), features.number(1), features.number(-1));
+    let steep = features.product(ten, gap);
+    let below = features.least(one, steep);
+    features.most(minus, below)
+}
+
+fn terms(tolerance: Exact) -> Terms<'static> {
+    Terms {
+        tolerance,
+        options: Options::default(),
+        given: None,
+    }
+}
+
+fn tenths(n: i64) -> Exact {
+    Exact::from(n).divided(&Exact::from(10)).unwrap_or_default()
+}
+
+/// A new trader a day on one undecided sentence, weights `2^-k`.
+fn story(days: usize, tolerance: impl Fn(usize) -> Exact) -> (LogicalInductor, Sentences) {
+    let (mut sentences, mut features) = (Sentences::new(), Features::new());
+    let a = sentences.atom("a").unwrap();
+    let mut inductor = LogicalInductor::new();
+    for n in 1..=days {
+        inductor.reveal(&sentences, Vec::new()).unwrap();
+        let trader = inductor.enter(Exact::two_to_minus(n)).unwrap();
+        let belief = tenths([1, 5, 9, 3, 7, 2, 8][(n - 1) % 7]);
+        let shares = clipped(&mut features, a, &belief);
+        inductor.follow(trader, &features, Some(&[(a, shares)])).unwrap();
+        inductor.clear(&sentences, &terms(tolerance(n))).unwrap();
+    }
+    (inductor, sentences)
+}
+
+#[test]
+fn every_day_is_certified() {
+    let (inductor, _) = story(40, Exact::two_to_minus);
+    for (n, day) in inductor.days().iter().enumerate() {
+        assert!(day.certificate <= Exact::two_to_minus(n + 1), "day {}", n + 1);
+    }
+}
+
+#[test]
+fn the_audit_finds_the_certificates_again() {
+    let (inductor, sentences) = story(30, Exact::two_to_minus);
+    let auditor = inductor.audit(&sentences).unwrap();
+    assert!(auditor.holds());
+    let least = inductor
+        .days()
+        .iter()
+        .map(|day| &day.tolerance - &day.certificate)
+        .min()
+        .unwrap();
+    let found = auditor.findings()[0].as_ref().unwrap();
+    // the inductor's own certificates are rounded up
+    assert!(found.slack >= least);
+    assert!((found.slack.to_f64() - least.to_f64()).abs() < 1e-12);
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    for (days, name) in [(16, "halving"), (40, "halving"), (100, "halving"), (100, "squares")] {
+        let start = std::time::Instant::now();
+        let (inductor, _) = story(days, |n| match name {
+            "halving" => Exact::two_to_minus(n),
+            _ => Exact::from(1).divided(&Exact::from((n * (n + 1)) as i64)).unwrap(),
+        });
+        let spent = start.elapsed();
+        let evaluations: u32 = inductor.days().iter().map(|day| day.evaluations).sum();
+        println!("{name} {days}: {spent:?}, {evaluations} evaluations");
+    }
+}
