@@ -12,6 +12,7 @@ from gruemarket.forecasts.clock import NEVER, Clock, Times
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 WHICH = ("last", "every")
 ORDERS = ("close", "resolve")
 BY_QUESTION = ("question", "counts", "happened", "priced", "resolves")
@@ -25,7 +26,7 @@ class Panel:
         question: (Q,) rows of `Questions.table`.
         counts: (Q,) outcomes K of each.
         happened: (Q,) what happened, from 0; -1 is open.
-        priced: (Q,) when each is priced; ascending.
+        priced: (Q,) when each is priced, ascending; infinite where it is open and nothing is locked in it.
         resolves: (Q,) when each pays; infinite where it is open.
         starts: (Q + 1,) where each question's entries begin.
         forecasters: (E,) whose the entries are, rows of `Questions.forecasters`; ascending within a question.
@@ -70,6 +71,16 @@ class Panel:
             values=self.values[ends[first] : ends[last]],
         )
 
+    def rows(self, asked: Ints) -> "Panel":
+        """These questions alone."""
+        counts, sizes = self.counts[asked], self.sizes[asked]
+        return Panel(
+            **{name: getattr(self, name)[asked] for name in BY_QUESTION},
+            starts=offsets(sizes),
+            forecasters=self.forecasters[_ranges(self.starts[asked], sizes)],
+            values=self.values[_ranges(self.value_starts[asked], sizes * counts)],
+        )
+
     def weights(self) -> Floats:
         """(E,) 1 over how often the entry's forecaster stands in its question."""
         new = np.ones(len(self.forecasters), bool)
@@ -104,11 +115,14 @@ class Questions:
         happened: (Q,) what happened, from 0; -1 is open.
         closes: (Q,) times, as numbers of the clock.
         resolves: (Q,) the same; infinite where the question is open.
+        dated: (Q,) whether the tables say when it resolved or, of one that is open, when it closes; else that time is
+            assumed.
         starts: (Q + 1,) where each question's entries begin.
         entries: (E,) whose they are; within a question by forecaster, then by time.
         times: (E,) when they were made.
         values: probabilities, entry after entry.
         silent: how many resolved questions nobody forecast; they are left out.
+        last: when the last of them all resolved.
     """
 
     table: pl.DataFrame
@@ -118,11 +132,13 @@ class Questions:
     happened: Ints = field(repr=False)
     closes: Times = field(repr=False)
     resolves: Times = field(repr=False)
+    dated: Bools = field(repr=False)
     starts: Ints = field(repr=False)
     entries: Ints = field(repr=False)
     times: Times = field(repr=False)
     values: Floats = field(repr=False)
     silent: int = 0
+    last: float = NEVER
 
     def __len__(self) -> int:
         return len(self.table)
@@ -191,13 +207,26 @@ class Questions:
             values=self.values[_ranges(offsets(width)[taken], width[taken])],
         )
 
+    def now(self, at: Any = None) -> float:
+        """When open questions are priced: at the time that is asked, or after everything."""
+        when, back = (NEVER, False) if at is None else self.clock.at(at)
+        return NEVER if back else when
+
     def schedule(self, at: Any = None, order: str = "close") -> tuple[Times, Times, Times]:
-        """(Q,) until when forecasts count, when each question is priced, and when it pays."""
+        """(Q,) until when forecasts count, when each question is priced, and when it pays.
+
+        An open question is priced now; but if it has closed by then, what is staked on it has been locked since its
+        pricing time, as in a question that has resolved: the money then did not know which of the two it is.
+        """
         until = self.pricing_times(at)
         closed = self.happened >= 0
         resolves = np.where(closed, np.maximum(self.resolves, until), NEVER)
-        # an open question is priced now, which is after all else: its time only bounds the forecasts
-        return until, np.where(closed, until if order == "close" else resolves, NEVER), resolves
+        if order == "resolve":
+            return until, resolves, resolves
+        when, back = (0.0, False) if at is None else self.clock.at(at)
+        locked = self.closes - when if back else self.closes
+        waits = self.dated & (locked <= min(self.now(at), self.last))
+        return until, np.where(closed, until, np.where(waits, locked, NEVER)), resolves
 
 
 @dataclass(frozen=True)

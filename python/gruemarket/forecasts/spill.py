@@ -102,10 +102,13 @@ class Spilled:
             known.happened[asked],
             known.closes[asked],
             known.resolves[asked],
+            known.dated[asked],
             offsets(sizes),
             entries,
             times,
             values,
+            known.silent,
+            known.last,
         )
 
 

@@ -24,7 +24,6 @@ from gruemarket.grue import GrueTax
 from gruemarket.progress import Shown
 
 ROWS = 2**21  # in memory at a time
-LOCK = 0.1
 
 
 def stream(
@@ -35,7 +34,7 @@ def stream(
     tolerance: float = TOLERANCE,
     clearing: Any = None,
     grue: GrueTax | None = None,
-    lock: float | None = LOCK,
+    lock: float | None = None,
     order: Literal["close", "resolve"] = "close",
     at: Any = None,
     which: Literal["last", "every"] = "last",
@@ -60,7 +59,7 @@ def stream(
         tolerance: see `read`.
         clearing: see `score`.
         grue: see `score`.
-        lock: see `score`; a tenth unless given, for None needs all forecasts at once.
+        lock: see `score`.
         order: see `score`.
         at: see `score`.
         which: see `score`.
@@ -76,8 +75,6 @@ def stream(
     Raises:
         InputError: as in `score`; rows that come too late to be priced are not looked at as closely.
     """
-    if lock is None:
-        raise InputError("lock=None needs all forecasts at once; give a share of wealth such as 0.1")
     if rows < 1:
         raise InputError(f"rows={rows}; give how many to hold in memory, 1 or more")
     pricing = Pricing(at, which, order, floor)
@@ -96,7 +93,7 @@ def stream(
         source = Spilled(index, known, Path(place), pricing, rows)
         with Shown(wanted=progress) as bar:
             source.spill(lazy, bar)
-        when = events(source.questions, order)
+        when = events(source.questions, order, known.now(at))
         refuse_nothing(known, when)
-        settings = {"lock": lock_of(lock), **pricing.told()}
+        settings = {"lock": lock_of(lock, order), **pricing.told()}
         return scored(known, source, chosen, when, settings, seed=seed, resamples=resamples, progress=progress)
