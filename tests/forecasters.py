@@ -63,4 +63,5 @@ def kelly(forecasts, resolutions, lock):
             for n, stake in locked.pop(question).items():
                 free[n] += stake * said[question][n][outcome] / prices[question][outcome]
     # what is still locked is in questions that have closed and are open
+    prices = {question: found for question, found in prices.items() if question not in locked}
     return prices, {n: free[n] + sum(stakes.get(n, 0) for stakes in locked.values()) for n in names}

@@ -88,7 +88,7 @@ class Piece:
         plays, at, known = [], first, due.start
         for last, until, now in ends:
             found = {name: getattr(when, name)[known:until] for name in ("resolved", "happened", "after")}
-            plays.append(Play(_chunk(part.part(at - first, last - first)), found, now))
+            plays.append(Play(_chunk(part.part(at - first, last - first).locked()), found, now))
             at, known = last, until
         still = np.arange(booked, len(part))
         waiting = np.flatnonzero(part.happened[:booked] < 0)
@@ -142,7 +142,7 @@ class Market:
             run = self.book.play(*play.chunk, **play.resolutions)
             self.prices[place : place + len(run.prices)] = run.prices
             self.staked[row : row + len(run.staked)] = run.staked
-            self.locks.append(run.locks)
+            self.locks += [run.locks] if len(run.locks) else []
             row, place = row + len(run.staked), place + len(run.prices)
             if play.now and self._open:
                 self._now = self._as_of_now()
