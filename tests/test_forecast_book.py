@@ -367,7 +367,7 @@ def test_tax_by_hand(book_class):
 
 
 def test_the_tax_of_who_has_entered_by_hand(book_class):
-    """Forecaster 0 pays itself, until 1 comes; 2 never does. At last only 1 has free money, 1/8: 1/16 of it is spread."""
+    """Forecaster 0 pays itself, until 1 comes; 2 never does. At last only 1 has free money, 1/8, and half is spread."""
     tax = gm.GrueTax(gm.schedules.constant(0.5))
     book = book_class([1, 2, 2], clearing=gm.Kelly(), lock=0.5, grue=tax, entering=True)
     book.play([0, 1, 2, 3, 3], [0, 1, 0], [2] * 4, [0.5, 0.5] * 3)

@@ -92,7 +92,9 @@ class Piece:
             at, known = last, until
         still = np.arange(booked, len(part))
         waiting = np.flatnonzero(part.happened[:booked] < 0)
-        return cls(plays, *(Asked.of(part, rows, first, place) for rows in (still, waiting)), first, place)
+        return cls(
+            plays, Asked.of(part, still, first, place), Asked.of(part, waiting, first, place), first=first, place=place
+        )
 
 
 def _chunk(part: Panel) -> Chunk:
@@ -127,7 +129,8 @@ class Market:
     @property
     def log2_wealth(self) -> Floats:
         """(N,) log2 of the share of all money, locked stakes included."""
-        return self.book.log2_wealth + self._whole
+        shares: Floats = self.book.log2_wealth + self._whole
+        return shares
 
     @property
     def wealth(self) -> Floats:

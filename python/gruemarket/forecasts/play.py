@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Protocol
 
@@ -20,7 +21,7 @@ MOST = 5 * 10**7  # numbers in all snapshots of the wealth together
 
 
 class Source(Protocol):
-    """Questions in the order of their pricing, those last in which nothing is ever locked, whose forecasts come in parts."""
+    """Questions in the order of their pricing, whose forecasts come in parts; those that lock nothing come last."""
 
     @property
     def questions(self) -> Panel:
@@ -166,7 +167,7 @@ def play(
             played.mean[place:last], played.median[place:last], played.logs[place:last] = means(part)
             check(part, played.mean[place:last])
             piece = Piece.of(part, first, place, when)
-            every_one(lambda market, piece=piece: market.play(piece))
+            every_one(partial(Market.play, piece=piece))
             waiting += [piece.waiting] if len(piece.waiting.rows) else []
             _fund(played, np.arange(first, first + len(part)), np.arange(place, last), part.counts)
             played.told.add(part, markets[0].prices[place:last])
@@ -175,7 +176,7 @@ def play(
                 played.note(part)
             step(number)
         for asked in waiting:
-            every_one(lambda market, asked=asked: market.ask(asked))
+            every_one(partial(Market.ask, asked=asked))
             _fund(played, asked.rows, asked.places, questions.counts[asked.rows])
     return played
 

@@ -23,7 +23,8 @@ def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None, tolerance: f
             question, forecaster and time; its probabilities sum to 1. One outcome may be left out: it gets the rest.
         resolutions: a row a question: question, outcome (empty: it is still open) and, as far as known, opens, closes
             and resolves. A question that only the forecasts have is open. `closes` is by default `resolves`, else
-            the question's last forecast; `resolves` is by default `closes`.
+            the question's last forecast; `resolves` is by default `closes`, which may be long before the outcome was
+            known: `score` counts such questions, and claims nothing for them.
         outcomes: a row for each question and outcome, where forecasts and resolutions do not name them all. A question
             of which they name one alone has two: "no" beside "yes", "not X" beside X.
         tolerance: how far from 1 a forecast's sum may be; it is then divided by it. Raise it for rounded forecasts.

@@ -12,8 +12,8 @@ from gruemarket.forecasts.combined import prices_of
 from gruemarket.forecasts.events import Events, events
 from gruemarket.forecasts.frames import Measured, forecasters, wealth
 from gruemarket.forecasts.index import TOLERANCE
-from gruemarket.forecasts.measures import bits
 from gruemarket.forecasts.markets import Market
+from gruemarket.forecasts.measures import bits
 from gruemarket.forecasts.methods import Chosen, markets
 from gruemarket.forecasts.play import Source, Whole, play
 from gruemarket.forecasts.questions import Floats, Panel, Pricing, Questions
@@ -102,7 +102,7 @@ def score(
     panel = pricing.panel(questions)
     when = events(panel, order, questions.now(at))
     refuse_nothing(questions, when)
-    share = lock_of(lock, order)
+    share = share_of(lock, order)
     source = Whole(panel, len(questions.forecasters))
     settings = {"lock": share, **pricing.told()}
     return scored(questions, source, chosen, when, settings, seed=seed, resamples=resamples, progress=progress)
@@ -121,14 +121,12 @@ def refuse_nothing(known: Questions, when: Events) -> None:
     )
 
 
-def lock_of(asked: Any, order: str) -> float | None:
-    """A share of wealth; None for one that follows how busy forecasters are.
+def lock_of(asked: Any) -> float:
+    """A share of wealth.
 
     Raises:
         InputError: it is none.
     """
-    if asked is None:
-        return 1.0 if order == "resolve" else None
     if isinstance(asked, bool) or not isinstance(asked, int | float | np.number) or not 0 < asked <= 1:
         raise InputError(f"lock {asked!r}; give a share of wealth above 0 and at most 1")
     return float(asked)
@@ -177,6 +175,13 @@ def scored(
         asked=asked,
         settings={"clearing": asked, **settings, **more},
     )
+
+
+def share_of(asked: Any, order: str) -> float | None:
+    """What a question locks; None for a share that follows how busy forecasters are."""
+    if asked is None:
+        return 1.0 if order == "resolve" else None
+    return lock_of(asked)
 
 
 def _lock_told(asked: float | None, market: Market) -> float | str:

@@ -26,9 +26,9 @@ class Scores:
             these the means of its own bits, of the market's, and of its own Brier score.
         wealth: of the richest over time: time, forecaster, log2_wealth, wealth.
         asked: the method that was asked for, whose money `forecasters` and `wealth` show.
-        settings: what was scored how; `left_out`: how many resolved questions nobody forecast in time; `assumed`: of how
-            many that were scored the resolutions do not say when they resolved, so that they count as resolved at their
-            close, or else at their last forecast.
+        settings: what was scored how; `left_out`: how many resolved questions nobody forecast in time; `assumed`: of
+            how many that were scored the resolutions do not say when they resolved, so that they count as resolved at
+            their close, or else at their last forecast.
     """
 
     questions: pl.DataFrame
@@ -58,9 +58,9 @@ class Scores:
         if not assumed:
             return ""
         return (
-            f"Of {assumed:,} of {scored:,} resolved questions the resolutions do not say when they resolved: they count "
-            "as resolved at their close, or else at their last forecast. Where that is before the outcome was known, "
-            "prices know too much. A column resolves mends it."
+            f"Of {assumed:,} of {scored:,} resolved questions the resolutions do not say when they resolved: they "
+            "count as resolved at their close, or else at their last forecast. Where that is before the outcome was "
+            "known, prices know too much. A column resolves mends it."
         )
 
     def open(self, method: str | None = None) -> pl.DataFrame:

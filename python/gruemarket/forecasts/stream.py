@@ -17,7 +17,7 @@ from gruemarket.forecasts.index import TOLERANCE
 from gruemarket.forecasts.methods import Chosen, markets
 from gruemarket.forecasts.questions import Pricing
 from gruemarket.forecasts.read import summary
-from gruemarket.forecasts.score import FLOOR, lock_of, refuse_nothing, scored
+from gruemarket.forecasts.score import FLOOR, refuse_nothing, scored, share_of
 from gruemarket.forecasts.scores import Scores
 from gruemarket.forecasts.spill import Spilled
 from gruemarket.grue import GrueTax
@@ -95,5 +95,5 @@ def stream(
             source.spill(lazy, bar)
         when = events(source.questions, order, known.now(at))
         refuse_nothing(known, when)
-        settings = {"lock": lock_of(lock, order), **pricing.told()}
+        settings = {"lock": share_of(lock, order), **pricing.told()}
         return scored(known, source, chosen, when, settings, seed=seed, resamples=resamples, progress=progress)

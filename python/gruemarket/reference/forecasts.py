@@ -58,9 +58,9 @@ class ForecastBook:
         bits: (N,) description lengths; the prior share of a forecaster is `2^-bits`.
         clearing: `Kelly` (the default), `Isoelastic`, `LogPool` or `LMSR`; per-trader arrays and the maker's index are
             by forecaster. Kelly's fraction multiplies `lock`. `Demand` is refused: it wants everybody's forecasts.
-        lock: the share of its wealth that a forecaster locks in each question, in (0, 1]. None follows how busy forecasters are: 1 / m, where nine in
-            ten forecasts so far, the question's own among them, found at most m questions of their forecaster open (its
-            own too); a tenth in the first ten questions, before anything is known.
+        lock: the share of its wealth that a forecaster locks in each question, in (0, 1]. None follows how busy
+            they are: 1 / m, where nine in ten forecasts so far, the question's own among them, found at most m
+            questions of their forecaster open (its own too); a tenth in the first ten questions.
         grue: a `GrueTax` of the kernel "anything"; its schedule's index is the number of the question, by pricing.
         normalize: whether to divide the prior by its sum.
         entering: whether a forecaster enters only with the first question that lists it; else all at once.
