@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import pairwise
+from operator import methodcaller
 from typing import Protocol
 
 import numpy as np
@@ -167,7 +167,7 @@ def play(
             played.mean[place:last], played.median[place:last], played.logs[place:last] = means(part)
             check(part, played.mean[place:last])
             piece = Piece.of(part, first, place, when)
-            every_one(partial(Market.play, piece=piece))
+            every_one(methodcaller("play", piece))
             waiting += [piece.waiting] if len(piece.waiting.rows) else []
             _fund(played, np.arange(first, first + len(part)), np.arange(place, last), part.counts)
             played.told.add(part, markets[0].prices[place:last])
@@ -176,7 +176,7 @@ def play(
                 played.note(part)
             step(number)
         for asked in waiting:
-            every_one(partial(Market.ask, asked=asked))
+            every_one(methodcaller("ask", asked))
             _fund(played, asked.rows, asked.places, questions.counts[asked.rows])
     return played
 
