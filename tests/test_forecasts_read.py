@@ -95,7 +95,8 @@ def test_datetimes(zone):
     found = gm.forecasts.read(rows, {"question": ["q"], "outcome": ["yes"], "closes": [date(2026, 1, 2)]})
     assert np.ptp(found.times) == DAY
     assert found.panel().values.tolist() == pytest.approx([0.3, 0.7])  # a date is its first instant
-    assert found.table["closes"].dtype == pl.Datetime("us", None if zone is None else "UTC")
+    assert found.table["closes"].dtype == pl.Datetime("us", zone)
+    assert found.table["closes"].to_list() == pl.Series([datetime(2026, 1, 2)]).dt.replace_time_zone(zone).to_list()  # noqa: DTZ001
 
 
 def test_text_that_is_a_time(tmp_path):
@@ -112,11 +113,61 @@ def test_text_that_is_a_time(tmp_path):
         (timedelta(hours=2), (7200e6, True)),
         ("2026-01-02", (20455 * DAY, False)),
         (date(2026, 1, 2), (20455 * DAY, False)),
-        (datetime(2026, 1, 2, tzinfo=UTC), (20455 * DAY, False)),
+        (datetime(2026, 1, 2), (20455 * DAY, False)),  # noqa: DTZ001
     ),
 )
 def test_times_that_are_asked(at, expected):
     assert Clock("datetime").at(at) == expected
+
+
+BERLIN = (20455 * DAY - 3600e6, False)  # when the second of January begins there
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    (
+        ("2026-01-02", BERLIN),
+        (date(2026, 1, 2), BERLIN),
+        ("2026-01-02T00:00+01:00", BERLIN),
+        ("2026-01-01T23:00Z", BERLIN),
+        (datetime(2026, 1, 1, 23, tzinfo=UTC), BERLIN),
+        ("7d", (7 * DAY, True)),
+    ),
+)
+def test_times_that_are_asked_where_clocks_have_a_zone(at, expected):
+    assert Clock("datetime", "Europe/Berlin").at(at) == expected
+
+
+@pytest.mark.parametrize("at", ("2026-01-02T00:00", datetime(2026, 1, 2)))  # noqa: DTZ001
+def test_a_time_without_a_zone_among_times_with_one(at):
+    with pytest.raises(gm.InputError, match=r"at='2026-01-02T00:00:00' has no time zone, .* have one \(Europe/Berlin"):
+        Clock("datetime", "Europe/Berlin").at(at)
+
+
+@pytest.mark.parametrize("at", ("2026-01-02T00:00Z", datetime(2026, 1, 2, tzinfo=UTC)))
+def test_a_time_with_a_zone_among_times_without(at):
+    with pytest.raises(gm.InputError, match=r"at='2026-01-02T00:00:00\+00:00' has a time zone, the tables' times have"):
+        Clock("datetime").at(at)
+
+
+def test_a_day_that_begins_at_one():
+    """In São Paulo clocks were put forward at midnight."""
+    assert Clock("datetime", "America/Sao_Paulo").at("2018-11-04") == Clock("datetime").at("2018-11-04T03:00")
+
+
+def test_tables_of_several_zones_are_told_in_that_of_the_forecasts():
+    rows = said(("q", "Ann", datetime(2026, 7, 1, 12, tzinfo=UTC), "yes", 0.7))
+    zoned = rows.with_columns(pl.col("time").dt.convert_time_zone("Europe/Berlin"))
+    answers = {"question": ["q"], "outcome": ["yes"], "closes": [datetime(2026, 7, 2, 12, tzinfo=UTC)]}
+    found = gm.forecasts.score(zoned, answers, grid=())
+    same = gm.forecasts.score(rows, answers, grid=())
+    for name in ("questions", "wealth"):
+        frame = found.frames()[name]
+        column = "priced" if name == "questions" else "time"
+        assert frame[column].dtype == pl.Datetime("us", "Europe/Berlin")
+        assert frame[column].dt.convert_time_zone("UTC").equals(same.frames()[name][column])
+    parts = gm.forecasts.stream(zoned.lazy(), answers, lock=1)
+    assert parts.questions["priced"].to_list() == found.questions["priced"].to_list()
 
 
 @pytest.mark.parametrize(("clock", "at"), (("datetime", "soon"), ("datetime", 7), ("number", "7d"), ("number", None)))
@@ -215,13 +266,31 @@ def test_rows_that_are_wrong(change, message):
         ({"question": [None], "outcome": ["x"]}, "row 0 of the resolutions has no question"),
         ({"question": ["a"]}, "the resolutions have no column outcome; they need question, outcome and have question"),
         ({"question": ["a"], "outcome": ["x"], "opens": [2], "closes": [1]}, "row 0 .* closes before it opens"),
+        ({"question": ["a"], "outcome": ["x"], "opens": [2], "resolves": [1]}, "row 0 .* resolves before it opens"),
+        (
+            {"question": ["b", "a"], "outcome": ["x", "x"], "opens": [0, 2]},
+            "row 1 of the forecasts comes before its question 'a' opens, at 2.0",
+        ),
+        (
+            {"question": ["b", "a"], "outcome": ["x", "x"], "opens": [None, 2], "closes": [9, 9]},
+            "row 1 of the forecasts comes before .* mend one of the two times, or leave out opens",
+        ),
+        ({"question": [], "outcome": []}, "the resolutions have no rows; give one a question"),
         ({"question": ["a"], "outcome": ["x"], "closes": [date(2026, 1, 1)]}, "give all tables times of one kind"),
         (7, "the resolutions are a int"),
+        (None, "no resolutions are given; give a Parquet or CSV file"),
     ),
 )
-def test_resolutions_that_are_wrong(answers, message):
+@pytest.mark.parametrize("how", ("read", "stream"))
+def test_resolutions_that_are_wrong(answers, message, how):
+    rows = pl.DataFrame(GOOD).with_columns(pl.Series("time", [3 if "row 1" in message else 1, 1]))
     with pytest.raises(gm.InputError, match=message):
-        gm.forecasts.read(GOOD, answers)
+        getattr(gm.forecasts, how)(rows.lazy(), answers)
+
+
+def test_a_question_may_be_forecast_as_it_opens():
+    answers = {"question": ["a"], "outcome": ["x"], "opens": [1], "closes": [1], "resolves": [1]}
+    assert len(gm.forecasts.read(GOOD, answers)) == 1
 
 
 def test_no_rows():
@@ -264,7 +333,7 @@ CSV = "question,forecaster,time,outcome,probability\nq,Ann,2026-01-01,yes,0.5\n"
 @pytest.mark.parametrize(
     ("text", "message"),
     (
-        ("", r"forecasts.csv: no whole table of forecasts \(empty CSV\)"),
+        ("", r"forecasts.csv: no whole table of forecasts \(empty CSV\); its first row must name the columns$"),
         (CSV.splitlines()[0], "the forecasts have no rows"),
         (CSV.replace(",", ";"), "separate columns by commas, not by semicolons"),
         (CSV + "q,Bob,2026-01-01,yes,0,5\n", r"no whole table .*; give as many cells a row as in the header.* commas$"),
@@ -283,12 +352,99 @@ CSV = "question,forecaster,time,outcome,probability\nq,Ann,2026-01-01,yes,0.5\n"
         (CSV + "q,Bob,2026-01-02, yes,0.5\n", "row 1 of the forecasts has outcome ' yes' .*, with a space around it"),
     ),
 )
-@pytest.mark.parametrize("how", ("read", "stream"))
-def test_files_that_are_wrong(tmp_path, text, message, how):
+def test_files_that_are_wrong(tmp_path, text, message):
     path = tmp_path / "forecasts.csv"
     path.write_text(text)
     with pytest.raises(gm.InputError, match=message):
-        getattr(gm.forecasts, how)(path, {"question": ["q"], "outcome": ["yes"]})
+        gm.forecasts.read(path, {"question": ["q"], "outcome": ["yes"]})
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    (
+        ("q,Bob,2026-01-02,yes,1.5", "row 1 of the forecasts has probability 1.5"),
+        ("q,Bob,,yes,0.5", "row 1 of the forecasts has no time"),
+        ("q,Bob,2026-01-02,Yes,0.5", "row 1 .* question 'q' has outcomes 'Yes' and 'yes' .*; spell them alike"),
+        (" q,Bob,2026-01-02,yes,0.5", "row 1 of the forecasts has question ' q' .*, with a space around it"),
+        ("q,Bob ,2026-01-02,yes,0.5", "row 1 of the forecasts has forecaster 'Bob ' .*, with a space around it"),
+        ("q,Bob,2026-01-02, yes,0.5", "row 1 of the forecasts has outcome ' yes' .*, with a space around it"),
+        ("q,,2026-01-02,yes,0.5", "row 1 of the forecasts has no forecaster"),
+    ),
+)
+def test_streamed_files_that_are_wrong(tmp_path, row, message):
+    path = tmp_path / "forecasts.parquet"
+    pl.read_csv((CSV + row).encode(), try_parse_dates=True).write_parquet(path)
+    with pytest.raises(gm.InputError, match=message):
+        gm.forecasts.stream(path, {"question": ["q"], "outcome": ["yes"]})
+
+
+@pytest.mark.parametrize("name", ("forecasts.csv", "forecasts.TSV", "forecasts.csv.gz"))
+def test_csv_is_not_streamed(tmp_path, name, monkeypatch):
+    """It would be read whole, which is what streaming shall spare."""
+    (tmp_path / name).write_text(CSV)
+    monkeypatch.setattr(pl, "read_csv", None)
+    with pytest.raises(gm.InputError, match=f"{name}: CSV is not streamed; convert the forecasts to Parquet"):
+        gm.forecasts.stream(tmp_path / name, {"question": ["q"], "outcome": ["yes"]})
+
+
+# --- Names in CSV
+
+
+def written(tmp_path, rows, answers):
+    """Files of rows, and of resolutions."""
+    (tmp_path / "forecasts.csv").write_text("question,forecaster,time,outcome,probability\n" + rows)
+    (tmp_path / "answers.csv").write_text("question,outcome\n" + answers)
+    return tmp_path / "forecasts.csv", tmp_path / "answers.csv"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    (
+        ("007", "7"),
+        ("1.10", "1.1"),
+        ("1e3", "1000"),
+        ("+7", "7"),
+        ("18446744073709551615", "18446744073709551614"),
+        ("12345678901234567890123", "12345678901234567890124"),
+    ),
+)
+def test_names_that_look_like_one_number_are_two(tmp_path, one, other):
+    files = written(tmp_path, f"q,{one},1,yes,0.9\nq,{other},2,yes,0.1\n", "q,yes\n")
+    assert gm.forecasts.read(*files).forecasters.to_list() == sorted([one, other])
+    files = written(tmp_path, f"{one},A,1,yes,0.9\n{other},A,2,yes,0.1\n", f"{one},yes\n{other},no\n")
+    found = gm.forecasts.read(*files).table
+    assert dict(found.select("question", "outcome").iter_rows()) == {one: "yes", other: "no"}
+    files = written(tmp_path, f"q,A,1,{one},0.9\nq,A,1,{other},0.1\n", f"q,{other}\n")
+    found = gm.forecasts.read(*files).table
+    assert (sorted(found["outcomes"][0]), found["outcome"][0]) == (sorted([one, other]), other)
+
+
+def test_names_that_are_numbers_stay_numbers(tmp_path):
+    files = written(tmp_path, "10,-3,1,yes,0.9\n9,4,1,no,0.9\n", '"10",yes\n9,\n')
+    found = gm.forecasts.read(*files)
+    assert (found.table["question"].to_list(), found.forecasters.to_list()) == ([9, 10], [-3, 4])
+
+
+def test_an_outcome_that_was_written_as_a_float(tmp_path):
+    """As pandas writes whole numbers some of which are missing."""
+    files = written(tmp_path, "q,A,1,1,0.9\nr,A,1,1,0.9\n", "q,1.0\nr,\n")
+    assert gm.forecasts.read(*files).table["outcome"].to_list() == ["1", None]
+    files = written(tmp_path, "q,A,1,1.0,0.9\nq,A,1,2.0,0.1\n", "q,1.0\n")
+    assert gm.forecasts.read(*files).table["outcome"].to_list() == ["1.0"]
+
+
+@pytest.mark.parametrize("kind", (pl.UInt64, pl.Int128))
+def test_whole_numbers_of_any_width(kind, tmp_path):
+    for first in (7, 2**64 - 1):
+        names = pl.Series("forecaster", [first, 3], kind)
+        rows = pl.DataFrame({"question": [1, 1], "time": [1, 1], "outcome": ["yes"] * 2, "probability": [0.9, 0.1]})
+        rows.with_columns(names).write_parquet(tmp_path / "wide.parquet")
+        expected = [3, 7] if first == 7 else [str(first), "3"]
+        for how in ("score", "stream"):
+            found = getattr(gm.forecasts, how)(
+                tmp_path / "wide.parquet", {"question": [1], "outcome": ["yes"]}, grid=(), lock=1
+            )
+            assert found.forecasters["forecaster"].sort().to_list() == expected
 
 
 def test_what_files_may_look_like_all_the_same(tmp_path):
@@ -368,3 +524,14 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "table.xlsx").touch()
     with pytest.raises(gm.InputError, match=r"unknown kind '.xlsx'; give .parquet or .csv"):
         gm.forecasts.read(tmp_path / "table.xlsx", ANSWERS)
+    for name in ("folder", "folder.csv", "folder.parquet"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(gm.InputError, match=rf"{name} is a folder; give a Parquet or CSV file of forecasts"):
+            gm.forecasts.read(tmp_path / name, ANSWERS)
+
+
+def test_a_folder_of_parquet_is_one_table(tmp_path):
+    (tmp_path / "forecasts.parquet").mkdir()
+    for number in range(3):
+        TWO[number : number + 1].write_parquet(tmp_path / "forecasts.parquet" / f"{number}.parquet")
+    assert len(gm.forecasts.read(tmp_path / "forecasts.parquet", ANSWERS).entries) == 3

@@ -139,6 +139,17 @@ def test_dates_are_drawn_as_dates(tmp_path):
     assert any('"type":"utc"' in json.dumps(spec, separators=(",", ":")) for spec in specs(html))
 
 
+def test_dates_are_drawn_as_clocks_show_them_where_they_are(tmp_path):
+    said = pl.select(
+        pl.datetime(2026, 7, 1, 12, time_zone="UTC").dt.convert_time_zone("Europe/Berlin").alias("time"),
+        question=1, forecaster=pl.lit("Ann"), outcome=pl.lit("yes"), probability=0.7,
+    )  # fmt: skip
+    scores = gm.forecasts.score(said, {"question": [1], "outcome": ["yes"]}, grid=())
+    html = scores.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    two_hours_later = (20635 * 24 + 12 + 2) * 3_600_000
+    assert any(str(two_hours_later) in json.dumps(spec) for spec in specs(html))
+
+
 # --- The command
 
 
@@ -218,6 +229,46 @@ def test_the_command_refuses_a_foreign_folder_before_it_reads(tmp_path):
     done = invoke("no.parquet", "-r", "no.csv", "--out", tmp_path)
     assert done.exit_code == 2
     assert "holds something else than scores" in done.stderr
+
+
+@pytest.mark.parametrize("more", ((), ("--stream",)))
+def test_the_command_refuses_a_place_that_cannot_be_written_before_it_reads(tmp_path, more):
+    (tmp_path / "file").touch()
+    done = invoke("no.parquet", "-r", "no.csv", "--out", tmp_path / "file" / "scores", *more)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "cannot be written" in done.stderr
+    assert "no.parquet" not in done.stderr
+    done = invoke("no.parquet", "-r", "no.csv", "--out", tmp_path / "not there" / "yet", *more)
+    assert "no.parquet" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_scores_are_shown_though_they_cannot_be_saved(files, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gruemarket.forecasts.folder.files.write_table", full)
+    done = invoke(files[0], "-r", files[1], "--out", tmp_path / "scores", "--methods", "median")
+    assert done.exit_code == 2
+    assert "median" in done.stdout
+    assert "No space left on device" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_streams_no_csv(tmp_path):
+    (tmp_path / "forecasts.csv").write_text("question,forecaster,time,outcome,probability\nq,Ann,1,yes,0.5\n")
+    done = invoke(tmp_path / "forecasts.csv", "-r", "no.csv", "--stream", "--out", tmp_path / "scores")
+    assert done.exit_code == 2
+    assert "CSV is not streamed; convert the forecasts to Parquet" in done.stderr
+
+
+def test_a_link_to_a_folder_stays_one(scores, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "scores")
+    for _ in range(2):
+        scores.save(tmp_path / "link")
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "scores" / "report.html").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "scores"]
 
 
 def test_ctrl_c_leaves_the_folder_as_it_was(files, tmp_path, monkeypatch):

@@ -1,8 +1,10 @@
 """Scoring: against loops that hide nothing, and that no method looks ahead."""
 
 import signal
+import sys
 import threading
 import time
+from fractions import Fraction
 
 import gruemarket as gm
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from forecasters import kelly, last_forecasts, tables
 from gruemarket.forecasts.baselines import BASELINES, FACTORS
 from gruemarket.forecasts.measures import bootstrap, calibration
-from gruemarket.forecasts.methods import HINDSIGHT, MARKET_OF_MARKETS, WEIGHED
+from gruemarket.forecasts.methods import HINDSIGHT, MARKET_OF_MARKETS, WEIGHED, markets, named
 from gruemarket.intervals import wilson
 from polars.testing import assert_frame_equal
 
@@ -495,6 +497,43 @@ def test_a_method_of_another_name():
         score(methods=[MARKET_OF_MARKETS], grid=())
 
 
+RULES = [
+    *(gm.Kelly(fraction) for fraction in (1, 0.3, 0.30000004, np.float32(0.3), 1 - 2**-53, 1 / 3)),
+    *(gm.Isoelastic(aversion) for aversion in (1, 2, 2.0000001, 1e6, 123456, 1234567 / 10)),
+    *(gm.LogPool(step, floor) for step in (0.3, 1, 1e-9, 0.1 + 0.2) for floor in (2**-20, 0.2, 0.2000001)),
+]
+
+
+def test_different_rules_have_different_names():
+    names = [named(rule, tax) for rule in RULES for tax in (None, TAX)]
+    assert len(set(names)) == 2 * len(RULES)
+    assert named(gm.LogPool(1.0)) == named(gm.LogPool(1)) == "log pool, step 1"
+    assert named(gm.LogPool(0.3, floor=0.2)) == "log pool, step 0.3, floor 0.2"
+    assert named(gm.Kelly(0.30000004)) == "Kelly, fraction 0.30000004"
+
+
+def test_no_market_takes_the_place_of_another():
+    for asked in RULES:
+        found = markets(asked, TAX, RULES)
+        assert (found[0].clearing, found[0].grue) == (asked, TAX)
+        assert len(found) == 2 * len(RULES)
+        assert all(method.grid for method in found)
+    assert not markets(gm.Kelly(), None, ())[0].grid
+
+
+@pytest.mark.parametrize(
+    ("clearing", "like_it"),
+    ((gm.LogPool(0.3, floor=0.2), gm.LogPool(0.3)), (gm.Kelly(0.1000001), gm.Kelly(0.1))),
+)
+def test_the_market_that_is_asked_for_is_the_one_that_is_scored(clearing, like_it):
+    alone, among = (score(clearing=clearing, grid=grid, lock=0.2) for grid in ((), (like_it,)))
+    other = score(clearing=like_it, grid=(), lock=0.2)
+    assert_frame_equal(among.forecasters, alone.forecasters, check_exact=True)
+    assert prices_of(among, among.asked) == prices_of(alone, alone.asked)
+    assert prices_of(among, named(like_it)) == prices_of(other, named(like_it))
+    assert prices_of(among, among.asked) != prices_of(among, named(like_it))
+
+
 # --- Measures
 
 
@@ -559,11 +598,30 @@ def test_infinite_losses_have_infinite_intervals():
     low, high = bootstrap(np.array([[1.0, np.inf], [2.0, 1.0]]), 0, 100)
     assert (low[1], high[1]) == (-np.inf, np.inf)
     assert np.isfinite([low[0], high[0]]).all()
-    with pytest.raises(gm.InputError, match="39 resamples of 2 questions; give 40 or more"):
+    with pytest.raises(gm.InputError, match="39 resamples; give a whole number, 40 or more"):
         bootstrap(np.ones((2, 1)), 0, 39)
+    with pytest.raises(gm.InputError, match="no questions to resample"):
+        bootstrap(np.ones((0, 1)), 0)
 
 
 # --- What is wrong
+
+BAD_NUMBERS = (
+    ({"lock": 7}, "lock 7; give a share"),
+    ({"lock": True}, "lock True; give a share"),
+    ({"floor": "x"}, "floor 'x'; give 0 or more"),
+    ({"floor": float("nan")}, "floor nan"),
+    ({"tolerance": "x"}, "tolerance 'x'; give how far from 1"),
+    ({"resamples": "x"}, "'x' resamples; give a whole number, 40 or more"),
+    ({"resamples": 50.0}, "50.0 resamples; give a whole number"),
+    ({"seed": -1}, "seed -1; give a whole number, 0 or more"),
+    ({"seed": "x"}, "seed 'x'"),
+    ({"grid": gm.Kelly()}, r"grid Kelly\(fraction=1.0\); give several rules, such as \[Kelly\(fraction=1.0\)\]"),
+    ({"grid": ["kelly"]}, "clearing 'kelly' cannot be scored"),
+    ({"methods": 7}, "methods 7; give names, some of: Kelly; "),
+    ({"grue": 0.1}, "grue 0.1 is not a tax"),
+    ({"grue": gm.GrueTax(gm.schedules.inverse(), unit="episode")}, "a book of forecasts takes a tax of kernel"),
+)
 
 
 @pytest.mark.parametrize(
@@ -577,13 +635,62 @@ def test_infinite_losses_have_infinite_intervals():
         ({"order": "random"}, "order='random'; give 'close'"),
         ({"clearing": "kelly"}, "clearing 'kelly' cannot be scored on forecasts; give Kelly, Isoelastic, LogPool"),
         ({"clearing": gm.Isoelastic(np.array([1.0, 2.0]))}, "give one number for all"),
-        ({"resamples": 3}, "3 resamples"),
+        ({"resamples": 3}, "3 resamples; give a whole number, 40 or more"),
         ({"tolerance": -1}, "tolerance -1"),
+        *BAD_NUMBERS,
     ),
 )
-def test_settings_that_are_wrong(given, message):
+@pytest.mark.parametrize("how", ("score", "stream"))
+def test_settings_that_are_wrong(given, message, how):
     with pytest.raises(gm.InputError, match=message):
-        score(**given)
+        getattr(gm.forecasts, how)(FORECASTS.lazy(), ANSWERS, **({"grid": SMALL} | given))
+
+
+@pytest.mark.parametrize(("given", "message"), BAD_NUMBERS)
+@pytest.mark.parametrize("how", ("score", "stream"))
+def test_settings_are_looked_at_before_anything_is_read(given, message, how, tmp_path):
+    files = tmp_path / "no.parquet", tmp_path / "no.csv"
+    with pytest.raises(gm.InputError, match=message):
+        getattr(gm.forecasts, how)(*files, **given)
+
+
+def test_a_stream_looks_at_the_rest_before_it_reads_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["gruemarket.forecasts.stream"], "summary", None)
+    for given, wrong in (
+        ({"at": "soon"}, pytest.raises(gm.InputError, match="at='soon'")),
+        ({"rows": "many"}, pytest.raises(gm.InputError, match="rows 'many'; give how many")),
+        ({"folder": tmp_path / "no"}, pytest.raises(FileNotFoundError)),
+    ):
+        with wrong:
+            gm.forecasts.stream(FORECASTS.lazy(), ANSWERS, **given)
+
+
+def test_settings_may_be_numbers_of_any_type():
+    given = {"floor": Fraction(1, 1000), "tolerance": Fraction(1, 1000), "resamples": np.int64(50), "seed": np.int32(1)}
+    found = score(lock=np.float32(0.5), **given)
+    expected = score(lock=0.5, floor=0.001, tolerance=0.001, resamples=50, seed=1)
+    assert_frame_equal(found.methods, expected.methods, check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    (
+        ({"resolutions": ANSWERS}, "resolutions"),
+        ({"outcomes": ANSWERS}, "outcomes"),
+        ({"resolutions": ANSWERS, "tolerance": 0.1}, "resolutions and tolerance"),
+    ),
+)
+def test_what_has_been_read_takes_nothing_more_in(given, names):
+    questions = gm.forecasts.read(FORECASTS, ANSWERS)
+    with pytest.raises(gm.InputError, match=f"the forecasts have been read; give {names} to read"):
+        gm.forecasts.score(questions, **given)
+    expected = score(lock=0.2)
+    assert_frame_equal(score(questions, None, lock=0.2).methods, expected.methods, check_exact=True)
+
+
+def test_no_resolutions():
+    with pytest.raises(gm.InputError, match="no resolutions are given; give a Parquet or CSV file"):
+        gm.forecasts.score(FORECASTS)
 
 
 def test_nothing_to_score():

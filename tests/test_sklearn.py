@@ -181,6 +181,8 @@ RULES = (gm.Kelly(0.1), gm.Kelly(1.0), gm.LogPool(0.1), gm.Isoelastic(4.0), gm.L
 @pytest.mark.parametrize("traders", ("leaves", "trees"))
 def test_a_probability_is_the_price_of_the_dense_market(wine, traders, clearing):
     X, y, X_test, _ = wine
+    if isinstance(clearing, gm.LMSR):
+        traders = "trees"  # a leaf cannot be the maker
     model = MarketClassifier(forest(6), traders=traders, clearing=clearing, random_state=0, **ONE_EPOCH).fit(X, y)
     before = model.market_.log2_wealth
     got = model.predict_proba(X_test)
@@ -420,6 +422,7 @@ def test_one_tree_may_win_all_the_money():
         ({"holdout": 1}, "share in (0, 1)"),
         ({"holdout": None}, "share in (0, 1)"),
         ({"clearing": "kelly"}, "not a clearing rule"),
+        ({"clearing": gm.LMSR(0.05)}, "a leaf sleeps too often to be the maker; give traders='trees'"),
         ({"grue": 0.1}, "not a tax"),
         ({"estimator": KMeans(2)}, "no members"),
         ({"estimator": DecisionTreeClassifier()}, "no members"),
@@ -434,6 +437,14 @@ def test_settings_out_of_range_say_what_is_allowed(wine, settings, said):
     X, y, *_ = wine
     with pytest.raises(gm.InputError, match=re.escape(said)):
         MarketClassifier(**{"estimator": forest(3)} | settings).fit(X, y)
+
+
+@pytest.mark.parametrize("settings", ({"clearing": "kelly"}, {"clearing": gm.LMSR(0.05)}, {"grue": 0.1}))
+def test_settings_are_looked_at_before_the_forest_is_fitted(wine, settings, monkeypatch):
+    X, y, *_ = wine
+    monkeypatch.setattr(RandomForestClassifier, "fit", None)
+    with pytest.raises(gm.InputError):
+        MarketClassifier(forest(3), **settings).fit(X, y)
 
 
 def test_settings_may_be_any_number(wine):

@@ -186,7 +186,7 @@ def score(
         typer.Option(metavar="NAME", help="Score this and the market only; give it again for more. By default all."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the intervals.")] = 0,
-    streamed: Annotated[bool, typer.Option("--stream", help="For files larger than memory.")] = False,
+    streamed: Annotated[bool, typer.Option("--stream", help="For Parquet files larger than memory.")] = False,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress.")] = False,
 ) -> None:
     """Combines real forecasters: scores markets on resolved questions, prices open ones."""
@@ -198,11 +198,18 @@ def score(
         settings |= {"methods": methods or None, "lock": lock}
         more = {"outcomes": outcomes, "tolerance": tolerance, "floor": floor, "seed": seed, "progress": not no_progress}
         try:
-            scores = command.run(forecasts, resolutions, out, streamed=streamed, **settings, **more)
+            command.run(
+                forecasts,
+                resolutions,
+                out,
+                streamed=streamed,
+                show=lambda scores: _show(*command.tables(scores)),
+                **settings,
+                **more,
+            )
         except KeyboardInterrupt:
             typer.echo("stopped before any results were written", err=True)
             raise
-    _show(*command.tables(scores))
     typer.echo(f"results: {out}\nreport:  {out / 'report.html'}")
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gruemarket.clearing import Kelly
+from gruemarket.clearing import LMSR, Kelly, RuleSpec
 from gruemarket.ensembles import Bools, Ensemble, Floats, Integers, Seen, in_bag
 from gruemarket.errors import InputError, MissingExtraError
-from gruemarket.grue import GrueTax
+from gruemarket.grue import GrueTax, TaxSpec
 from gruemarket.market import Market
 from gruemarket.sparse import SparseRounds
 
@@ -83,7 +83,8 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
             or VotingClassifier; it is cloned and fitted. None is RandomForestClassifier(). A fitted one goes in as
             `sklearn.frozen.FrozenEstimator(forest)`, and `fit` only plays the market.
         traders: "leaves" or "trees". What are not trees can be traders as "trees" too.
-        clearing: how the market clears; None is `Kelly(0.1)`.
+        clearing: how the market clears; None is `Kelly(0.1)`. The maker of an `LMSR` is a tree, by its number; a leaf,
+            asleep for most samples, cannot be it. With `Demand` a fitted classifier cannot be pickled.
         grue: a `GrueTax`, or None for no tax. It is levied between rounds, not on what is predicted later.
         epochs: how many times all rounds are played, each time in another order; 0 leaves everybody the same money.
         early_stopping: whether fewer epochs are played if that is better: half of the rounds are played first and tried
@@ -326,9 +327,14 @@ class MarketClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # t
 
 
 def _check(given: Any) -> None:
-    """Raises InputError for settings that are out of range."""
+    """Raises InputError for settings that are out of range, before the ensemble is fitted."""
     if given.traders not in ("leaves", "trees"):
         raise InputError(f"traders={given.traders!r}; 'leaves' or 'trees'")
+    if given.traders == "leaves" and isinstance(given.clearing, LMSR):
+        raise InputError(f"clearing={given.clearing!r}: a leaf sleeps too often to be the maker; give traders='trees'")
+    RuleSpec.of(given.clearing)
+    if given.grue is not None:
+        TaxSpec.of(given.grue)
     if given.oob not in (True, False, "auto"):
         raise InputError(f"oob={given.oob!r}; True, False or 'auto'")
     if isinstance(given.epochs, bool) or not isinstance(given.epochs, Integral) or given.epochs < 0:

@@ -63,7 +63,8 @@ def wealth(frame: pl.DataFrame) -> Chart:
     dated = rows["time"].dtype.is_temporal()
     told = tips(rows.with_columns(pl.col("time").cast(pl.String)) if dated else rows)
     if dated:
-        rows = rows.with_columns(pl.col("time").dt.epoch("ms"))
+        # a chart knows UTC alone: it shows what clocks show in the tables' zone
+        rows = rows.with_columns(pl.col("time").dt.replace_time_zone(None).dt.epoch("ms"))
         told[0] = alt.Tooltip("time:T", format="%Y-%m-%d %H:%M")
     when = alt.Scale(type="utc", nice=False) if dated else alt.Scale(nice=False, zero=False)
     x = alt.X("time:T" if dated else "time:Q", title="time of pricing", scale=when, axis=alt.Axis(grid=False))

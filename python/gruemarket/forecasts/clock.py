@@ -22,16 +22,16 @@ NEVER = np.inf  # when an open question resolves
 class Clock:
     """What kind of times the tables have.
 
-    Inside they are float64: numbers as they are, dates and datetimes as microseconds since 1970 in UTC, so that a date
-    stands for its first instant.
+    Inside they are float64: numbers as they are, dates and datetimes as microseconds since 1970 in UTC. A date stands
+    for its first instant, in the zone.
 
     Args:
         kind: "number" or "datetime" (which dates are too).
-        zoned: whether the datetimes name their zone.
+        zone: the datetimes' zone, or None.
     """
 
     kind: Literal["number", "datetime"]
-    zoned: bool = False
+    zone: str | None = None
 
     @classmethod
     def of(cls, column: pl.Series) -> "Clock":
@@ -43,7 +43,7 @@ class Clock:
         if column.dtype.is_numeric():
             return cls("number")
         if column.dtype == pl.Date or isinstance(column.dtype, pl.Datetime):
-            return cls("datetime", zoned=getattr(column.dtype, "time_zone", None) is not None)
+            return cls("datetime", getattr(column.dtype, "time_zone", None))
         raise InputError(f"{column.name} is of type {column.dtype}; give numbers, dates or datetimes (ISO 8601 in CSV)")
 
     def read(self, column: pl.Series, table: str) -> Times:
@@ -58,13 +58,13 @@ class Clock:
             return np.full(len(column), np.nan)
         found = Clock.of(column)
         dated = column.dtype == pl.Date
-        if found.kind != self.kind or (found.zoned != self.zoned and not dated):
+        if found.kind != self.kind or (bool(found.zone) != bool(self.zone) and not dated):
             raise InputError(
                 f"{column.name} of the {table} is of type {column.dtype}, the forecasts' time is {self}; give all "
                 "tables times of one kind"
             )
         if self.kind == "datetime":
-            column = column.cast(pl.Datetime("us", "UTC" if found.zoned else None)).to_physical()
+            column = self._instants(column).to_physical()
         elif (far := column.cast(pl.Float64).abs() >= EXACT).any():
             row = int(far.arg_true()[0])
             raise InputError(
@@ -72,20 +72,35 @@ class Clock:
             )
         return column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
+    def _instants(self, column: pl.Series) -> pl.Series:
+        """Dates and datetimes as datetimes in UTC, or without a zone if the clock has none."""
+        if column.dtype != pl.Date or self.zone is None:
+            return column.cast(pl.Datetime("us", self.zone and "UTC"))
+        midnight = column.cast(pl.Datetime("us"))
+        # where clocks are put forward at midnight the day begins at one
+        first, later = (
+            (midnight + timedelta(hours=hours)).dt.replace_time_zone(
+                self.zone, ambiguous="earliest", non_existent="null"
+            )
+            for hours in (0, 1)
+        )
+        return first.fill_null(later).cast(pl.Datetime("us", "UTC"))
+
     def expression(self, name: str = "time") -> pl.Expr:
         """The column of that name as numbers, as `read` makes them, in a lazy frame."""
         column = pl.col(name)
         if self.kind == "datetime":
-            column = column.cast(pl.Datetime("us", "UTC" if self.zoned else None)).to_physical()
+            column = column.cast(pl.Datetime("us", self.zone and "UTC")).to_physical()
         return column.cast(pl.Float64)
 
     def show(self, times: Times, name: str) -> pl.Series:
-        """Numbers as a column; what is not finite is null."""
+        """Numbers as a column, in the zone; what is not finite is null."""
         column = pl.Series(name, times).cast(pl.Float64)
         column = column.set(~column.is_finite(), None) if len(column) else column
         if self.kind == "number":
             return column
-        return column.cast(pl.Int64).cast(pl.Datetime("us", "UTC" if self.zoned else None))
+        found = column.cast(pl.Int64).cast(pl.Datetime("us", self.zone and "UTC"))
+        return found if self.zone is None else found.dt.convert_time_zone(self.zone)
 
     def at(self, asked: Any) -> tuple[float, bool]:
         """A time, or how long before the close: the number, and whether it counts back from there.
@@ -94,7 +109,7 @@ class Clock:
         timedelta.
 
         Raises:
-            InputError: neither of the two, or of another kind than the tables' times.
+            InputError: neither of the two, or of another kind than the tables' times, with a zone or without.
 
         >>> Clock("datetime").at("2d") == (2 * 86_400e6, True)
         True
@@ -105,10 +120,10 @@ class Clock:
             return self._back(asked / timedelta(microseconds=1), asked)
         if isinstance(asked, str):
             return self._told(asked.strip())
+        if isinstance(asked, datetime) and self.kind == "datetime":
+            return self._instant(asked), False
         if isinstance(asked, date) and self.kind == "datetime":
-            instant = asked if isinstance(asked, datetime) else datetime(asked.year, asked.month, asked.day)  # noqa: DTZ001 # a plain date has no zone
-            aware = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
-            return (aware - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1), False
+            return float(self._instants(pl.Series([asked])).to_physical().item()), False
         if isinstance(asked, int | float | np.number) and self.kind == "number" and np.isfinite(asked):
             return float(asked), False
         raise InputError(self._hint(asked))
@@ -123,9 +138,21 @@ class Clock:
         if found := OFFSET.fullmatch(text):
             return self._back(float(found[1]) * UNITS[found[2]], text)
         try:
-            return self.at(datetime.fromisoformat(text))
+            moment = date.fromisoformat(text) if len(text) == len("2026-01-31") else datetime.fromisoformat(text)
         except ValueError:
             raise InputError(self._hint(text)) from None
+        return self.at(moment)
+
+    def _instant(self, asked: datetime) -> float:
+        if asked.tzinfo is None and self.zone is not None:
+            raise InputError(
+                f"at={asked.isoformat()!r} has no time zone, the tables' times have one ({self.zone}); give a date, or "
+                "a time with its zone, such as 2026-01-31T12:00Z"
+            )
+        if asked.tzinfo is not None and self.zone is None:
+            raise InputError(f"at={asked.isoformat()!r} has a time zone, the tables' times have none; leave it out")
+        aware = asked.replace(tzinfo=UTC) if asked.tzinfo is None else asked
+        return (aware - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)
 
     def _back(self, before: float, asked: Any) -> tuple[float, bool]:
         if not (before >= 0 and np.isfinite(before)):
@@ -140,4 +167,4 @@ class Clock:
     def __str__(self) -> str:
         if self.kind == "number":
             return "a number"
-        return "a datetime with a time zone" if self.zoned else "a date or a datetime without a time zone"
+        return "a datetime with a time zone" if self.zone else "a date or a datetime without a time zone"

@@ -1,5 +1,6 @@
 """The body of `gruemarket score`: its options as rules and taxes, its results as a table."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from rich.table import Table
 from gruemarket import schedules
 from gruemarket.clearing import Isoelastic, Kelly, LogPool
 from gruemarket.errors import InputError
-from gruemarket.forecasts.folder import refuse_foreign
+from gruemarket.forecasts.folder import refuse_place
 from gruemarket.forecasts.score import score
 from gruemarket.forecasts.scores import Scores
 from gruemarket.forecasts.stream import stream
@@ -70,16 +71,27 @@ def tax_of(told: str | None) -> GrueTax | None:
         raise InputError(f"--grue {told}; give {names}, none, or a constant rate from 0 to 1") from None
 
 
-def run(forecasts: Path, resolutions: Path, out: Path, *, streamed: bool, **settings: Any) -> Scores:
-    """Scores files, and writes the folder.
+def run(
+    forecasts: Path,
+    resolutions: Path,
+    out: Path,
+    *,
+    streamed: bool,
+    show: Callable[[Scores], None],
+    **settings: Any,
+) -> None:
+    """Scores files, writes the folder and shows the scores, also if the folder could not be written after all.
 
     Raises:
-        InputError: see `score`; or the folder holds something else, which is found before anything is read.
+        InputError: see `score`; or the folder holds something else.
+        OSError: the folder cannot be written; that, too, is found before anything is read if it can be.
     """
-    refuse_foreign(out)
+    refuse_place(out)
     scores = (stream if streamed else score)(forecasts, resolutions, **settings)
-    scores.save(out)
-    return scores
+    try:
+        scores.save(out)
+    finally:
+        show(scores)
 
 
 def tables(scores: Scores) -> list[Table]:

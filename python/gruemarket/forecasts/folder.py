@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from gruemarket import files, rundir
 from gruemarket.errors import InputError
@@ -12,11 +13,12 @@ from gruemarket.forecasts.scores import Scores
 KIND = "scores of forecasts"
 
 
-def save(scores: Scores, place: Path) -> Path:
+def save(scores: Scores, given: Path) -> Path:
     """Writes frames, manifest and report; see `Scores.save`."""
-    refuse_foreign(place)
+    refuse_foreign(given)
+    place = given.resolve()  # the folder that a link leads to is replaced, not the link
     partial = place.with_name(f".{place.name}{files.PARTIAL}")
-    with rundir.advised(place):
+    with rundir.advised(given):
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
@@ -29,7 +31,22 @@ def save(scores: Scores, place: Path) -> Path:
             _put(partial, place)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-    return place
+    return given
+
+
+def refuse_place(given: Path) -> None:
+    """Finds out whether `save` could write there, and leaves nothing behind.
+
+    Raises:
+        InputError: the folder holds something else than scores.
+        OSError: no folder can be made there.
+    """
+    refuse_foreign(given)
+    place = given.resolve()
+    while not place.parent.exists():
+        place = place.parent
+    with rundir.advised(given), TemporaryDirectory(prefix=f".{place.name}.", suffix=files.PARTIAL, dir=place.parent):
+        pass
 
 
 def refuse_foreign(place: Path) -> None:

@@ -260,7 +260,8 @@ def _resolutions(resolved: pl.DataFrame, clock: Clock) -> pl.DataFrame:
     resolved = tables.parsed(resolved, "resolutions", present)
     read = {name: clock.read(resolved[name], "resolutions") for name in present}
     times = [pl.Series(name, read.get(name, np.full(len(resolved), np.nan))) for name in tables.CLOCKED]
-    opens, closes = times[0].to_numpy(), times[1].to_numpy()
-    if (wrong := np.flatnonzero(opens > closes)).size:
-        raise InputError(f"row {wrong[0]} of the resolutions closes before it opens {ROW}; mend one of the two")
+    opens, closes, resolves = (column.to_numpy() for column in times)
+    for ends, what in ((closes, "closes"), (resolves, "resolves")):
+        if (wrong := np.flatnonzero(opens > ends)).size:
+            raise InputError(f"row {wrong[0]} of the resolutions {what} before it opens {ROW}; mend one of the two")
     return resolved.select("question", "outcome").with_columns(*times, pl.int_range(pl.len()).alias("row"))

@@ -5,6 +5,7 @@ import polars as pl
 
 from gruemarket.errors import InputError
 from gruemarket.forecasts.questions import Floats, Ints
+from gruemarket.forecasts.settings import check_resampling
 from gruemarket.intervals import wilson
 
 BINS = 10
@@ -91,15 +92,16 @@ def bootstrap(values: Floats, seed: int, resamples: int = 1000) -> tuple[Floats,
         The lower and the upper ends, (M,).
 
     Raises:
-        InputError: no rows, or fewer than 40 resamples, which have no 2.5 % quantile.
+        InputError: no rows, fewer than 40 resamples, which have no 2.5 % quantile, or a seed that is none.
 
     >>> low, high = bootstrap(np.array([[0.0, 1.0], [2.0, 1.0]]), seed=0)
     >>> low.tolist(), high.tolist()
     ([0.0, 1.0], [2.0, 1.0])
     """
+    check_resampling(seed, resamples)
     questions, columns = values.shape
-    if not questions or resamples < 40:
-        raise InputError(f"{resamples} resamples of {questions} questions; give 40 or more of 1 or more")
+    if not questions:
+        raise InputError("no questions to resample; give 1 or more")
     draw = np.random.Generator(np.random.Philox(seed))
     means = np.empty((resamples, columns))
     finite = np.isfinite(values).all(axis=0)

@@ -1,7 +1,7 @@
 """The markets that are scored: clearing rules with and without a tax, by name."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from gruemarket import schedules
 from gruemarket.clearing import Isoelastic, Kelly, LogPool
 from gruemarket.errors import InputError
 from gruemarket.forecasts.baselines import BASELINES, UNIFORM_MEAN
+from gruemarket.forecasts.book import ForecastBook
 from gruemarket.grue import GrueTax
 
 RULES = (Kelly, Isoelastic, LogPool)
@@ -50,18 +51,27 @@ class Method:
 
 
 def named(clearing: Any, grue: GrueTax | None = None) -> str:
-    """What a market is called in tables.
+    """What a market is called in tables. Rules that differ in anything have different names.
 
     >>> named(Kelly(fraction=0.3)), named(LogPool(), TAX)
     ('Kelly, fraction 0.3', 'log pool, step 0.3, taxed')
+    >>> named(LogPool(step=1, floor=0.01)), named(Kelly(fraction=0.30000000004))
+    ('log pool, step 1, floor 0.01', 'Kelly, fraction 0.30000000004')
     """
     if isinstance(clearing, Kelly):
-        name = "Kelly" if clearing.fraction == 1 else f"Kelly, fraction {clearing.fraction:g}"
+        name = "Kelly" if clearing.fraction == 1 else f"Kelly, fraction {_digits(clearing.fraction)}"
     elif isinstance(clearing, LogPool):
-        name = f"log pool, step {clearing.step:g}"
+        floor = "" if clearing.floor == LogPool.floor else f", floor {_digits(clearing.floor)}"
+        name = f"log pool, step {_digits(clearing.step)}{floor}"
     else:
-        name = f"isoelastic, aversion {clearing.aversion:g}"
+        name = f"isoelastic, aversion {_digits(clearing.aversion)}"
     return name if grue is None else f"{name}, taxed"
+
+
+def _digits(number: Any) -> str:
+    """As few digits as tell a number from every other; whole ones without a point."""
+    exact = float(number)
+    return short if float(short := f"{exact:g}") == exact else repr(exact)
 
 
 def checked(clearing: Any) -> Any:
@@ -85,13 +95,19 @@ def markets(clearing: Any, grue: GrueTax | None, grid: Any = None) -> list[Metho
         clearing: the rule that is asked for.
         grue: its tax; the grid's too, else that is inverse.
         grid: rules to compare it with, and to choose among; None for those of `GRID`.
+
+    Raises:
+        InputError: a rule or a tax that forecasts cannot be scored with.
     """
+    if grid is not None and not isinstance(grid, Iterable):
+        raise InputError(f"grid {grid!r}; give several rules, such as [{grid!r}], or () for none")
     asked = Method(named(checked(clearing), grue), clearing, grue, grid=False)
+    ForecastBook([0.0], clearing=clearing, grue=grue)  # which knows the taxes that a book can have
     found = {asked.name: asked}
     for rule in GRID if grid is None else grid:
         for tax in (None, TAX if grue is None else grue):
             one = Method(named(checked(rule), tax), rule, tax)
-            found[one.name] = one
+            found[one.name] = replace(found.get(one.name, one), grid=True)
     return list(found.values())
 
 
@@ -121,6 +137,8 @@ class Chosen:
         known = [*(method.name for method in found), *(OF_GRID if grid else ()), *BASELINES]
         if wanted is None:
             return cls(found, frozenset(known))
+        if not isinstance(wanted, Iterable):
+            raise InputError(f"methods {wanted!r}; give names, some of: {'; '.join(known)}")
         asked = (wanted,) if isinstance(wanted, str) else tuple(wanted)
         if strange := [name for name in asked if name not in known]:
             raise InputError(f"there is no method {strange[0]!r}; give some of: {'; '.join(known)}")

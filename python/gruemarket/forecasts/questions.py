@@ -9,6 +9,7 @@ import polars as pl
 
 from gruemarket.errors import InputError
 from gruemarket.forecasts.clock import NEVER, Clock, Times
+from gruemarket.forecasts.settings import is_number
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -274,8 +275,9 @@ class Pricing:
             raise InputError(f"which={self.which!r}; give 'last' or 'every'")
         if self.order not in ORDERS:
             raise InputError(f"order={self.order!r}; give 'close', or 'resolve' for one question after another")
-        if not 0 <= self.floor < 0.5:
-            raise InputError(f"floor {self.floor}; give 0 or more, and less than 1 / the number of outcomes")
+        if not (is_number(self.floor) and 0 <= self.floor < 0.5):
+            raise InputError(f"floor {self.floor!r}; give 0 or more, and less than 1 / the number of outcomes")
+        object.__setattr__(self, "floor", float(self.floor))
 
     def panel(self, questions: Questions) -> Panel:
         """What is priced of the questions, in the order in which it is."""

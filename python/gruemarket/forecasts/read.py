@@ -10,9 +10,11 @@ from gruemarket.forecasts import tables
 from gruemarket.forecasts.clock import Clock
 from gruemarket.forecasts.index import TOLERANCE, Index, make_index
 from gruemarket.forecasts.questions import Questions
+from gruemarket.forecasts.settings import tolerance_of
 from gruemarket.forecasts.tables import ROW
 
 PERCENT = 100
+WHOLE_FLOAT = r"^(-?(?:0|[1-9]\d*))\.0$"  # as it is printed
 
 
 def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None, tolerance: float = TOLERANCE) -> Questions:
@@ -21,16 +23,18 @@ def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None, tolerance: f
     Args:
         forecasts: a row for each question, forecaster, time, outcome and its probability. A forecast is the rows of one
             question, forecaster and time; its probabilities sum to 1. One outcome may be left out: it gets the rest.
-        resolutions: a row a question: question, outcome (empty: it is still open) and, as far as known, opens, closes
-            and resolves. A question that only the forecasts have is open. `closes` is by default `resolves`, else
-            the question's last forecast; `resolves` is by default `closes`, which may be long before the outcome was
-            known: `score` counts such questions, and claims nothing for them.
+        resolutions: a row a question: question, outcome (empty: it is still open) and, as far as known, opens (before
+            which nothing may be forecast or happen; it is checked, and means nothing else), closes and resolves. A
+            question that only the forecasts have is open. `closes` is by default `resolves`, else the question's last
+            forecast; `resolves` is by default `closes`, which may be long before the outcome was known: `score` counts
+            such questions, and claims nothing for them.
         outcomes: a row for each question and outcome, where forecasts and resolutions do not name them all. A question
             of which they name one alone has two: "no" beside "yes", "not X" beside X.
         tolerance: how far from 1 a forecast's sum may be; it is then divided by it. Raise it for rounded forecasts.
 
     Each is a path (Parquet or CSV), a Polars or Arrow table, or a dict of columns. Times are numbers, dates (which
-    stand for their first instant) or datetimes.
+    stand for their first instant) or datetimes, with a time zone in all tables or in none; what comes of them has the
+    forecasts' zone. Names are whole numbers or text; in CSV they are numbers if all are written as such: 7, not 007.
 
     Raises:
         InputError: what is wrong, and in which row.
@@ -42,6 +46,7 @@ def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None, tolerance: f
     ...                   {"question": ["rain"], "outcome": ["no"]})
     Questions(1 questions, 0 of them open, 2 forecasters, 2 forecasts)
     """
+    tolerance = tolerance_of(tolerance)
     rows = tables.table(forecasts, "forecasts", tables.FORECASTS)
     if rows.is_empty():
         raise InputError("the forecasts have no rows; give some")
@@ -95,8 +100,6 @@ def summary(
     rows: pl.DataFrame | pl.LazyFrame, clock: Clock, resolutions: Any, outcomes: Any, tolerance: float
 ) -> Index:
     """The index of forecasts whose names and numbers are of the right types, and of the other tables."""
-    if not 0 <= tolerance < 1:
-        raise InputError(f"tolerance {tolerance}; give how far from 1 a forecast's sum may be, such as {TOLERANCE:g}")
     lazy = rows.lazy()
     asked = lazy.group_by("question").agg(
         pl.col("time").min().alias("first"),
@@ -111,6 +114,8 @@ def summary(
     for names in (found["question"], people, pairs["outcome"].unique()):
         _refuse_spaces(lazy, names, "forecasts")
     resolved = tables.table(resolutions, "resolutions", tables.RESOLUTIONS, tables.CLOCKED)
+    if resolved.is_empty():
+        raise InputError("the resolutions have no rows; give one a question, without an outcome if it is open")
     resolved = tables.identifiers(resolved, "resolutions", ("question",))
     resolved = resolved.with_columns(_outcomes(resolved["outcome"], pairs["outcome"]))
     _refuse_spaces(resolved.lazy(), resolved["question"], "resolutions")
@@ -125,17 +130,17 @@ def summary(
     pairs = pl.concat([pairs, named]).unique()
     found, resolved = tables.alike(found, resolved, "question")
     pairs = pairs.with_columns(pl.col("question").cast(found["question"].dtype))
-    return make_index(found, pairs, people, resolved, clock, tolerance=tolerance)
+    index = make_index(found, pairs, people, resolved, clock, tolerance=tolerance)
+    _refuse_early(lazy, index)
+    return index
 
 
 def _outcomes(column: pl.Series, known: pl.Series) -> pl.Series:
     """Outcomes as text. Whole numbers are often kept as floats where some are missing: 1.0 is then the forecasts' 1."""
-    text = column.cast(pl.String)
-    if not column.dtype.is_float() or text.is_in(known.implode()).any():
-        return text
-    present = column.fill_nan(None)
-    whole = present.cast(pl.Int64, strict=False)
-    return whole.cast(pl.String) if (whole == present).all() else text
+    text = (column.fill_nan(None) if column.dtype.is_float() else column).cast(pl.String)
+    whole = text.str.extract(WHOLE_FLOAT)
+    floats = whole.null_count() == text.null_count() and not text.is_in(known.implode()).any()
+    return whole if floats else text
 
 
 def _refuse_spaces(lazy: pl.LazyFrame, names: pl.Series, what: str) -> None:
@@ -164,6 +169,21 @@ def _refuse_spellings(lazy: pl.LazyFrame, pairs: pl.DataFrame, named: pl.DataFra
         raise InputError(
             f"row {row} of the forecasts: question {question!r} has outcomes {outcome!r} and {other!r} {ROW}; spell "
             "them alike, or name both in a table of outcomes"
+        )
+
+
+def _refuse_early(lazy: pl.LazyFrame, index: Index) -> None:
+    """Nobody can forecast a question before it opens: one of the two times is wrong."""
+    asked = index.questions_frame
+    early = asked.filter(pl.col("opens").is_not_nan(), pl.col("first") < pl.col("opens"))
+    if not early.is_empty():
+        told = early.row(0, named=True)
+        name = pl.col("question").cast(asked["question"].dtype)
+        row = _row(lazy, (name == told["question"]) & (pl.col("time") < told["opens"]))
+        opens = index.clock.show(np.array([told["opens"]]), "opens").item()
+        raise InputError(
+            f"row {row} of the forecasts comes before its question {told['question']!r} opens, at {opens} {ROW}; mend "
+            "one of the two times, or leave out opens"
         )
 
 

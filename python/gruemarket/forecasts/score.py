@@ -19,6 +19,7 @@ from gruemarket.forecasts.play import Source, Whole, play
 from gruemarket.forecasts.questions import Floats, Panel, Pricing, Questions
 from gruemarket.forecasts.read import read
 from gruemarket.forecasts.scores import Scores
+from gruemarket.forecasts.settings import check_resampling, lock_of
 from gruemarket.grue import GrueTax
 from gruemarket.progress import Shown
 
@@ -56,7 +57,7 @@ def score(
     those who have.
 
     Args:
-        forecasts: see `read`; or what `read` has returned, without `resolutions`.
+        forecasts: see `read`; or what `read` has returned, without `resolutions`, `outcomes` and `tolerance`.
         resolutions: see `read`.
         outcomes: see `read`.
         tolerance: see `read`.
@@ -92,13 +93,10 @@ def score(
     >>> scores.open().filter(method="Kelly", outcome="yes")["probability"].round(3).item()
     0.746
     """
+    refuse_numbers(lock, seed, resamples)
     pricing = Pricing(at, which, order, floor)
     chosen = Chosen.of(markets(Kelly() if clearing is None else clearing, grue, grid), methods)
-    questions = (
-        forecasts
-        if isinstance(forecasts, Questions)
-        else read(forecasts, resolutions, outcomes=outcomes, tolerance=tolerance)
-    )
+    questions = _questions(forecasts, resolutions, outcomes, tolerance)
     panel = pricing.panel(questions)
     when = events(panel, order, questions.now(at))
     refuse_nothing(questions, when)
@@ -106,6 +104,23 @@ def score(
     source = Whole(panel, len(questions.forecasters))
     settings = {"lock": share, **pricing.told()}
     return scored(questions, source, chosen, when, settings, seed=seed, resamples=resamples, progress=progress)
+
+
+def refuse_numbers(lock: Any, seed: Any, resamples: Any) -> None:
+    """Raises InputError for what cannot be used, before any work that would be lost."""
+    if lock is not None:
+        lock_of(lock)
+    check_resampling(seed, resamples)
+
+
+def _questions(forecasts: Any, resolutions: Any, outcomes: Any, tolerance: Any) -> Questions:
+    """Tables are read; what has been read can take nothing more in."""
+    if not isinstance(forecasts, Questions):
+        return read(forecasts, resolutions, outcomes=outcomes, tolerance=tolerance)
+    given = {"resolutions": resolutions is not None, "outcomes": outcomes is not None}
+    if late := [name for name, is_given in (given | {"tolerance": tolerance != TOLERANCE}).items() if is_given]:
+        raise InputError(f"the forecasts have been read; give {' and '.join(late)} to read, which checks them together")
+    return forecasts
 
 
 def refuse_nothing(known: Questions, when: Events) -> None:
@@ -119,17 +134,6 @@ def refuse_nothing(known: Questions, when: Events) -> None:
         f"none of the {resolved:,} resolved questions has a forecast before it is priced; look at the times, or give "
         "another at="
     )
-
-
-def lock_of(asked: Any) -> float:
-    """A share of wealth.
-
-    Raises:
-        InputError: it is none.
-    """
-    if isinstance(asked, bool) or not isinstance(asked, int | float | np.number) or not 0 < asked <= 1:
-        raise InputError(f"lock {asked!r}; give a share of wealth above 0 and at most 1")
-    return float(asked)
 
 
 def scored(

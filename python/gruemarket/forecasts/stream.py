@@ -17,8 +17,9 @@ from gruemarket.forecasts.index import TOLERANCE
 from gruemarket.forecasts.methods import Chosen, markets
 from gruemarket.forecasts.questions import Pricing
 from gruemarket.forecasts.read import summary
-from gruemarket.forecasts.score import FLOOR, refuse_nothing, scored, share_of
+from gruemarket.forecasts.score import FLOOR, refuse_nothing, refuse_numbers, scored, share_of
 from gruemarket.forecasts.scores import Scores
+from gruemarket.forecasts.settings import is_whole, tolerance_of
 from gruemarket.forecasts.spill import Spilled
 from gruemarket.grue import GrueTax
 from gruemarket.progress import Shown
@@ -53,7 +54,8 @@ def stream(
     the questions' prices, what the prices need is kept in a temporary folder meanwhile, about 20 bytes a row.
 
     Args:
-        forecasts: a Parquet file, or a lazy frame of Polars.
+        forecasts: a Parquet file, or a lazy frame of Polars. CSV has to be converted, as its types are known only once
+            all of it has been read.
         resolutions: see `read`.
         outcomes: see `read`.
         tolerance: see `read`.
@@ -75,21 +77,26 @@ def stream(
     Raises:
         InputError: as in `score`; rows that come too late to be priced are not looked at as closely.
     """
-    if rows < 1:
-        raise InputError(f"rows={rows}; give how many to hold in memory, 1 or more")
+    if not (is_whole(rows) and rows >= 1):
+        raise InputError(f"rows {rows!r}; give how many to hold in memory, a whole number, 1 or more")
+    refuse_numbers(lock, seed, resamples)
+    tolerance = tolerance_of(tolerance)
     pricing = Pricing(at, which, order, floor)
     chosen = Chosen.of(markets(Kelly() if clearing is None else clearing, grue, grid), methods)
-    lazy = tables.scan(forecasts, "forecasts")
+    lazy = tables.scan(forecasts, "forecasts", whole=False)
     tables.columns(lazy, "forecasts", tables.FORECASTS)
     lazy = lazy.select(tables.FORECASTS)
     first = lazy.head(1).collect()
     if first.is_empty():
         raise InputError("the forecasts have no rows; give some")
     clock = Clock.of(first["time"])
-    rows_of = lazy.select(*tables.typed(lazy), clock.expression()).with_row_index("row")
-    index = summary(rows_of, clock, resolutions, outcomes, tolerance)
-    known = index.questions()
+    if at is not None:
+        clock.at(at)  # whether it is a time, before all rows are read
+    lazy = tables.typed(lazy)
+    rows_of = lazy.select(*tables.NAMES, clock.expression()).with_row_index("row")
     with tempfile.TemporaryDirectory(prefix="gruemarket-", dir=folder) as place:
+        index = summary(rows_of, clock, resolutions, outcomes, tolerance)
+        known = index.questions()
         source = Spilled(index, known, Path(place), pricing, rows)
         with Shown(wanted=progress) as bar:
             source.spill(lazy, bar)

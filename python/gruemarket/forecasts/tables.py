@@ -13,8 +13,11 @@ FORECASTS = ("question", "forecaster", "time", "outcome", "probability")
 RESOLUTIONS = ("question", "outcome")
 CLOCKED = ("opens", "closes", "resolves")  # what resolutions may say besides
 OUTCOMES = ("question", "outcome")
+NAMES = ("question", "forecaster", "outcome")  # of something; what they look like means nothing
 CSV = (".csv", ".tsv", ".txt")
 PARQUET = (".parquet", ".pq")
+WIDE = (pl.UInt64, pl.Int128)  # whole numbers that int64 need not hold
+MOST = 2**63 - 1
 ROW = "(rows count from 0)"
 ISO = r"^\d{4}-\d{2}-\d{2}"
 
@@ -62,17 +65,22 @@ def _mended(present: list[str]) -> str:
     return "rename those that are called otherwise (case counts)"
 
 
-def typed(lazy: pl.LazyFrame) -> list[pl.Expr]:
-    """The names in forecasts as `identifiers` makes them, in a lazy frame; outcomes as text."""
+def typed(lazy: pl.LazyFrame) -> pl.LazyFrame:
+    """A lazy frame of forecasts with its names as `identifiers` makes them; outcomes as text."""
     schema = lazy.collect_schema()
-    kinds = {name: pl.Int64 if schema[name].is_integer() else pl.String for name in ("question", "forecaster")}
-    return [pl.col(name).cast(kind) for name, kind in (kinds | {"outcome": pl.String}).items()]
+    whole = [name for name in ("question", "forecaster") if schema[name].is_integer()]
+    wide = [name for name in whole if schema[name] in WIDE]
+    far = lazy.select((pl.col(wide) > MOST).any()).collect(engine="streaming").row(0, named=True) if wide else {}
+    kinds = {name: pl.Int64 if name in whole and not far.get(name) else pl.String for name in NAMES}
+    return lazy.with_columns(pl.col(name).cast(kind) for name, kind in kinds.items())
 
 
-def scan(given: Any, what: str) -> pl.LazyFrame:
-    """A table of any kind, not yet read."""
+def scan(given: Any, what: str, *, whole: bool = True) -> pl.LazyFrame:
+    """A table of any kind, not yet read; a CSV file only if the whole of it may be read at once."""
+    if given is None:
+        raise InputError(f"no {what} are given; give a Parquet or CSV file, or a Polars or Arrow table")
     if isinstance(given, str | os.PathLike):
-        return _file(Path(given), what)
+        return _file(Path(given), what, whole=whole)
     if isinstance(given, pl.LazyFrame):
         return given
     if isinstance(given, pl.DataFrame):
@@ -94,21 +102,19 @@ def _column(values: Any) -> Any:
     return pl.Series(values=values, dtype=pl.Float64, strict=False) if mixed else values
 
 
-def _file(path: Path, what: str) -> pl.LazyFrame:
+def _file(path: Path, what: str, *, whole: bool) -> pl.LazyFrame:
     if not path.exists():
         raise FileNotFoundError(2, f"there is no such file of {what}", str(path))
     kind = Path(path.name.removesuffix(".gz").removesuffix(".zst")).suffix.lower()
+    if path.is_dir() and not (kind in PARQUET and any(path.iterdir())):
+        raise InputError(f"{path} is a folder; give a Parquet or CSV file of {what}")
+    if kind in CSV and not whole:
+        raise InputError(f"{path}: CSV is not streamed; convert the {what} to Parquet, or score them without streaming")
     try:
         if kind in PARQUET:
             frame = pl.scan_parquet(path)
         elif kind in CSV:
-            separator = "\t" if kind == ".tsv" else ","
-            # types from all rows: an outcome or a name may be a number in the first thousand and a word after
-            read = pl.read_csv(path, separator=separator, infer_schema_length=None)
-            read = read.with_columns(pl.col(pl.String).replace("", None))  # a cell that is quoted can be empty too
-            times = [name for name in ("time", *CLOCKED) if name in read.columns]
-            numbers = [name for name in ("probability", *times) if name in read.columns]
-            frame = parsed(read.with_columns(_number(read[name]) for name in numbers), what, times).lazy()
+            frame = _csv(path, what, "\t" if kind == ".tsv" else ",").lazy()
         else:
             raise InputError(f"{path}: the {what} are of an unknown kind {path.suffix!r}; give .parquet or .csv")
         frame.collect_schema()
@@ -117,12 +123,31 @@ def _file(path: Path, what: str) -> pl.LazyFrame:
         hint = f"; give as many cells a row as in the header, separated by {'tabs' if kind == '.tsv' else 'commas'}"
         if "utf-8" in why.lower():
             hint = "; save the file as UTF-8"
+        elif isinstance(error, pl.exceptions.NoDataError):
+            hint = "; its first row must name the columns"
         raise InputError(f"{path}: no whole table of {what} ({why}){hint if kind in CSV else ''}") from error
     return frame
 
 
+def _csv(path: Path, what: str, separator: str) -> pl.DataFrame:
+    """A CSV file. Names are read as text, or 007 would be 7; other types are those of all rows, not of the first."""
+    names = dict.fromkeys(NAMES, pl.String)
+    read = pl.read_csv(path, separator=separator, infer_schema_length=None, schema_overrides=names)
+    read = read.with_columns(pl.col(pl.String).replace("", None))  # a cell that is quoted can be empty too
+    times = [name for name in ("time", *CLOCKED) if name in read.columns]
+    numbers = [name for name in ("probability", *times) if name in read.columns]
+    read = read.with_columns(_number(read[name]) for name in numbers)
+    return parsed(read.with_columns(_whole(read[name]) for name in NAMES if name in read.columns), what, times)
+
+
+def _whole(column: pl.Series) -> pl.Series:
+    """Names that are whole numbers, and all written as such, as these: 7 but not 007, +7 or 7.0."""
+    numbers = column.cast(pl.Int64, strict=False)
+    return numbers if numbers.cast(pl.String).equals(column, check_names=False) else column
+
+
 def identifiers(frame: pl.DataFrame, what: str, names: Sequence[str], first: int = 0) -> pl.DataFrame:
-    """The columns that name something: whole numbers as int64, all else as text; none is empty.
+    """The columns that name something: whole numbers as int64 if that holds them, all else as text; none is empty.
 
     Raises:
         InputError: a cell is empty; the message names the row.
@@ -135,8 +160,10 @@ def identifiers(frame: pl.DataFrame, what: str, names: Sequence[str], first: int
 
 
 def _named(column: pl.Series) -> pl.Series:
+    if column.dtype.is_integer() and (whole := column.cast(pl.Int64, strict=False)).null_count() == 0:
+        return whole
     try:
-        return column.cast(pl.Int64 if column.dtype.is_integer() else pl.String)
+        return column.cast(pl.String)
     except pl.exceptions.PolarsError as error:
         raise InputError(f"{column.name} is of type {column.dtype}; give text or whole numbers") from error
 
