@@ -43,11 +43,12 @@ def kelly(forecasts, resolutions, lock):
     free = dict.fromkeys(names, 1 / len(names))
     locked, prices = {}, {}
     events = []
-    for row in resolutions.filter(pl.col("outcome").is_not_null()).iter_rows(named=True):
+    for row in resolutions.iter_rows(named=True):
         if row["question"] in said:
             close = min(row["closes"], row["resolves"])
             events.append((close, 0, row["question"], None))
-            events.append((row["resolves"], 1, row["question"], row["outcome"]))
+            if row["outcome"] is not None:
+                events.append((row["resolves"], 1, row["question"], row["outcome"]))
     for _, _, question, outcome in sorted(events, key=lambda event: event[:3]):
         if outcome is None:
             wealth = {n: free[n] + sum(stakes.get(n, 0) for stakes in locked.values()) for n in names}
@@ -61,4 +62,6 @@ def kelly(forecasts, resolutions, lock):
         else:
             for n, stake in locked.pop(question).items():
                 free[n] += stake * said[question][n][outcome] / prices[question][outcome]
-    return prices, free
+    # what is still locked is in questions that have closed and are open
+    prices = {question: found for question, found in prices.items() if question not in locked}
+    return prices, {n: free[n] + sum(stakes.get(n, 0) for stakes in locked.values()) for n in names}

@@ -29,16 +29,17 @@ def book_class(request):
 class Story:
     bits: np.ndarray
     rule: object
-    lock: float
+    lock: float | None
     tax: object
     who: list  # of arrays (n,), by question
     forecasts: list  # of arrays (n, K)
     resolved: np.ndarray
     happened: np.ndarray
     after: np.ndarray
+    entering: bool = False
 
     def book(self, book_class):
-        return book_class(self.bits, clearing=self.rule, lock=self.lock, grue=self.tax)
+        return book_class(self.bits, clearing=self.rule, lock=self.lock, grue=self.tax, entering=self.entering)
 
     def chunk(self, first, last, resolutions=slice(None)):
         """The arguments of `play` for the questions first..last and some resolutions."""
@@ -97,12 +98,12 @@ def draw_rule(draw, rng, n):
 
 
 @st.composite
-def stories(draw, *, rule=None, taxed=None, sequential=None, sure=None):
+def stories(draw, *, rule=None, taxed=None, sequential=None, sure=None, entering=None, most=12):
     """Hypothesis draws the shape, a generator that it seeds draws the numbers. None leaves a choice open."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    choices = taxed, sequential, sure
-    taxed, sequential, sure = (draw(st.booleans()) if choice is None else choice for choice in choices)
-    n, questions = draw(st.integers(1, 6)), draw(st.integers(0, 12))
+    choices = taxed, sequential, sure, entering
+    taxed, sequential, sure, entering = (draw(st.booleans()) if choice is None else choice for choice in choices)
+    n, questions = draw(st.integers(1, 6)), draw(st.integers(0, most))
     rule = rule or draw_rule(draw, rng, n)
     sure = sure and isinstance(rule, gm.Kelly)
     who, forecasts = [], []
@@ -120,13 +121,14 @@ def stories(draw, *, rule=None, taxed=None, sequential=None, sure=None):
     return Story(
         bits=-np.log2(rng.dirichlet(np.ones(n)) * draw(st.sampled_from([1.0, 0.7]))),
         rule=rule,
-        lock=draw(st.sampled_from([1.0, 1 / 3, 0.1])),
+        lock=draw(st.sampled_from([1.0, 1 / 3, 0.1, None])),
         tax=gm.GrueTax(schedule, landmarks={3: 1.0}) if taxed else None,
         who=who,
         forecasts=forecasts,
         resolved=order,
         happened=np.array([rng.integers(forecasts[q].shape[1]) for q in order], dtype=int),
         after=after[order],
+        entering=entering,
     )
 
 
@@ -161,7 +163,7 @@ def check_engine(story, **more):
     if isinstance(slow, type):
         assert fast is slow
         return engine
-    for name in ("prices", "staked", "watched"):
+    for name in ("prices", "staked", "locks", "watched"):
         np.testing.assert_allclose(getattr(fast, name), getattr(slow, name), **CLOSE, err_msg=name)
     return engine
 
@@ -220,14 +222,21 @@ def test_what_is_left_of_free_money_is_no_rounding():
         assert abs(book.wealth.sum() - 1) < 1e-13
 
 
+@pytest.mark.parametrize("entering", (False, True))
 @pytest.mark.parametrize("rate", (1.0, 0.5, 1e-3))
-def test_taxes_wait_for_who_sleeps(rate):
+def test_taxes_wait_for_who_sleeps(rate, entering):
     rng = np.random.default_rng(5)
     listed = [np.sort(rng.choice(20, size=rng.integers(0, 4), replace=False)) for _ in range(700)]
     rounds = [(who, draw_forecasts(rng, len(who), 3, sure=False), rng.integers(3)) for who in listed]
     late = np.flatnonzero(rng.random(len(rounds)) < 0.1)
     bits = np.r_[np.full(18, 5.0), 2000.25, 40.0]
-    check_engine(sequence(rounds, lock=0.5, late=late, bits=bits, tax=gm.GrueTax(gm.schedules.constant(rate))))
+    story = sequence(rounds, lock=0.5, late=late, bits=bits, tax=gm.GrueTax(gm.schedules.constant(rate)))
+    check_engine(replace(story, entering=entering))
+
+
+@given(stories(most=40))
+def test_engine_is_twin_with_a_lock_that_follows(story):
+    check_engine(replace(story, lock=None))
 
 
 # --- What holds of every book
@@ -260,7 +269,7 @@ def test_the_cut_into_calls_does_not_change_the_bits(story, data):
     ends = sorted(data.draw(st.lists(st.integers(0, len(story.who)), max_size=4)))
     runs = story.play_in_pieces(pieces, [(end, data.draw(st.booleans())) for end in ends] + [(len(story.who), False)])
     assert seen(pieces) == seen(whole)
-    for name in ("prices", "staked", "passes", "residual"):
+    for name in ("prices", "staked", "locks", "passes", "residual"):
         assert np.concatenate([getattr(each, name) for each in runs]).tobytes() == getattr(run, name).tobytes()
     *_, last = [single, *story.each_event(single)]
     assert seen(last) == seen(whole)
@@ -300,7 +309,7 @@ def test_what_was_staked_is_paid_whatever_happens():
 # --- Cases worked out another way
 
 
-@given(stories(rule=gm.Kelly(), sequential=True, sure=False))
+@given(stories(rule=gm.Kelly(), sequential=True, sure=False, entering=False))
 def test_a_sequential_book_is_the_market(story):
     """Priced and resolved one by one, stakes are those of sparse rounds, and the tax is the market's."""
     book = story.book(ForecastBook)
@@ -315,7 +324,7 @@ def test_a_sequential_book_is_the_market(story):
         part, parts = np.unique(who, return_counts=True)
         mean = np.array([forecasts[who == j].mean(axis=0) for j in part]).reshape(len(part), forecasts.shape[1])
         wide = np.hstack([mean, np.zeros((len(part), 4 - mean.shape[1]))])
-        rounds = gm.SparseRounds([0, len(part)], part, wide, stakes=np.full(len(part), story.lock))
+        rounds = gm.SparseRounds([0, len(part)], part, wide, stakes=np.full(len(part), run.locks[t]))
         price = market.run(rounds, [outcome[t]]).prices[0]
         if len(parts):
             np.testing.assert_allclose(prices[t], price[: forecasts.shape[1]], **CLOSE)
@@ -355,6 +364,49 @@ def test_tax_by_hand(book_class):
     free = np.array([0.25, 0.25, 0.25])
     np.testing.assert_allclose(book.wealth, free * 0.5 + 0.5 * 0.75 * np.array([0.5, 0.25, 0.25]) + [0.25, 0, 0])
     assert book.tax_bits == 1
+
+
+def test_the_tax_of_who_has_entered_by_hand(book_class):
+    """Forecaster 0 pays itself, until 1 comes; 2 never does. At last only 1 has free money, 1/8, and half is spread."""
+    tax = gm.GrueTax(gm.schedules.constant(0.5))
+    book = book_class([1, 2, 2], clearing=gm.Kelly(), lock=0.5, grue=tax, entering=True)
+    book.play([0, 1, 2, 3, 3], [0, 1, 0], [2] * 4, [0.5, 0.5] * 3)
+    np.testing.assert_allclose(book.wealth, [0.5 + 1 / 24, 0.125 + 1 / 16 + 1 / 48, 0.25], rtol=1e-14)
+    assert book.tax_bits == 3
+
+
+@given(stories(sure=False, entering=True), st.integers(1, 4), st.integers(1, 9))
+def test_who_comes_late_changes_no_bit_before(story, more, halvings):
+    """Further forecasters, and shares of all money that are as much smaller, leave all prices as they are."""
+    if isinstance(story.rule, gm.LMSR) or np.ndim(getattr(story.rule, "aversion", 0)):
+        return  # which speak of all forecasters
+    bits = np.ceil(np.log2(len(story.bits))) + np.zeros(len(story.bits))
+    small = replace(story, bits=bits)
+    large = replace(story, bits=np.r_[bits, np.full(more, bits[0])] + halvings + 3)
+    one, other = (each.play(each.book(ForecastBook)) for each in (small, large))
+    assert one.prices.tobytes() == other.prices.tobytes()
+    assert (one.staked * 0.5 ** (halvings + 3)).tobytes() == other.staked.tobytes()
+
+
+def test_a_lock_that_follows_how_many_are_open(book_class):
+    """Counted in a loop: what nine in ten forecasts so far found open; a tenth in the first ten questions."""
+    rng = np.random.default_rng(2)
+    questions = 200
+    who = [np.flatnonzero(rng.random(7) < 0.6) for _ in range(questions)]
+    after = np.minimum(np.arange(questions) + rng.integers(1, 3 + np.arange(questions) // 8), questions)
+    found, expected = [], []
+    for t in range(questions):
+        mine = [p for p in range(t + 1) if p == t or after[p] > t]
+        found += [sum(j in who[p] for p in mine) for j in who[t]]
+        expected.append(0.1 if t < 10 else 1 / np.sort(found)[int(np.ceil(0.9 * len(found))) - 1])
+    order = np.argsort(after, kind="stable")
+    forecasts = [draw_forecasts(rng, len(one), 2, sure=False) for one in who]
+    happened = rng.integers(2, size=questions)
+    story = Story(np.full(7, 3.0), gm.Kelly(0.5), None, None, who, forecasts, order, happened, after[order])
+    run = story.play(story.book(book_class))
+    np.testing.assert_allclose(run.locks, expected, rtol=1e-15)
+    assert len(set(expected)) > 5
+    assert run.staked[0] == pytest.approx(0.05 * len(who[0]) / 8)  # Kelly's fraction of it
 
 
 def test_one_that_stands_there_twice_splits_its_stake(book_class):

@@ -95,6 +95,32 @@ def test_a_report_without_open_questions_and_in_the_simple_order(files, tmp_path
     assert "<h2>Open questions</h2>" not in html
 
 
+def test_a_report_says_which_times_of_resolution_are_assumed(scores, files, tmp_path):
+    told = "do not say when they resolved"
+    assert scores.settings["assumed"] == 0
+    html = scores.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Nothing looks ahead" in html
+    assert told not in html
+    unknown = pl.read_csv(files[1]).drop("resolves")
+    html = gm.forecasts.score(files[0], unknown, grid=(), resamples=100).report(tmp_path / "report.html").read_text()
+    assert "<h2>Methods (all times of resolution assumed)</h2>" in html
+    assert "Nothing looks ahead" not in html
+    assert told in html
+
+
+@pytest.mark.parametrize("more", ((), ("--stream",)))
+def test_the_command_says_which_times_of_resolution_are_assumed(files, tmp_path, more):
+    some = pl.read_csv(files[1]).with_columns(resolves=pl.when(pl.int_range(pl.len()) > 4).then("resolves"))
+    some.write_csv(tmp_path / "some.csv")
+    done = invoke(files[0], "-r", tmp_path / "some.csv", "--out", tmp_path / "scores", *more)
+    assert done.exit_code == 0, done.output
+    words = " ".join(done.stdout.split())
+    assert "no look-ahead but for 5 questions whose times of resolution are assumed" in words
+    assert "Of 5 of 37 resolved questions the resolutions do not say when they resolved" in words
+    assert json.loads((tmp_path / "scores" / "manifest.json").read_text())["config"]["assumed"] == 5
+    assert "do not say" not in invoke(files[0], "-r", files[1], "--out", tmp_path / "scores", *more).stdout
+
+
 def test_names_cannot_break_the_page(tmp_path):
     evil = "</script><script>alert(1)</script>"
     said = {"question": [evil, evil + "2"], "forecaster": [evil] * 2, "time": [1, 1], "outcome": [evil] * 2}

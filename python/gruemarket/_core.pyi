@@ -438,6 +438,10 @@ class ForecastRun:
         """(Q,) what was locked, as a share of all money."""
 
     @property
+    def locks(self) -> _Floats:
+        """(Q,) the share of its wealth that each question asked of its forecasters."""
+
+    @property
     def passes(self) -> npt.NDArray[np.uint32]:
         """(Q,) how often the clearing went over the forecasters."""
 
@@ -453,7 +457,15 @@ class ForecastRun:
 class ForecastBook:
     """The books of N forecasters, with stakes that stay locked until their question is resolved."""
 
-    def __new__(cls, bits: _Floats, clearing: RuleSpec, lock: float, tax: TaxSpec | None, normalize: bool) -> Self:
+    def __new__(
+        cls,
+        bits: _Floats,
+        clearing: RuleSpec,
+        lock: float | None,
+        tax: TaxSpec | None,
+        normalize: bool,
+        entering: bool,
+    ) -> Self:
         """A book in which nothing has happened; `gruemarket.forecasts.book.ForecastBook` describes the arguments."""
 
     def play(self, questions: _Questions, resolutions: _Resolutions, watch: _Ints) -> ForecastRun:

@@ -175,7 +175,7 @@ def score(
     ] = None,
     lock: Annotated[
         float | None,
-        typer.Option(help="Share of wealth locked in a question; by default as much as is seldom missing."),
+        typer.Option(help="Share of wealth locked in a question; by default 1 / how many are open, as seen so far."),
     ] = None,
     order: Annotated[str, typer.Option(help="close: no look-ahead. resolve: the sequential game.")] = "close",
     at: Annotated[str | None, typer.Option(help="Price then: a time, or 7d (w, d, h, m, s) before close.")] = None,
@@ -186,9 +186,7 @@ def score(
         typer.Option(metavar="NAME", help="Score this and the market only; give it again for more. By default all."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the intervals.")] = 0,
-    streamed: Annotated[
-        bool, typer.Option("--stream", help="For Parquet files larger than memory; --lock 0.1 unless given.")
-    ] = False,
+    streamed: Annotated[bool, typer.Option("--stream", help="For Parquet files larger than memory.")] = False,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Show no progress.")] = False,
 ) -> None:
     """Combines real forecasters: scores markets on resolved questions, prices open ones."""
@@ -197,9 +195,7 @@ def score(
     with failing(WRONG):
         rule = command.clearing_of(clearing, fraction=fraction, aversion=aversion, step=step)
         settings = {"clearing": rule, "grue": command.tax_of(grue), "order": order, "at": at, "which": which}
-        settings["methods"] = methods or None
-        if lock is not None or not streamed:
-            settings["lock"] = lock
+        settings |= {"methods": methods or None, "lock": lock}
         more = {"outcomes": outcomes, "tolerance": tolerance, "floor": floor, "seed": seed, "progress": not no_progress}
         try:
             command.run(

@@ -26,6 +26,8 @@ class ForecastRun:
     """(sum of K,) the price of each outcome, question after question; uniform where nobody had money to stake."""
     staked: Floats
     """(Q,) what was locked, as a share of all money."""
+    locks: Floats
+    """(Q,) the share of its wealth that each question asked of its forecasters."""
     passes: npt.NDArray[np.uint32]
     """(Q,) how often the clearing went over the forecasters; 0 for rules in closed form."""
     residual: Floats
@@ -47,10 +49,15 @@ class ForecastBook:
         clearing: `Kelly` (the default), `Isoelastic`, `LogPool` or `LMSR`; per-trader arrays and the maker's index are
             by forecaster. Kelly's fraction multiplies `lock`. `Demand` is refused: it wants everybody's forecasts.
         lock: the share of its wealth that a forecaster locks in each question, in (0, 1]. What would stay free, if it
-            is less than 2^-32 of the wealth, is locked too.
+            is less than 2^-32 of the wealth, is locked too. None follows how busy forecasters are: 1 / m, where nine in
+            ten forecasts so far, the question's own among them, found at most m questions of their forecaster open (its
+            own too); a tenth in the first ten questions, before anything is known.
         grue: a `GrueTax` of the kernel "anything" and unit "round"; its schedule's index is the number of the question,
             by pricing. Only free money is taxed.
         normalize: whether to divide the prior by its sum.
+        entering: whether a forecaster enters only with the first question that lists it. Until then it holds its prior
+            share, pays no tax and gets none; a tax of rate h takes h from those who have entered and spreads it by
+            their prior, so that nothing depends on who will come. Else all are there from the start.
 
     Raises:
         InputError: something is out of range, or a rule or tax that a book of forecasts cannot have.
@@ -73,12 +80,13 @@ class ForecastBook:
         bits: npt.ArrayLike,
         *,
         clearing: Any = None,
-        lock: float = 1.0,
+        lock: float | None = 1.0,
         grue: Any = None,
         normalize: bool = False,
+        entering: bool = False,
     ) -> None:
         tax = None if grue is None else TaxSpec.of(grue)
-        self._core = _core.ForecastBook(vector(bits, "bits"), RuleSpec.of(clearing), lock, tax, normalize)
+        self._core = _core.ForecastBook(vector(bits, "bits"), RuleSpec.of(clearing), lock, tax, normalize, entering)
 
     def __len__(self) -> int:
         return len(self._core)
@@ -127,7 +135,10 @@ class ForecastBook:
 
     @property
     def tax_bits(self) -> float:
-        """Sum of -log2(1 - h_t R) over the taxes so far: what they took from who never received any, in bits."""
+        """Sum of -log2(1 - h_t R) over the taxes so far: what they took from who never received any, in bits.
+
+        Where forecasters are `entering`, R is 1; who came late has paid less.
+        """
         return self._core.tax_bits()
 
     def play(
@@ -174,6 +185,7 @@ class ForecastBook:
         return ForecastRun(
             prices=run.prices,
             staked=run.staked,
+            locks=run.locks,
             passes=run.passes,
             residual=run.residual,
             watched=run.watched.reshape(len(run.staked), len(watched)),

@@ -7,7 +7,7 @@ import numpy as np
 
 from gruemarket.clearing import Kelly
 from gruemarket.forecasts import baselines
-from gruemarket.forecasts.events import Events, default_lock, posterior
+from gruemarket.forecasts.events import Events, posterior
 from gruemarket.forecasts.markets import Market, Piece
 from gruemarket.forecasts.measures import bits
 from gruemarket.forecasts.methods import BEST, HINDSIGHT, MARKET_OF_MARKETS, OF_GRID, WEIGHED, Method
@@ -60,10 +60,11 @@ def _market_of(grid: dict[str, Floats], questions: Panel, when: Events, order: s
         forecasters=np.tile(np.arange(len(grid)), len(questions)),
         values=_side_by_side(list(grid.values()), questions.counts),
     )
-    lock = 1.0 if order == "resolve" else default_lock(panel, when)
-    prior = np.full(len(grid), np.log2(len(grid)))
-    market = Market(Method(MARKET_OF_MARKETS, Kelly(), None), prior, lock, panel)
-    market.play(Piece.of(panel, 0, 0, when))
+    lock = 1.0 if order == "resolve" else None
+    market = Market(Method(MARKET_OF_MARKETS, Kelly(), None), len(grid), lock, panel)
+    piece = Piece.of(panel, 0, 0, when)
+    market.play(piece)
+    market.ask(piece.waiting)
     mean = baselines.means(panel)[0]
     unfunded = np.repeat(market.staked == 0, panel.counts)
     made: Floats = np.where(unfunded, mean, market.prices)

@@ -101,7 +101,7 @@ def tables(scores: Scores) -> list[Table]:
     people = f"{len(scores.forecasters):,} forecasters ({scores.order})"
     title = f"{resolved:,} resolved questions{left_out}, {people}; less is better"
     unfunded = bool(scores.methods["unfunded"].sum())
-    found = Table(title=title)
+    found = Table(title=title, caption=scores.caution or None)
     found.add_column("method")
     for name in ("bits", "95 %", "nats", "Brier", "against the mean", "95 %", *(["unfunded"] * unfunded)):
         found.add_column(name, justify="right")

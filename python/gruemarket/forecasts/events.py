@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gruemarket.forecasts.clock import NEVER
 from gruemarket.forecasts.questions import Floats, Ints, Panel
-
-BUSY = 0.9  # of all forecasts shall find free money
 
 
 @dataclass(frozen=True)
@@ -17,13 +16,15 @@ class Events:
         resolved: (R,) questions in the order in which they resolve.
         happened: (R,) their outcomes.
         after: (R,) how many questions have been priced by then; at the same time, prices come first.
-        known: (Q,) how many resolutions came before each question's price.
+        known: (Q,) how many resolutions came before each question's price; of an open one, before now.
+        now: how many questions had been priced, and how many resolved, when the open ones are priced.
     """
 
     resolved: Ints
     happened: Ints
     after: Ints
     known: Ints
+    now: tuple[int, int]
 
     def due(self, first: int, last: int) -> slice:
         """The resolutions between the price of question `first` and that of question `last`."""
@@ -31,47 +32,26 @@ class Events:
         return slice(int(begin), int(end))
 
 
-def events(panel: Panel, order: str) -> Events:
+def events(panel: Panel, order: str, now: float = NEVER) -> Events:
     """The resolutions of a panel's questions.
 
     Args:
         panel: questions in the order of their pricing.
         order: "close", or "resolve": one question after another, each resolved before the next is priced.
+        now: when open questions are priced; what comes at that time or later they do not know.
     """
     closed = np.flatnonzero(panel.happened >= 0)
-    if order == "resolve":
-        return Events(closed, panel.happened[closed], closed + 1, np.minimum(np.arange(len(panel)), len(closed)))
     resolved = closed[np.argsort(panel.resolves[closed], kind="stable")]
     times = panel.resolves[resolved]
-    return Events(
-        resolved,
-        panel.happened[resolved],
-        np.searchsorted(panel.priced, times, side="right"),
-        np.searchsorted(times, panel.priced, side="left"),
-    )
-
-
-def concurrency(panel: Panel, when: Events) -> Ints:
-    """(E,) how many questions each entry's forecaster has open as it is priced, this one included."""
-    questions = len(panel)
-    small = len(panel.forecasters) and panel.forecasters.max() < 2**16  # which numpy sorts five times as fast
-    order = np.argsort(panel.forecasters.astype(np.uint16) if small else panel.forecasters, kind="stable")
-    whose, place = panel.forecasters[order], np.repeat(np.arange(questions), panel.sizes)[order]
-    # one number line for all forecasters: a question resolves just before the price that first knows of it
-    until = np.full(questions, questions)
-    until[when.resolved] = when.after
-    span = questions + 1
-    closed = np.sort(whose * span + until[place])
-    before = np.searchsorted(closed, whose * span + place, side="right")
-    found = np.empty(len(whose), np.int64)
-    found[order] = np.arange(1, len(whose) + 1) - before
-    return found
-
-
-def default_lock(panel: Panel, when: Events) -> float:
-    """The largest share that nine in ten forecasts find free: 1 / questions that their forecasters have open then."""
-    most = np.quantile(concurrency(panel, when), BUSY, method="inverted_cdf") if len(panel.forecasters) else 1
-    return 1 / max(1.0, float(most))
+    if order == "resolve":
+        after, known = resolved + 1, np.minimum(np.arange(len(panel)), len(closed))
+    else:
+        after = np.searchsorted(panel.priced, times, side="right")
+        known = np.searchsorted(times, panel.priced, side="left")
+    by_now = int(np.searchsorted(times, now, side="left"))
+    booked = int(np.searchsorted(panel.priced, now, side="left"))
+    known = np.where(panel.happened >= 0, known, by_now)
+    return Events(resolved, panel.happened[resolved], after, known, (booked, by_now))
 
 
 def posterior(losses: Floats, when: Events) -> Floats:

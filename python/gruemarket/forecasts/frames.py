@@ -105,8 +105,8 @@ def forecasters(known: Questions, played: Played) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "forecaster": known.forecasters,
-            "wealth": book.wealth,
-            "log2_wealth": book.log2_wealth,
+            "wealth": played.markets[0].wealth,
+            "log2_wealth": played.markets[0].log2_wealth,
             "prior_bits": np.full(count, np.log2(count)),
             "regret_bits": book.regret_bits,
             "bound_bits": np.full(count, np.log2(count) + book.tax_bits),

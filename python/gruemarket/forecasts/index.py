@@ -11,7 +11,7 @@ import polars as pl
 from gruemarket.errors import InputError
 from gruemarket.forecasts import tables
 from gruemarket.forecasts.clock import NEVER, Clock, Times
-from gruemarket.forecasts.questions import Floats, Ints, Questions, offsets
+from gruemarket.forecasts.questions import Bools, Floats, Ints, Questions, offsets
 from gruemarket.forecasts.tables import ROW
 
 TOLERANCE = 1e-6  # of the sum of a forecast
@@ -74,6 +74,11 @@ class Index:
         resolves = np.where(np.isnan(resolves), closes, resolves)
         return closes, np.where(still, NEVER, resolves)
 
+    def dated(self) -> Bools:
+        """(Q,) whether the tables say when it resolved or, of one that is open, when it closes."""
+        still = self.questions_frame["outcome"].is_null().to_numpy()
+        return ~np.isnan(np.where(still, self._time("closes"), self._time("resolves")))
+
     def _time(self, name: str) -> Times:
         column: Times = self.questions_frame[name].to_numpy()
         return column
@@ -103,11 +108,13 @@ class Index:
             self.happened,
             closes,
             resolves,
+            self.dated(),
             offsets(np.bincount(question, minlength=len(self.questions_frame))),
             entries,
             times,
             values,
             self.silent,
+            float(np.max(resolves, where=self.happened >= 0, initial=-NEVER)),
         )
 
     def assemble(self, coded: pl.DataFrame) -> tuple[Ints, Ints, Times, Floats]:

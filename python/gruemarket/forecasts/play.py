@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from operator import methodcaller
 from typing import Protocol
 
 import numpy as np
@@ -10,17 +11,17 @@ import numpy.typing as npt
 
 from gruemarket.forecasts.baselines import means
 from gruemarket.forecasts.events import Events
-from gruemarket.forecasts.markets import Market, Piece, side_by_side
+from gruemarket.forecasts.markets import Asked, Market, Piece, side_by_side
 from gruemarket.forecasts.measures import bits
 from gruemarket.forecasts.methods import Method
-from gruemarket.forecasts.questions import Floats, Panel, offsets
+from gruemarket.forecasts.questions import Floats, Ints, Panel, offsets
 
 PARTS = 100  # into which a panel in memory is cut: steps of the progress, and points of the wealth over time
 MOST = 5 * 10**7  # numbers in all snapshots of the wealth together
 
 
 class Source(Protocol):
-    """Questions in the order of their pricing, the open ones last, whose forecasts come in parts."""
+    """Questions in the order of their pricing, whose forecasts come in parts; those that lock nothing come last."""
 
     @property
     def questions(self) -> Panel:
@@ -127,14 +128,14 @@ class Played:
         """Notes the wealth as of the last question of a part that resolves, if there is one."""
         resolved = part.priced[part.happened >= 0]
         if len(resolved):
-            self.log2_wealth.append(self.markets[0].book.log2_wealth.astype(np.float32))
+            self.log2_wealth.append(self.markets[0].log2_wealth.astype(np.float32))
             self.times.append(float(resolved[-1]))
 
 
 def play(
     source: Source,
     methods: Sequence[Method],
-    lock: float,
+    lock: float | None,
     when: Events,
     *,
     check: Callable[[Panel, Floats], None],
@@ -145,39 +146,43 @@ def play(
     Args:
         source: the questions.
         methods: of which the first is the one that is asked for.
-        lock: the share of wealth that a question locks.
+        lock: the share of wealth that a question locks; None follows how busy forecasters are.
         when: which resolution comes when.
         check: is shown each part with the uniform mean of its forecasts, before it is played.
         step: is told how many parts are done.
     """
     count = source.forecasters
-    prior = np.full(count, np.log2(count))
     questions = source.questions
     size = int(questions.counts.sum())
-    markets = [Market(method, prior, lock, questions) for method in methods]
+    markets = [Market(method, count, lock, questions) for method in methods]
     played = Played(markets, np.empty(size), np.empty(size), np.empty(size), Told.of(count))
     every = max(1, -(-source.steps * count // MOST))
-    played.log2_wealth.append(markets[0].book.log2_wealth.astype(np.float32))
+    played.log2_wealth.append(markets[0].log2_wealth.astype(np.float32))
     played.times.append(float(questions.priced[0]))
     first = place = 0
+    waiting: list[Asked] = []
     with side_by_side(markets) as every_one:
         for number, part in enumerate(source.parts(), start=1):
             last = place + int(part.counts.sum())
             played.mean[place:last], played.median[place:last], played.logs[place:last] = means(part)
             check(part, played.mean[place:last])
-            every_one(Piece.of(part, first, place, when))
-            _fund(played, part, first, place)
+            piece = Piece.of(part, first, place, when)
+            every_one(methodcaller("play", piece))
+            waiting += [piece.waiting] if len(piece.waiting.rows) else []
+            _fund(played, np.arange(first, first + len(part)), np.arange(place, last), part.counts)
             played.told.add(part, markets[0].prices[place:last])
             first, place = first + len(part), last
             if number % every == 0 or number == source.steps:
                 played.note(part)
             step(number)
+        for asked in waiting:
+            every_one(methodcaller("ask", asked))
+            _fund(played, asked.rows, asked.places, questions.counts[asked.rows])
     return played
 
 
-def _fund(played: Played, part: Panel, first: int, place: int) -> None:
+def _fund(played: Played, rows: Ints, places: Ints, counts: Ints) -> None:
     """Where nobody had free money a market has no opinion: the uniform mean stands for it."""
-    prices = slice(place, place + int(part.counts.sum()))
     for market in played.markets:
-        unfunded = np.repeat(market.staked[first : first + len(part)] == 0, part.counts)
-        market.prices[prices][unfunded] = played.mean[prices][unfunded]
+        unfunded = places[np.repeat(market.staked[rows] == 0, counts)]
+        market.prices[unfunded] = played.mean[unfunded]

@@ -13,6 +13,7 @@ from gruemarket.forecasts.settings import is_number
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 WHICH = ("last", "every")
 ORDERS = ("close", "resolve")
 BY_QUESTION = ("question", "counts", "happened", "priced", "resolves")
@@ -26,11 +27,13 @@ class Panel:
         question: (Q,) rows of `Questions.table`.
         counts: (Q,) outcomes K of each.
         happened: (Q,) what happened, from 0; -1 is open.
-        priced: (Q,) when each is priced; ascending.
+        priced: (Q,) when each is priced, ascending; infinite where it is open and nothing is locked in it.
         resolves: (Q,) when each pays; infinite where it is open.
         starts: (Q + 1,) where each question's entries begin.
         forecasters: (E,) whose the entries are, rows of `Questions.forecasters`; ascending within a question.
         values: (sum of K over the entries,) probabilities, entry after entry.
+        late: (E,) whether the forecaster came only after the question's stakes were locked, as may be in an open one;
+            None for nobody.
     """
 
     question: Ints
@@ -41,6 +44,7 @@ class Panel:
     starts: Ints
     forecasters: Ints
     values: Floats
+    late: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.question)
@@ -69,6 +73,29 @@ class Panel:
             starts=self.starts[first : last + 1] - self.starts[first],
             forecasters=self.forecasters[entries],
             values=self.values[ends[first] : ends[last]],
+            late=None if self.late is None else self.late[entries],
+        )
+
+    def locked(self) -> "Panel":
+        """Without those who came late: what is staked when the questions are priced in their turn."""
+        if self.late is None or not self.late.any():
+            return self
+        there = ~self.late
+        return Panel(
+            **{name: getattr(self, name) for name in BY_QUESTION},
+            starts=offsets(np.add.reduceat(there, self.starts[:-1], dtype=np.int64)),
+            forecasters=self.forecasters[there],
+            values=self.values[np.repeat(there, np.repeat(self.counts, self.sizes))],
+        )
+
+    def rows(self, asked: Ints) -> "Panel":
+        """These questions alone."""
+        counts, sizes = self.counts[asked], self.sizes[asked]
+        return Panel(
+            **{name: getattr(self, name)[asked] for name in BY_QUESTION},
+            starts=offsets(sizes),
+            forecasters=self.forecasters[_ranges(self.starts[asked], sizes)],
+            values=self.values[_ranges(self.value_starts[asked], sizes * counts)],
         )
 
     def weights(self) -> Floats:
@@ -105,11 +132,14 @@ class Questions:
         happened: (Q,) what happened, from 0; -1 is open.
         closes: (Q,) times, as numbers of the clock.
         resolves: (Q,) the same; infinite where the question is open.
+        dated: (Q,) whether the tables say when it resolved or, of one that is open, when it closes; else that time is
+            assumed.
         starts: (Q + 1,) where each question's entries begin.
         entries: (E,) whose they are; within a question by forecaster, then by time.
         times: (E,) when they were made.
         values: probabilities, entry after entry.
         silent: how many resolved questions nobody forecast; they are left out.
+        last: when the last of them all resolved.
     """
 
     table: pl.DataFrame
@@ -119,11 +149,13 @@ class Questions:
     happened: Ints = field(repr=False)
     closes: Times = field(repr=False)
     resolves: Times = field(repr=False)
+    dated: Bools = field(repr=False)
     starts: Ints = field(repr=False)
     entries: Ints = field(repr=False)
     times: Times = field(repr=False)
     values: Floats = field(repr=False)
     silent: int = 0
+    last: float = NEVER
 
     def __len__(self) -> int:
         return len(self.table)
@@ -171,8 +203,8 @@ class Questions:
         Raises:
             InputError: nothing is left.
         """
-        until, when, resolves = self.schedule(at, order)
         sizes = np.diff(self.starts)
+        until, when, resolves = self.schedule(at, order, np.minimum.reduceat(self.times, self.starts[:-1]))
         kept = self.times <= np.repeat(until, sizes)
         if which == "last":
             kept = _last(kept, np.repeat(np.arange(len(sizes)), sizes), self.entries)
@@ -190,15 +222,43 @@ class Questions:
             starts=offsets(found[turn]),
             forecasters=self.entries[taken],
             values=self.values[_ranges(offsets(width)[taken], width[taken])],
+            late=self._late(when)[taken],
         )
 
-    def schedule(self, at: Any = None, order: str = "close") -> tuple[Times, Times, Times]:
-        """(Q,) until when forecasts count, when each question is priced, and when it pays."""
+    def _late(self, when: Times) -> Bools:
+        """(E,) whose forecaster has said nothing yet when the question's stakes are locked."""
+        new = np.ones(len(self.entries), bool)
+        new[1:] = self.entries[1:] != self.entries[:-1]
+        new[self.starts[:-1]] = True
+        since = self.times[np.flatnonzero(new)][np.cumsum(new) - 1]
+        late: Bools = since > np.repeat(when, np.diff(self.starts))
+        return late
+
+    def now(self, at: Any = None) -> float:
+        """When open questions are priced: at the time that is asked, or after everything."""
+        when, back = (NEVER, False) if at is None else self.clock.at(at)
+        return NEVER if back else when
+
+    def schedule(self, at: Any, order: str, first: Times) -> tuple[Times, Times, Times]:
+        """(Q,) until when forecasts count, when each question is priced, and when it pays.
+
+        An open question is priced now; but if it has closed by then, what is staked on it has been locked since its
+        pricing time, as in a question that has resolved: the money then did not know which of the two it is.
+
+        Args:
+            at: see `pricing_times`.
+            order: see `panel`.
+            first: (Q,) when the first forecast of each was made.
+        """
         until = self.pricing_times(at)
         closed = self.happened >= 0
         resolves = np.where(closed, np.maximum(self.resolves, until), NEVER)
-        # an open question is priced now, which is after all else: its time only bounds the forecasts
-        return until, np.where(closed, until if order == "close" else resolves, NEVER), resolves
+        if order == "resolve":
+            return until, resolves, resolves
+        when, back = (0.0, False) if at is None else self.clock.at(at)
+        locked = self.closes - when if back else self.closes
+        waits = self.dated & (first <= locked) & (locked <= min(self.now(at), self.last))
+        return until, np.where(closed, until, np.where(waits, locked, NEVER)), resolves
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ def read(forecasts: Any, resolutions: Any, *, outcomes: Any = None, tolerance: f
         resolutions: a row a question: question, outcome (empty: it is still open) and, as far as known, opens (before
             which nothing may be forecast or happen; it is checked, and means nothing else), closes and resolves. A
             question that only the forecasts have is open. `closes` is by default `resolves`, else the question's last
-            forecast; `resolves` is by default `closes`.
+            forecast; `resolves` is by default `closes`, which may be long before the outcome was known: `score` counts
+            such questions, and claims nothing for them.
         outcomes: a row for each question and outcome, where forecasts and resolutions do not name them all. A question
             of which they name one alone has two: "no" beside "yes", "not X" beside X.
         tolerance: how far from 1 a forecast's sum may be; it is then divided by it. Raise it for rounded forecasts.

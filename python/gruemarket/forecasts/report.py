@@ -57,9 +57,13 @@ def _lead(scores: Scores) -> str:
         )
     else:
         how = (
-            "Nothing looks ahead: a question is priced with the money that has been settled by then, and what is "
-            "staked on it is locked until it resolves."
+            "A question is priced with the money that has been settled by then, and what is staked on it is locked "
+            "until it resolves."
         )
+        how = how if scores.caution else "Nothing looks ahead: a" + how.removeprefix("A")
+    if "taxed" in " ".join(scores.methods["method"]):
+        how += " A tax is paid by those who have forecast so far, and spread evenly over them."
+    how += f" {scores.caution}"
     about = "Forecasters own shares of all money, which is 1, and bet on each question what they forecast. " + how
     return f'{paragraph(about, "lead")}<ul class="facts">{items}</ul>'
 
@@ -141,6 +145,8 @@ def _open(scores: Scores) -> Section | None:
     )
     rows = first.join(found.filter(pl.col("method").is_in(names)), on=["question", "outcome"], maintain_order="left")
     text = "What the market says now of questions that are open, each with all the money that there is."
+    if scores.settings["at"] is not None:
+        text += " Where at= names a time, now is then."
     if len(told) > PLOTTED:
         text += f" The plot shows the first {PLOTTED} of {len(told):,} outcomes."
     chart = plot("open", spec(charts.open_questions(rows, names)), "Prices of open questions by method")

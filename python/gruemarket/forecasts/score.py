@@ -9,9 +9,10 @@ import numpy as np
 from gruemarket.clearing import Kelly
 from gruemarket.errors import ImpossibleOutcomeError, InputError
 from gruemarket.forecasts.combined import prices_of
-from gruemarket.forecasts.events import Events, default_lock, events
+from gruemarket.forecasts.events import Events, events
 from gruemarket.forecasts.frames import Measured, forecasters, wealth
 from gruemarket.forecasts.index import TOLERANCE
+from gruemarket.forecasts.markets import Market
 from gruemarket.forecasts.measures import bits
 from gruemarket.forecasts.methods import Chosen, markets
 from gruemarket.forecasts.play import Source, Whole, play
@@ -48,7 +49,12 @@ def score(
 
     A question is priced at its close with the money that has been settled by then. What its forecasters stake on it is
     locked until it resolves; then it pays out these stakes and nothing else. Questions that are still open are priced
-    last, each with all the money that there is then.
+    last, each with all the money that there is then. Nothing looks ahead, in so far as the resolutions say when
+    questions resolve: where they do not, a question counts as resolved at its close or last forecast, so that its money
+    may move prices before its outcome was known; `Scores.settings["assumed"]` counts such questions.
+
+    All forecasters begin alike. Who has not forecast yet neither pays nor receives tax, which is spread evenly over
+    those who have.
 
     Args:
         forecasts: see `read`; or what `read` has returned, without `resolutions`, `outcomes` and `tolerance`.
@@ -58,11 +64,13 @@ def score(
         clearing: the rule of the market that is asked for: `Kelly` (the default), `Isoelastic` or `LogPool`.
         grue: its tax, by question; the markets of the grid are taxed alike, or else inversely.
         lock: the share of its wealth that a forecaster locks in each question, in (0, 1], as far as it is free. None
-            takes 1 / the number of questions that nine in ten forecasts find open for their forecaster, at most. It
-            depends on when questions open and resolve, not on what comes of them.
+            follows how busy they are, question by question: 1 / m, where nine in ten forecasts priced so far found at
+            most m questions of their forecaster open, itself included; a tenth in the first ten questions; all in the
+            sequential game.
         order: "close"; or "resolve", the sequential game: every question is priced when it resolves (with the forecasts
             up to its pricing time), the one before it has then been settled. Simpler, but nobody could have played so.
-        at: when questions are priced, if not at their close: a time, or how long before the close ("7d").
+        at: when questions are priced, if not at their close: a time, or how long before the close ("7d"). Of a time
+            open questions are priced as of then too, with the money that had been settled before it.
         which: of a forecaster's several forecasts of a question the "last", or "every" one with an even part of its
             stake.
         floor: forecasts are mixed with as much of every outcome, so that no score is infinite; 0 takes them as given.
@@ -90,10 +98,9 @@ def score(
     chosen = Chosen.of(markets(Kelly() if clearing is None else clearing, grue, grid), methods)
     questions = _questions(forecasts, resolutions, outcomes, tolerance)
     panel = pricing.panel(questions)
-    when = events(panel, order)
+    when = events(panel, order, questions.now(at))
     refuse_nothing(questions, when)
-    most = 1.0 if order == "resolve" else None
-    share = lock_of(lock) if lock is not None else most or default_lock(panel, when)
+    share = share_of(lock, order)
     source = Whole(panel, len(questions.forecasters))
     settings = {"lock": share, **pricing.told()}
     return scored(questions, source, chosen, when, settings, seed=seed, resamples=resamples, progress=progress)
@@ -159,6 +166,8 @@ def scored(
     asked = chosen.markets[0].name
     unfunded = {market.method.name: int(np.sum(market.staked == 0)) for market in played.markets}
     resolved = known.silent + int(np.sum(known.happened >= 0))
+    settings |= {"lock": _lock_told(settings["lock"], played.markets[0])}
+    settings |= {"assumed": int(np.sum(~known.dated[source.questions.question[when.resolved]]))}
     more = {"left_out": resolved - len(when.resolved), "methods": chosen.told, "seed": seed, "resamples": resamples}
     return Scores(
         questions=made.questions(),
@@ -170,6 +179,21 @@ def scored(
         asked=asked,
         settings={"clearing": asked, **settings, **more},
     )
+
+
+def share_of(asked: Any, order: str) -> float | None:
+    """What a question locks; None for a share that follows how busy forecasters are."""
+    if asked is None:
+        return 1.0 if order == "resolve" else None
+    return lock_of(asked)
+
+
+def _lock_told(asked: float | None, market: Market) -> float | str:
+    """A lock that follows how busy forecasters are in words."""
+    if asked is not None:
+        return asked
+    first, last = market.locks[0][0], market.locks[-1][-1]
+    return f"running: {first:.4g} at first, {last:.4g} in the end"
 
 
 def _refuse_impossible(known: Questions, part: Panel, mean: Floats) -> None:

@@ -26,7 +26,9 @@ class Scores:
             these the means of its own bits, of the market's, and of its own Brier score.
         wealth: of the richest over time: time, forecaster, log2_wealth, wealth.
         asked: the method that was asked for, whose money `forecasters` and `wealth` show.
-        settings: what was scored how, and `left_out`: how many resolved questions nobody forecast in time.
+        settings: what was scored how; `left_out`: how many resolved questions nobody forecast in time; `assumed`: of
+            how many that were scored the resolutions do not say when they resolved, so that they count as resolved at
+            their close, or else at their last forecast.
     """
 
     questions: pl.DataFrame
@@ -41,7 +43,25 @@ class Scores:
     @property
     def order(self) -> str:
         """In which order questions were priced, in words."""
-        return "sequential" if self.settings["order"] == "resolve" else "no look-ahead"
+        if self.settings["order"] == "resolve":
+            return "sequential"
+        if not self.settings["assumed"]:
+            return "no look-ahead"
+        if self.settings["assumed"] == self.questions["question"].n_unique():
+            return "all times of resolution assumed"
+        return f"no look-ahead but for {self.settings['assumed']:,} questions whose times of resolution are assumed"
+
+    @property
+    def caution(self) -> str:
+        """What to know of times of resolution that nobody gave; empty where all were given."""
+        assumed, scored = self.settings["assumed"], self.questions["question"].n_unique()
+        if not assumed:
+            return ""
+        return (
+            f"Of {assumed:,} of {scored:,} resolved questions the resolutions do not say when they resolved: they "
+            "count as resolved at their close, or else at their last forecast. Where that is before the outcome was "
+            "known, prices know too much. A column resolves mends it."
+        )
 
     def open(self, method: str | None = None) -> pl.DataFrame:
         """The prices of questions that are still open, of all methods or of one."""

@@ -28,8 +28,9 @@ class Spilled:
     def __init__(self, index: Index, known: Questions, folder: Path, pricing: Pricing, rows: int) -> None:
         self._index, self._known, self._folder = index, known, folder
         self._pricing, self._rows = pricing, rows
-        self._until, when, resolves = known.schedule(pricing.at, pricing.order)
-        asked = index.questions_frame["first"].to_numpy() <= self._until
+        first = index.questions_frame["first"].to_numpy()
+        self._until, when, resolves = known.schedule(pricing.at, pricing.order, first)
+        asked = first <= self._until
         turn = in_turn(when, asked)
         none = np.zeros(0, np.int64)
         self.questions = Panel(
@@ -102,10 +103,13 @@ class Spilled:
             known.happened[asked],
             known.closes[asked],
             known.resolves[asked],
+            known.dated[asked],
             offsets(sizes),
             entries,
             times,
             values,
+            known.silent,
+            known.last,
         )
 
 

@@ -17,15 +17,14 @@ from gruemarket.forecasts.index import TOLERANCE
 from gruemarket.forecasts.methods import Chosen, markets
 from gruemarket.forecasts.questions import Pricing
 from gruemarket.forecasts.read import summary
-from gruemarket.forecasts.score import FLOOR, refuse_nothing, refuse_numbers, scored
+from gruemarket.forecasts.score import FLOOR, refuse_nothing, refuse_numbers, scored, share_of
 from gruemarket.forecasts.scores import Scores
-from gruemarket.forecasts.settings import is_whole, lock_of, tolerance_of
+from gruemarket.forecasts.settings import is_whole, tolerance_of
 from gruemarket.forecasts.spill import Spilled
 from gruemarket.grue import GrueTax
 from gruemarket.progress import Shown
 
 ROWS = 2**21  # in memory at a time
-LOCK = 0.1
 
 
 def stream(
@@ -36,7 +35,7 @@ def stream(
     tolerance: float = TOLERANCE,
     clearing: Any = None,
     grue: GrueTax | None = None,
-    lock: float | None = LOCK,
+    lock: float | None = None,
     order: Literal["close", "resolve"] = "close",
     at: Any = None,
     which: Literal["last", "every"] = "last",
@@ -62,7 +61,7 @@ def stream(
         tolerance: see `read`.
         clearing: see `score`.
         grue: see `score`.
-        lock: see `score`; a tenth unless given, for None needs all forecasts at once.
+        lock: see `score`.
         order: see `score`.
         at: see `score`.
         which: see `score`.
@@ -78,8 +77,6 @@ def stream(
     Raises:
         InputError: as in `score`; rows that come too late to be priced are not looked at as closely.
     """
-    if lock is None:
-        raise InputError("lock=None needs all forecasts at once; give a share of wealth such as 0.1")
     if not (is_whole(rows) and rows >= 1):
         raise InputError(f"rows {rows!r}; give how many to hold in memory, a whole number, 1 or more")
     refuse_numbers(lock, seed, resamples)
@@ -103,7 +100,7 @@ def stream(
         source = Spilled(index, known, Path(place), pricing, rows)
         with Shown(wanted=progress) as bar:
             source.spill(lazy, bar)
-        when = events(source.questions, order)
+        when = events(source.questions, order, known.now(at))
         refuse_nothing(known, when)
-        settings = {"lock": lock_of(lock), **pricing.told()}
+        settings = {"lock": share_of(lock, order), **pricing.told()}
         return scored(known, source, chosen, when, settings, seed=seed, resamples=resamples, progress=progress)

@@ -7,7 +7,9 @@ locked. Wealth W is free money and all stakes that are locked, at what they were
 - Resolution as outcome x: each gets u G(x) back, where G is the clearing rule's growth of a unit staked; the G of one
   question conserve money for every x, so no event changes the sum of all money.
 - Grue tax, before the pricing of question t > 0, on free money only: f_j <- f_j (1 - h_t R) + h_t rho_j F, with rho_j
-  the prior share of j, R = sum rho and F = sum f. (Rank one; what j would pay to itself cancels.)
+  the prior share of j, R = sum rho and F = sum f. (Rank one; what j would pay to itself cancels.) Where forecasters are
+  `entering`, these sums are over those whom a question has listed, rho is divided by its sum, so that R = 1, and nobody
+  else is touched.
 
 No event looks ahead: an outcome is only known to the resolution that brings it. Money is kept as log2 of its share of
 all money, so it cannot underflow.
@@ -35,6 +37,7 @@ RULES = (Kelly, Isoelastic, LogPool, LMSR)
 
 SUM_TOLERANCE = 1e-6
 REMNANT = 2.0**-32  # of a forecaster's wealth: rounding decides what is left below it, so it is staked too
+FIRST = 10  # questions that lock a tenth where the lock follows how busy forecasters are
 LEAST_FREE = -900  # log2 of the share of all money that must be free for a tax to move any of it
 
 
@@ -55,9 +58,12 @@ class ForecastBook:
         bits: (N,) description lengths; the prior share of a forecaster is `2^-bits`.
         clearing: `Kelly` (the default), `Isoelastic`, `LogPool` or `LMSR`; per-trader arrays and the maker's index are
             by forecaster. Kelly's fraction multiplies `lock`. `Demand` is refused: it wants everybody's forecasts.
-        lock: the share of its wealth that a forecaster locks in each question, in (0, 1].
+        lock: the share of its wealth that a forecaster locks in each question, in (0, 1]. None follows how busy
+            they are: 1 / m, where nine in ten forecasts so far, the question's own among them, found at most m
+            questions of their forecaster open (its own too); a tenth in the first ten questions.
         grue: a `GrueTax` of the kernel "anything"; its schedule's index is the number of the question, by pricing.
         normalize: whether to divide the prior by its sum.
+        entering: whether a forecaster enters only with the first question that lists it; else all at once.
 
     Raises:
         InputError: something is out of range, or a rule or tax that a book of forecasts cannot have.
@@ -80,14 +86,15 @@ class ForecastBook:
         bits: npt.ArrayLike,
         *,
         clearing: Any = None,
-        lock: float = 1.0,
+        lock: float | None = 1.0,
         grue: Any = None,
         normalize: bool = False,
+        entering: bool = False,
     ) -> None:
         given = np.asarray(bits, dtype=float)
         if given.ndim != 1 or not len(given) or not np.all((given >= 0) & np.isfinite(given)):
             raise InputError("bits; allowed: one finite number >= 0 for each forecaster")
-        if not 0 < lock <= 1:
+        if lock is not None and not 0 < lock <= 1:
             raise InputError(f"lock {lock}; allowed: above 0 and at most 1")
         clearing = clearing or Kelly()
         if type(clearing) not in RULES:
@@ -95,9 +102,12 @@ class ForecastBook:
         if grue and not (grue.kernel == "anything" and grue.unit == "round" and not by_stage(grue)):
             raise InputError("a book of forecasts takes a tax of kernel 'anything', unit 'round', landmarks by index")
         self._clearing, self._grue = clearing, grue
-        self._lock = lock * getattr(clearing, "fraction", 1.0)
+        self._lock, self._fraction = lock, getattr(clearing, "fraction", 1.0)
+        self._seen_open: list[int] = []  # at every forecast so far: how many open questions list its forecaster
         self._log2_prior, reserve = endowment(-given, normalize=normalize)
         self._prior = 1 - reserve  # R
+        self._entered = np.full(len(given), not entering)
+        self._entering = entering
         self._free = self._log2_prior.copy()
         self._open: dict[int, Locked] = {}
         self._outcomes: list[int] = []  # of every question so far
@@ -204,10 +214,13 @@ class ForecastBook:
                 self._resolve(question, x)
             if t < len(chunk.outcomes):
                 notes.append(self._price(first + t, *chunk.question(t), watch=chunk.watch))
-        prices, staked, passes, residual, watched = zip(*notes, strict=True) if notes else ([np.empty(0)], *[()] * 4)
+        prices, staked, locks, passes, residual, watched = (
+            zip(*notes, strict=True) if notes else ([np.empty(0)], *[()] * 5)
+        )
         return ForecastRun(
             prices=np.concatenate(prices),
             staked=np.array(staked, dtype=float),
+            locks=np.array(locks, dtype=float),
             passes=np.array(passes, dtype=np.uint32),
             residual=np.array(residual, dtype=float),
             watched=np.reshape(np.array(watched, dtype=float), (len(notes), len(chunk.watch))),
@@ -216,23 +229,41 @@ class ForecastBook:
     def _tax(self, t: int) -> None:
         landmark = self._grue.landmarks.get(t)
         hazard = hazards(self._grue.schedule, t + 1)[t] if landmark is None else np.exp2(-landmark)
-        if hazard == 0 or total(self._free) < LEAST_FREE:
+        there = self._entered
+        prior, whole = self._log2_prior[there], self._prior
+        if self._entering:
+            prior, whole = prior - total(prior) if len(prior) else prior, 1.0
+        if hazard == 0 or not len(prior) or total(self._free[there]) < LEAST_FREE:
             return
-        keep = max(0.0, 1 - hazard * self._prior)
+        keep = max(0.0, 1 - hazard * whole)
         self._tax_bits -= float(log2(keep))
-        inflow = log2(hazard) + self._log2_prior + total(self._free)
-        self._free = np.logaddexp2(self._free + log2(keep), inflow)
+        inflow = log2(hazard) + prior + total(self._free[there])
+        self._free[there] = np.logaddexp2(self._free[there] + log2(keep), inflow)
+
+    def _share(self, t: int, who: Ints) -> float:
+        """What question t asks of those whom it lists."""
+        listed = np.concatenate([who, *(np.unique(question.forecasters) for question in self._open.values())])
+        self._seen_open = [*self._seen_open, *(int(np.sum(listed == j)) for j in who)]
+        if self._lock is not None:
+            return self._lock
+        if t < FIRST:
+            return 1 / FIRST
+        count = len(self._seen_open)
+        return 1 / sorted(self._seen_open)[count - count // 10 - 1] if count else 1.0  # nine in ten have no more
 
     def _price(
         self, t: int, forecasters: Ints, forecasts: Floats, watch: Ints
-    ) -> tuple[Floats, float, int, float, Floats]:
+    ) -> tuple[Floats, float, float, int, float, Floats]:
         if self._grue and t > 0:
             self._tax(t)
         wealth = self.log2_wealth
         who, part, parts = np.unique(forecasters, return_inverse=True, return_counts=True)
+        self._entered[who] = True
+        asked = self._share(t, who)
+        lock = asked * self._fraction
         has = wealth[who] > NOTHING
         who, free = who[has], np.exp2(self._free[who[has]] - wealth[who[has]])  # free as a share of wealth
-        share = np.where(free - self._lock > REMNANT, self._lock, free)
+        share = np.where(free - lock > REMNANT, lock, free)
         stakes = np.full(len(has), NOTHING)
         stakes[has] = wealth[who] + log2(share)
         self._free[who] = wealth[who] + log2(free - share)
@@ -242,7 +273,7 @@ class ForecastBook:
         self._open[t] = Locked(forecasters, each, said, cleared)
         self._outcomes.append(forecasts.shape[1])
         staked = float(np.exp2(total(each))) if len(each) else 0.0
-        return np.exp2(cleared.log2_price), staked, cleared.passes, cleared.residual, wealth[watch]
+        return np.exp2(cleared.log2_price), staked, asked, cleared.passes, cleared.residual, wealth[watch]
 
     def _clear(self, t: int, forecasters: Ints, log2_stakes: Floats, log2_forecasts: Floats) -> Cleared:
         try:

@@ -5,7 +5,7 @@ use crate::errors::{PyResult, exception, in_use};
 use crate::gil::released;
 use crate::input::TaxSpec;
 use gruemarket_core::accounts::prior::Given;
-use gruemarket_core::forecasts::{Chunk, Config, ForecastBook as Core, Played};
+use gruemarket_core::forecasts::{Chunk, Config, ForecastBook as Core, Lock, Played};
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use std::sync::{RwLock, RwLockReadGuard, TryLockError};
@@ -26,6 +26,8 @@ pub struct ForecastRun {
     #[pyo3(get)]
     staked: Py<PyArray1<f64>>,
     #[pyo3(get)]
+    locks: Py<PyArray1<f64>>,
+    #[pyo3(get)]
     passes: Py<PyArray1<u32>>,
     #[pyo3(get)]
     residual: Py<PyArray1<f64>>,
@@ -38,6 +40,7 @@ impl ForecastRun {
         Self {
             prices: played.prices.into_pyarray(py).unbind(),
             staked: played.staked.into_pyarray(py).unbind(),
+            locks: played.locks.into_pyarray(py).unbind(),
             passes: played.passes.into_pyarray(py).unbind(),
             residual: played.residuals.into_pyarray(py).unbind(),
             watched: played.watched.into_pyarray(py).unbind(),
@@ -83,17 +86,19 @@ impl ForecastBook {
     fn new(
         bits: PyReadonlyArray1<'_, f64>,
         clearing: RuleSpec<'_>,
-        lock: f64,
+        lock: Option<f64>,
         tax: Option<TaxSpec<'_>>,
         normalize: bool,
+        entering: bool,
     ) -> PyResult<Self> {
         let bits = bits.as_slice()?;
         let core = Core::new(Config {
             prior: Given::Bits(bits),
             normalize,
             rule: clearing.parse()?,
-            lock,
+            lock: lock.map_or(Lock::Running, Lock::Share),
             tax: tax.map(|spec| spec.parse(bits.len())).transpose()?,
+            entering,
         });
         Ok(Self {
             book: RwLock::new(core.map_err(exception)?),

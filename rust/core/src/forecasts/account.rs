@@ -7,6 +7,8 @@ use crate::scaled::Scaled;
 
 /// Of a forecaster's wealth: rounding decides what is left below it, so it is staked too.
 pub const REMNANT: f64 = f64::from_bits((1023 - 32) << 52);
+/// Levies that who has not entered has been through.
+const OUTSIDE: u32 = u32::MAX;
 /// How far the largest of an account's numbers may be from its unit, in powers of two.
 const WINDOW: i64 = 300;
 
@@ -24,13 +26,15 @@ pub struct Account {
     rho_exponent: i32,
     /// Stakes above 0 in open questions.
     stakes: u32,
-    /// Levies that `free` has been through.
+    /// Levies that `free` has been through; [`OUTSIDE`] of who has not entered.
     levied: u32,
+    /// Questions that list it and are not resolved.
+    pub open: u32,
 }
 
 impl Account {
     #[must_use]
-    pub fn new(prior: Scaled) -> Self {
+    pub fn new(prior: Scaled, entered: bool) -> Self {
         Self {
             free: prior.mantissa,
             locked: Twofold::ZERO,
@@ -40,7 +44,8 @@ impl Account {
             // the longest description is 10^9 bits
             rho_exponent: i32::try_from(prior.exponent).unwrap_or(i32::MIN),
             stakes: 0,
-            levied: 0,
+            levied: if entered { 0 } else { OUTSIDE },
+            open: 0,
         }
     }
 
@@ -72,6 +77,26 @@ impl Account {
         Scaled::new(self.units(), self.exponent)
     }
 
+    /// The prior share.
+    #[must_use]
+    pub fn prior(&self) -> Scaled {
+        Scaled {
+            mantissa: self.rho,
+            exponent: i64::from(self.rho_exponent),
+        }
+    }
+
+    #[inline]
+    #[must_use]
+    pub fn has_entered(&self) -> bool {
+        self.levied != OUTSIDE
+    }
+
+    /// Enters now: levies so far do not touch it.
+    pub fn enter(&mut self, levies: &Levies) {
+        self.levied = levies_of(levies);
+    }
+
     /// The account after all levies.
     #[inline]
     #[must_use]
@@ -84,15 +109,11 @@ impl Account {
     #[inline]
     pub fn levy(&mut self, levies: &Levies) {
         let since = self.levied as usize;
-        if since == levies.len() {
+        if since == levies.len() || !self.has_entered() {
             return;
         }
-        let rho = Scaled {
-            mantissa: self.rho,
-            exponent: i64::from(self.rho_exponent),
-        };
-        let free = levies.after(self.free(), rho, since);
-        self.levied = u32::try_from(levies.len()).unwrap_or(u32::MAX);
+        let free = levies.after(self.free(), self.prior(), since);
+        self.levied = levies_of(levies);
         self.free = 0.0;
         self.receive(free);
     }
@@ -186,13 +207,17 @@ impl Account {
     }
 }
 
+fn levies_of(levies: &Levies) -> u32 {
+    u32::try_from(levies.len()).unwrap_or(OUTSIDE - 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_stays_free_is_no_remnant() {
-        let mut account = Account::new(Scaled::ONE);
+        let mut account = Account::new(Scaled::ONE, true);
         let third = 1.0 / 3.0;
         let locked: f64 = (0..3).map(|_| account.lock(third, 1)).sum();
         assert_eq!((locked, account.free()), (1.0, Scaled::ZERO));
@@ -203,7 +228,7 @@ mod tests {
 
     #[test]
     fn an_account_falls_and_rises_by_any_number_of_bits() {
-        let mut account = Account::new(Scaled::ONE);
+        let mut account = Account::new(Scaled::ONE, true);
         for bits in [700.0, 900.0, -1500.0, 2000.0, -2000.0] {
             let stake = account.lock(1.0, 1);
             let exponent = account.exponent();
@@ -217,7 +242,7 @@ mod tests {
     #[test]
     fn small_stakes_are_put_right_when_large_ones_are_lost() {
         let small = Scaled::from_bits(150.3);
-        let mut account = Account::new(small);
+        let mut account = Account::new(small, true);
         account.lock(1.0, 1);
         account.receive(Scaled::ONE);
         let large = account.lock(1.0, 1);

@@ -2,17 +2,20 @@
 //!
 //! Wealth W is free money and all stakes that are locked, at what they were when they were locked. At the pricing of a question
 //! everybody who forecasts it locks `u = min(lock W, free)`, and the [`Rule`] makes the price. At its resolution as x each gets
-//! `u G(x)` back. Before the pricing of question t > 0 a [`Tax`] of rank one may move free money. Nothing looks ahead, every
-//! event conserves all money, and the results have the same bits however events are cut into [`Chunk`]s.
+//! `u G(x)` back. Before the pricing of question t > 0 a [`Tax`] of rank one may move free money, of all or of those who
+//! have entered. Nothing looks ahead, every event conserves all money, and the results have the same bits however events are
+//! cut into [`Chunk`]s.
 
 pub mod account;
 pub mod chunk;
 pub mod levies;
+mod lock;
 mod open;
 mod play;
 pub mod twofold;
 
 pub use chunk::Chunk;
+pub use lock::Lock;
 pub use play::Played;
 
 use crate::accounts::prior::{Given, prior};
@@ -24,6 +27,7 @@ use crate::market::Interrupt;
 use crate::scaled::Scaled;
 use account::Account;
 use levies::Levies;
+use lock::Tally;
 use open::Open;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,9 +39,12 @@ pub struct Config<'a> {
     pub prior: Given<'a>,
     pub normalize: bool,
     pub rule: Rule,
-    /// The share of wealth that is locked in each question, in (0, 1].
-    pub lock: f64,
+    /// The share of wealth that is locked in each question.
+    pub lock: Lock,
     pub tax: Option<Tax>,
+    /// Whether a forecaster enters with the first question that lists it: until then it holds its prior share, and the tax
+    /// knows nothing of it. Else all enter at once.
+    pub entering: bool,
 }
 
 /// What a forecaster has achieved.
@@ -57,8 +64,12 @@ struct State {
     open: BTreeMap<u64, Arc<Open>>,
     /// Questions priced so far.
     questions: u64,
-    /// All money that is free; kept only where there is a tax.
+    tally: Tally,
+    /// All money that is free, of those who have entered; kept only where there is a tax.
     free: Total,
+    /// Who has entered, and what their prior shares sum to; kept only where not all enter at once.
+    entered: usize,
+    entered_prior: Total,
     /// Entries since `free` was summed anew.
     touched: usize,
     tax_bits: f64,
@@ -67,9 +78,11 @@ struct State {
 #[derive(Clone, Debug)]
 pub struct ForecastBook {
     rule: Rule,
-    /// Of wealth, in each question.
-    share: f64,
+    lock: Lock,
+    /// Of what a question asks for: Kelly's.
+    fraction: f64,
     tax: Option<Tax>,
+    entering: bool,
     /// What the prior sums to: R.
     prior: f64,
     levies: Levies,
@@ -84,13 +97,10 @@ impl ForecastBook {
             rule,
             lock,
             tax,
+            entering,
         } = config;
         let (book, reserve) = prior::<f64>(given, normalize)?;
-        if !(lock > 0.0 && lock <= 1.0) {
-            return Err(MarketError::input(format!(
-                "lock {lock} is not in (0, 1]; it is the share of its wealth that a forecaster locks in each question"
-            )));
-        }
+        lock.check()?;
         if let Rule::Demand(_) = rule {
             return Err(MarketError::input(
                 "a book of forecasts cannot clear by Demand, which wants to know everybody's forecasts; give Kelly, Isoelastic, \
@@ -99,18 +109,24 @@ impl ForecastBook {
         }
         rule.check(2, given.len())?;
         tax.as_ref().map_or(Ok(()), check_tax)?;
-        let accounts: Vec<_> = (0..given.len()).map(|j| Account::new(book.value(j))).collect();
+        let accounts: Vec<_> = (0..given.len())
+            .map(|j| Account::new(book.value(j), !entering))
+            .collect();
         let mut free = Total::default();
-        accounts.iter().for_each(|account| free.add(account.free()));
+        if !entering {
+            accounts.iter().for_each(|account| free.add(account.free()));
+        }
         let fraction = if let Rule::Kelly { fraction } = rule {
             fraction
         } else {
             1.0
         };
         Ok(Self {
-            share: lock * fraction,
+            lock,
+            fraction,
             rule,
             tax,
+            entering,
             prior: 1.0 - reserve,
             levies: Levies::default(),
             state: State {
@@ -118,7 +134,10 @@ impl ForecastBook {
                 accounts,
                 open: BTreeMap::new(),
                 questions: 0,
+                tally: Tally::default(),
                 free,
+                entered: 0,
+                entered_prior: Total::default(),
                 touched: 0,
                 tax_bits: 0.0,
             },

@@ -2,11 +2,11 @@
 
 use crate::clearing::Part;
 use crate::error::{MarketError, Result};
-use crate::forecasts::ForecastBook;
 use crate::forecasts::account::Account;
 use crate::forecasts::chunk::{Chunk, Question};
 use crate::forecasts::open::{Gathered, Open, Stakes};
 use crate::forecasts::twofold::Total;
+use crate::forecasts::{ForecastBook, Lock};
 use crate::lanes::prefetch::prefetch;
 use crate::market::Interrupt;
 use crate::scaled::Scaled;
@@ -26,6 +26,8 @@ pub struct Played {
     pub prices: Vec<f64>,
     /// What was locked, as a share of all money.
     pub staked: Vec<f64>,
+    /// The share of its wealth that each question asked of its forecasters.
+    pub locks: Vec<f64>,
     pub passes: Vec<u32>,
     pub residuals: Vec<f64>,
     /// log2 of the wealth of the watched, at each pricing.
@@ -76,14 +78,25 @@ impl ForecastBook {
         if hazard == 0.0 {
             return Ok(());
         }
-        if self.state.free.is_remnant() && self.state.touched * SELDOM >= self.len() {
+        let members = if self.entering { self.state.entered } else { self.len() };
+        if self.state.free.is_remnant() && self.state.touched * SELDOM >= members {
             self.sum_free();
         }
-        let free = self.state.free.value().to_f64();
+        // by prior shares as they are, or of those who have entered alone: then nothing depends on who will
+        let (rate, free) = if members == 0 {
+            return Ok(());
+        } else if self.entering {
+            (
+                hazard,
+                (self.state.free.value() / self.state.entered_prior.value()).to_f64(),
+            )
+        } else {
+            (hazard * self.prior, self.state.free.value().to_f64())
+        };
         if free < LEAST_FREE {
             return Ok(());
         }
-        let keep = (1.0 - hazard * self.prior).max(0.0);
+        let keep = (1.0 - rate).max(0.0);
         self.state.tax_bits -= keep.log2();
         self.levies.push(keep, hazard * free);
         Ok(())
@@ -92,7 +105,9 @@ impl ForecastBook {
     /// Sums the free money anew: what is left of it may have been lost to rounding.
     fn sum_free(&mut self) {
         let mut free = Total::default();
-        (0..self.len()).for_each(|j| free.add(self.account(j).free()));
+        (0..self.len())
+            .filter(|&j| self.state.accounts[j].has_entered())
+            .for_each(|j| free.add(self.account(j).free()));
         self.state.free = free;
         self.state.touched = 0;
     }
@@ -111,7 +126,9 @@ impl ForecastBook {
         for &j in chunk.watch {
             played.watched.push(self.wealth(j as usize).log2());
         }
-        self.lock(&question, &mut scratch.stakes);
+        let share = self.admit(&question, number);
+        played.locks.push(share);
+        self.lock(&question, share * self.fraction, &mut scratch.stakes);
         let stakes = Stakes::of(&scratch.stakes);
         let part = scratch.gathered.part(question, &stakes.units);
         let price = self
@@ -140,15 +157,37 @@ impl ForecastBook {
         Ok(())
     }
 
+    /// Counts a question among those that its forecasters have open, lets newcomers enter; the share that it locks.
+    fn admit(&mut self, question: &Question<'_>, number: u64) -> f64 {
+        let state = &mut self.state;
+        let mut entry = 0;
+        for same in question.forecasters.chunk_by(|a, b| a == b) {
+            look_ahead(&state.accounts, question.forecasters, entry);
+            entry += same.len();
+            let account = &mut state.accounts[same[0] as usize];
+            account.open += 1;
+            if self.lock == Lock::Running {
+                state.tally.add(account.open);
+            }
+            if self.entering && !account.has_entered() {
+                account.enter(&self.levies);
+                state.entered += 1;
+                state.entered_prior.add(account.prior());
+                state.free.add(account.free());
+            }
+        }
+        self.lock.share(&state.tally, number)
+    }
+
     /// Locks what everybody stakes, entry by entry.
-    fn lock(&mut self, question: &Question<'_>, stakes: &mut Vec<Scaled>) {
+    fn lock(&mut self, question: &Question<'_>, share: f64, stakes: &mut Vec<Scaled>) {
         let accounts = &mut self.state.accounts;
         stakes.clear();
         for same in question.forecasters.chunk_by(|a, b| a == b) {
             look_ahead(accounts, question.forecasters, stakes.len());
             let account = &mut accounts[same[0] as usize];
             account.levy(&self.levies);
-            let each = account.lock(self.share, same.len() as u32);
+            let each = account.lock(share, same.len() as u32);
             let stake = Scaled::new(each, account.exponent());
             stakes.extend(std::iter::repeat_n(stake, same.len()));
         }
@@ -162,6 +201,7 @@ impl ForecastBook {
         let question = open.question(chunk);
         for same in question.forecasters.chunk_by(|a, b| a == b) {
             self.state.records[same[0] as usize].answered += 1;
+            self.state.accounts[same[0] as usize].open -= 1;
         }
         let Some(price) = &open.price else { return Ok(()) };
         if price.prices[x] <= 0.0 {

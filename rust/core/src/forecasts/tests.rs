@@ -11,8 +11,9 @@ fn book(rule: Rule, bits: &[f64], lock: f64, tax: Option<Tax>) -> ForecastBook {
         prior: Given::Bits(bits),
         normalize: false,
         rule,
-        lock,
+        lock: Lock::Share(lock),
         tax,
+        entering: false,
     })
     .unwrap()
 }
