@@ -24,6 +24,8 @@ ORDER = (
     "text",
     "context_tree",
     "programs",
+    "logic",
+    "logic_maker",
     "machine",
 )
 

@@ -621,11 +621,11 @@ def clear_features(
 class Sentence:
     """A sentence; made by `gm.logic.Atom`, `gm.logic.parse` and operators, never by `Sentence()`.
 
-    `a & b`, `a | b`, `~a`, `a >> b` (implies), `a == b` (if and only if), `a != b` (its negation); True and False may stand
-    beside a sentence. `>>` binds more tightly than `&` and `==` more loosely than all: use brackets. Equal sentences are the
-    same object, so "the same sentence?" is `a is b`, and sentences are keys of dicts and sets like any other object. Since
-    `==` makes a sentence, the truth value of a sentence is an error: `if a == b`, `a in [...]` and chains such as
-    `a == b == c` raise it.
+    `a & b`, `a | b`, `~a`, `a >> b` (implies), `a == b` (if and only if), `a != b` (its negation); True and False may
+    stand beside a sentence. `>>` binds more tightly than `&` and `==` more loosely than all: use brackets. Equal
+    sentences are the same object, so "the same sentence?" is `a is b`, and sentences are keys of dicts and sets like
+    any other object. Since `==` makes a sentence, the truth value of a sentence is an error: `if a == b`, `a in [...]`
+    and chains such as `a == b == c` raise it.
 
     >>> import gruemarket as gm
     >>> a, b = gm.logic.Atom("a"), gm.logic.Atom("b")
@@ -633,15 +633,15 @@ class Sentence:
     (<a & ~b -> (a <-> b)>, 1)
     """
 
-    def __and__(self, other: Sentence | bool) -> Sentence: ...
-    def __rand__(self, other: Sentence | bool) -> Sentence: ...
-    def __or__(self, other: Sentence | bool) -> Sentence: ...
-    def __ror__(self, other: Sentence | bool) -> Sentence: ...
-    def __rshift__(self, other: Sentence | bool) -> Sentence: ...
-    def __rrshift__(self, other: Sentence | bool) -> Sentence: ...
+    def __and__(self, value: Sentence | bool, /) -> Sentence: ...
+    def __rand__(self, value: Sentence | bool, /) -> Sentence: ...
+    def __or__(self, value: Sentence | bool, /) -> Sentence: ...
+    def __ror__(self, value: Sentence | bool, /) -> Sentence: ...
+    def __rshift__(self, value: Sentence | bool, /) -> Sentence: ...
+    def __rrshift__(self, value: Sentence | bool, /) -> Sentence: ...
     def __invert__(self) -> Sentence: ...
-    def __eq__(self, other: Sentence | bool) -> Sentence: ...  # type: ignore[override]  # it says so, it does not ask
-    def __ne__(self, other: Sentence | bool) -> Sentence: ...  # type: ignore[override]  # the same
+    def __eq__(self, value: Sentence | bool, /) -> Sentence: ...  # type: ignore[override]  # it says so, it does not ask
+    def __ne__(self, value: Sentence | bool, /) -> Sentence: ...  # type: ignore[override]  # the same
     def __hash__(self) -> int: ...
     def __bool__(self) -> Never: ...
     def __reduce__(self) -> tuple[Any, tuple[str]]: ...
@@ -692,6 +692,104 @@ class PlausibleWorlds:
     def __copy__(self) -> PlausibleWorlds: ...
 
 @final
+class LogicalInductor:
+    """The inductor of `gm.logic.LogicalInductor`: sentences and traders by number, from 0; days from 1."""
+
+    def __new__(cls) -> LogicalInductor: ...
+    def fork(self) -> LogicalInductor:
+        """A copy without the process: a process cannot be copied, only begun again."""
+
+    def follow_process(self, process: DeductiveProcess) -> None:
+        """From now on this process reveals. It is asked for the days so far first, and must reveal the same."""
+
+    def numbers(self, sentences: Sequence[Sentence]) -> list[int]:
+        """The numbers of sentences."""
+
+    def sentences(self, ids: Sequence[int]) -> list[Sentence]:
+        """The sentences of numbers."""
+
+    def stand_in(self) -> int:
+        """A sentence that stands for another one each day."""
+
+    def mean(self, stands: int, today: int) -> None:
+        """From now on it stands for this one."""
+
+    def text(self, number: int) -> str:
+        """A sentence as text."""
+
+    def texts(self) -> list[str]:
+        """All sentences."""
+
+    def restore(self, texts: Sequence[str]) -> None:
+        """Gives sentences the numbers that they had."""
+
+    def enter(self, weight: Fraction | int) -> int:
+        """Lets a trader in; its number."""
+
+    def follow(
+        self,
+        trader: int,
+        traded: Sequence[int],
+        features: Steps | None,
+        leaves: Sequence[tuple[int, bool, int]],
+    ) -> None:
+        """What a trader buys from now on; leaves are a sentence, whether days are counted from today, and the day."""
+
+    def reveal(self, revealed: Sequence[int]) -> None:
+        """Begins a day with these sentences."""
+
+    def begin_day(self) -> None:
+        """Begins a day with what the process reveals, unless it has begun."""
+
+    def is_open(self) -> bool:
+        """Whether a day has begun that has no prices yet."""
+
+    def clear(
+        self,
+        tolerance: Fraction | int,
+        polish: Fraction | int | None,
+        evaluations: int,
+        given: Sequence[Fraction | int] | None,
+    ) -> None:
+        """Finds the prices of the day that has begun, or takes those given, and enters what is bought."""
+
+    def days(self) -> int:
+        """How many days have prices."""
+
+    def price(self, number: int | None, day: int) -> Fraction:
+        """A sentence's price on a day; 0 where it was not traded."""
+
+    def day(self, day: int) -> tuple[list[Sentence], list[Fraction]]:
+        """What was traded on a day, and at which prices."""
+
+    def revealed(self, day: int) -> list[Sentence]:
+        """What was revealed on a day."""
+
+    def truth(self, sentence: Sentence) -> bool | None:
+        """A sentence's truth value, where what was revealed decides it."""
+
+    def truth_of(self, number: int) -> bool | None:
+        """The same of a sentence by number."""
+
+    def prices(self, after: int) -> tuple[tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]], _Floats]:
+        """Day, sentence and price, of all days after this one."""
+
+    def net_worth(self, after: int) -> tuple[tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]], _Floats, _Floats]:
+        """Day, trader, the least and the most that it is worth, of all days after this one."""
+
+    def certificates(self, after: int) -> tuple[_Floats, _Floats, list[str], list[int]]:
+        """Certificate, tolerance, solver and evaluations, of all days after this one."""
+
+    def certificate(self, day: int) -> Fraction:
+        """The certificate of a day."""
+
+    def trade(self, trader: int, day: int) -> tuple[list[int], list[Fraction], int, list[Fraction]] | None:
+        """Sentences, shares before any budget, the first budget left, and the factors from there on."""
+
+    def audit(self) -> list[tuple[str, bool, float | None, int | None, int | None, int | None]]:
+        """What was checked, whether it holds, the least slack, its day, trader and budget."""
+
+@final
 class DeductiveProcess:
     """A deductive process that was begun; made by `gm.logic.begin`."""
 
@@ -716,6 +814,8 @@ class DeductiveProcess:
     def next(self) -> list[Sentence]:
         """What is revealed on the next day."""
 
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> list[Sentence]: ...
     def cleared(self, sentences: Sequence[Sentence], prices: Sequence[Fraction]) -> None:
         """The exact prices of the day that it gave last."""
 

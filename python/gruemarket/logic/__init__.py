@@ -6,6 +6,12 @@
 {'rain': Fraction(1, 3)}
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from gruemarket._core import Sentence
+from gruemarket.logic.days import halving, inverse_square
+from gruemarket.logic.enumeration import Strategies
 from gruemarket.logic.features import (
     Feature,
     clip,
@@ -15,13 +21,17 @@ from gruemarket.logic.features import (
     price,
     safe_reciprocal,
 )
-from gruemarket.logic.inductor import LogicalInductor, halving, inverse_square
+from gruemarket.logic.inductor import LogicalInductor
 from gruemarket.logic.maker import Cleared, MarketMaker
 from gruemarket.logic.processes import Digits, Process, Revealed, begin, revelations
-from gruemarket.logic.sentences import FALSE, TRUE, Atom, Sentence, one, parse
+from gruemarket.logic.sentences import FALSE, TRUE, Atom, one, parse
 from gruemarket.logic.theory import Theory
+from gruemarket.logic.tokens import Kelly, Tokens
 from gruemarket.logic.traders import Arbitrage, Belief, Conjunction, Daily, Implication, Momentum
 from gruemarket.logic.worlds import Worlds, Worth
+
+if TYPE_CHECKING:
+    from gruemarket.logic import charts
 
 __all__ = [
     "FALSE",
@@ -35,16 +45,20 @@ __all__ = [
     "Digits",
     "Feature",
     "Implication",
+    "Kelly",
     "LogicalInductor",
     "MarketMaker",
     "Momentum",
     "Process",
     "Revealed",
     "Sentence",
+    "Strategies",
     "Theory",
+    "Tokens",
     "Worlds",
     "Worth",
     "begin",
+    "charts",
     "clip",
     "constant",
     "halving",
@@ -57,3 +71,9 @@ __all__ = [
     "revelations",
     "safe_reciprocal",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "charts":  # what it needs takes long to import
+        return import_module("gruemarket.logic.charts")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -44,7 +44,7 @@ class Feature(Node):
         )
 
     def __reduce__(self) -> tuple[Callable[..., "Feature"], tuple[Any, ...]]:
-        return _rebuilt, (flatten([self]),)
+        return rebuilt, (flatten([self]),)
 
     def __add__(self, other: Any) -> "Feature":
         return _binary("sum", self, other)
@@ -230,7 +230,8 @@ def _folded(kind: str, features: Sequence[Any]) -> Feature:
     return found
 
 
-def _rebuilt(flat: Flat) -> Feature:
+def rebuilt(flat: Flat) -> Feature:
+    """The first of the features that were written down."""
     steps, constants, roots = flat.steps
     made: list[Feature] = []
     for kind, a, b in steps:

@@ -1,6 +1,6 @@
 """What features are made of: nodes that share parts."""
 
-from collections.abc import Container, Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -49,17 +49,3 @@ class Node:
     def inner(self) -> tuple["Node", ...]:
         """The nodes that it is made of."""
         return () if self.kind in ("number", "price") else self.parts
-
-
-def in_order(node: Node, known: Container[Node]) -> Iterable[Node]:
-    """The parts of a node that are not known yet, each after what it is made of. Without recursion: chains are long."""
-    waiting: list[tuple[Node, bool]] = [(node, False)]
-    seen: set[Node] = set()
-    while waiting:
-        part, entered = waiting.pop()
-        if entered:
-            yield part
-        elif part not in seen and part not in known:
-            seen.add(part)
-            waiting.append((part, True))
-            waiting.extend((inner, False) for inner in reversed(part.inner))

@@ -1,8 +1,8 @@
 """Deductive processes: what is revealed day by day.
 
-A process is any of: `Revealed`, `Theory`, `Digits`; a dict from days to lists of sentences, or a list of such lists, day 1
-first; a generator function that yields a list of sentences for each day. The generator is sent the exact prices of the day
-that it yielded last, as a dict from sentences to Fractions, so a process may answer to prices.
+A process is any of: `Revealed`, `Theory`, `Digits`; a dict from days to lists of sentences, or a list of such lists,
+day 1 first; a generator function that yields a list of sentences for each day. The generator is sent the exact prices
+of the day that it yielded last, as a dict from sentences to Fractions, so a process may answer to prices.
 
 >>> import gruemarket as gm
 >>> def contrary():
@@ -17,7 +17,7 @@ that it yielded last, as a dict from sentences to Fractions, so a process may an
 [<"the price of this sentence is below a half">]
 """
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -59,6 +59,10 @@ class Revealed:
 
     days: Days
 
+    def __iter__(self) -> Iterator[list[Sentence]]:
+        """What is revealed on each day, without end."""
+        return self.begin()
+
     def begin(self) -> DeductiveProcess:
         """The process before day 1.
 
@@ -73,8 +77,8 @@ class Revealed:
 class Digits:
     """Whether the n-th decimal of a number is a certain digit, announced on day f(n).
 
-    The atom for it is named `pi[n]=7`; the first decimal of pi, 1, is `pi[1]=1`. Decimals come from integer arithmetic, and
-    as many as are needed are computed: a hundred thousand take well below a second in all.
+    The atom for it is named `pi[n]=7`; the first decimal of pi, 1, is `pi[1]=1`. Decimals come from integer arithmetic,
+    and as many as are needed are computed: a hundred thousand take well below a second in all.
 
     Attributes:
         number: "pi", "e", or a root such as "sqrt2".
@@ -90,14 +94,19 @@ class Digits:
     digit: int = 7
     delay: Delay = 1
 
+    def __iter__(self) -> Iterator[list[Sentence]]:
+        """What is revealed on each day, without end."""
+        return self.begin()
+
     def begin(self) -> DeductiveProcess:
         """The process before day 1.
 
         Raises:
-            InputError: an unknown number, no digit, a delay below 0. A delay that comes before its day is found on that day.
+            InputError: an unknown number, no digit, a delay below 0. An f(n) below n is found on day n.
         """
-        if not isinstance(self.digit, int) or not 0 <= self.digit <= 9:
-            raise InputError(f"digit {self.digit!r}; a decimal is one of 0 to 9")
+        digit: Any = self.digit
+        if not isinstance(digit, int) or not 0 <= digit <= 9:
+            raise InputError(f"digit {digit!r}; a decimal is one of 0 to 9")
         return DeductiveProcess.digits(self.number, self.digit, _delay(self.delay))
 
 
@@ -108,8 +117,8 @@ def begin(process: Any) -> DeductiveProcess:
         process: one of the kinds above.
 
     Returns:
-        It stands before day 1: `next()` gives the sentences of the next day, `cleared(sentences, prices)` tells it prices. A
-        dict, a list or an object with `begin()` can be begun again and again, a generator only once.
+        It stands before day 1: `next()` gives the sentences of the next day, `cleared(sentences, prices)` tells it the
+        prices of that day. A dict, a list or an object with `begin()` can be begun again and again, a generator once.
 
     Raises:
         InputError: it is none of these, or holds something that is no sentence.
@@ -125,9 +134,11 @@ def begin(process: Any) -> DeductiveProcess:
         return Revealed(process).begin()
     steps = process() if callable(process) else process
     if not isinstance(steps, Generator):
-        allowed = "give a dict from days to sentences, a list of lists, Revealed, Theory, Digits, or a generator function"
+        allowed = (
+            "give a dict from days to sentences, a list of lists, Revealed, Theory, Digits, or a generator function"
+        )
         raise InputError(f"{process!r} is no deductive process; {allowed}")
-    return DeductiveProcess.generated(_parsed(steps))
+    return DeductiveProcess.generated(steps)
 
 
 def revelations(process: Any, days: int) -> pl.DataFrame:
@@ -153,24 +164,14 @@ def revelations(process: Any, days: int) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"day": pl.Int64, "sentence": pl.String}, orient="row")
 
 
-def _parsed(steps: Steps) -> Generator[list[Sentence], Any, None]:
-    """The same generator, with texts read."""
-    prices: Any = None
-    while True:
-        try:
-            sentences = next(steps) if prices is None else steps.send(prices)
-        except StopIteration:
-            return
-        prices = yield as_sentences(sentences)
-
-
 def _day(day: Any) -> int:
     if isinstance(day, bool) or not isinstance(day, int) or day < 1:
         raise InputError(f"day {day!r}; days are whole numbers and count from 1")
     return day
 
 
-def _delay(delay: Delay) -> Delay:
+def _delay(delay: Any) -> Delay:
     if callable(delay) or (isinstance(delay, int) and not isinstance(delay, bool) and delay >= 0):
-        return delay
+        asked: Delay = delay
+        return asked
     raise InputError(f"delay {delay!r}; give a number of days from 0 on, or a function f with f(n) >= n")

@@ -1,6 +1,6 @@
 """Who trades from which day on, and with which weight."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -46,8 +46,15 @@ class Roster:
             self._first = next(self._waiting, None)
             yield weight
 
+    def catch_up(self, many: int) -> None:
+        """Lets in the first so many."""
+        while len(self.entered) < many and self._first is not None:
+            for _ in self.enter(self._first[0]):
+                if len(self.entered) == many:
+                    return
+
     def number(self, at: int) -> int:
-        """k of the trader that entered as number `at`, from 0."""
+        """Which trader it is, from 1 on, that entered as number `at`, from 0 on."""
         return self._numbers[at]
 
     def name(self, at: int) -> str:
@@ -66,15 +73,15 @@ class Roster:
         weight = exact(own, f"the weight of trader {k}")
         if weight <= 0 or self._sum + weight > 1:
             raise InputError(
-                f"trader {k} has the weight {weight}, those before it {self._sum} together; weights are above 0, their sum "
-                "at most 1"
+                f"trader {k} has the weight {weight}, those before it {self._sum} together; weights are above 0, their "
+                "sum at most 1"
             )
         self._sum += weight
         return weight
 
 
 def _of(given: Any, k: int, what: str) -> Any:
-    if isinstance(given, Callable):
+    if callable(given):
         return given(k)
     if not isinstance(given, Sequence):
         return given

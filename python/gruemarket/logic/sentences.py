@@ -11,8 +11,7 @@ True
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from gruemarket._core import Sentence, one_of, parse_sentence
-from gruemarket._core import atom as _atom
+from gruemarket._core import Sentence, atom, one_of, parse_sentence
 from gruemarket.errors import InputError
 
 SentenceLike: TypeAlias = Sentence | str | bool
@@ -28,8 +27,8 @@ def Atom(name: str) -> Sentence:  # noqa: N802  it reads as the thing that it ma
     """The atom of a name: a sentence about which nothing else is said.
 
     Args:
-        name: any text but the empty one. Names such as `rain`, `pi[13]=7` or `coin[2].heads` (letters, digits, `_`, `.`, then
-            indices in square brackets, then `=value`) print as they are, others in double quotes.
+        name: any text but the empty one. Names such as `rain`, `pi[13]=7` or `coin[2]=heads` (letters, digits, `_`,
+            `.`, then indices in square brackets, then `=value`) print as they are, others in double quotes.
 
     Returns:
         The sentence; for the same name always the same object.
@@ -42,15 +41,16 @@ def Atom(name: str) -> Sentence:  # noqa: N802  it reads as the thing that it ma
     """
     if not isinstance(name, str):
         raise InputError(f'an atom is named by a text, not by {name!r}; write Atom("rain")')
-    return _atom(name)
+    return atom(name)
 
 
 def parse(text: str) -> Sentence:
     """Reads a sentence.
 
-    From the tightest: `~`, `&`, `|`, `->` (from the right: `a -> b -> c` is `a -> (b -> c)`), `<->`; brackets; `true`, `false`;
-    `one(a, b, c)` for exactly one of them. `!`, `not`, `and`, `or`, `=>`, `<=>`, `==` and the signs of logic are read too.
-    Python's `>>` binds more tightly than `&`, so in Python brackets are needed around it; in text `->` is written.
+    From the tightest: `~`, `&`, `|`, `->` (from the right: `a -> b -> c` is `a -> (b -> c)`), `<->`; brackets; `true`,
+    `false`; `one(a, b, c)` for exactly one of them. `!`, `not`, `and`, `or`, `=>`, `<=>`, `==` and the signs of logic
+    are read too. Python's `>>` binds more tightly than `&`, so in Python brackets are needed around it; in text `->`
+    is written.
 
     Args:
         text: the sentence.

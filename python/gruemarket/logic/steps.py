@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from gruemarket._core import FeatureProgram
 from gruemarket.errors import InputError
-from gruemarket.logic.nodes import KINDS, Leaf, Node, in_order
+from gruemarket.logic.nodes import KINDS, Leaf, Node
 from gruemarket.logic.numbers import unit, whole
 
 Prices: TypeAlias = Mapping[Hashable, Any]
@@ -17,6 +17,9 @@ Steps: TypeAlias = tuple[list[tuple[int, int, int]], list[Fraction], list[int]]
 
 A kind is a place in `KINDS`; a and b are the places of a constant, a leaf or earlier steps.
 """
+
+PLACES = {kind: place for place, kind in enumerate(KINDS)}
+PRICE = PLACES["price"]
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,25 @@ def flatten(features: Iterable[Node]) -> Flat:
     places: dict[Node, int] = {}
     leaves: dict[Leaf, int] = {}
     for feature in features:
-        for part in in_order(feature, places):
-            if part.kind == "number":
-                read = [len(constants)]
-                constants.append(part.parts[0])
-            elif part.kind == "price":
-                read = [leaves.setdefault(part.parts[0], len(leaves))]
+        waiting = [feature]
+        while waiting:
+            part = waiting[-1]
+            if part in places:
+                waiting.pop()
+                continue
+            kind, parts = part.kind, part.parts
+            if kind == "number":
+                a = b = len(constants)
+                constants.append(parts[0])
+            elif kind == "price":
+                a = b = leaves.setdefault(parts[0], len(leaves))
+            elif missing := [inner for inner in reversed(parts) if inner not in places]:
+                waiting += missing
+                continue
             else:
-                read = [places[inner] for inner in part.inner]
+                a, b = places[parts[0]], places[parts[-1]]
             places[part] = len(steps)
-            steps.append((KINDS.index(part.kind), read[0], read[-1]))
+            steps.append((PLACES[kind], a, b))
         roots.append(places[feature])
     flat.leaves.extend(leaves)
     return flat
@@ -80,17 +92,15 @@ def compiled(
     places = {sentence: at for at, sentence in enumerate(today)}
     known = {at: _known(leaf, day, past, places) for at, leaf in enumerate(flat.leaves)}
 
-    def bound(step: tuple[int, int, int]) -> tuple[int, int, int]:
-        kind, at, other = step
-        if KINDS[kind] != "price":
-            return kind, at, other
+    def bound(at: int) -> tuple[int, int, int]:
         value = known[at]
         if value is None:
-            return kind, places[flat.leaves[at].sentence], 0
+            return PRICE, places[flat.leaves[at].sentence], 0
         constants.append(value)
-        return KINDS.index("number"), len(constants) - 1, 0
+        return PLACES["number"], len(constants) - 1, 0
 
-    return FeatureProgram(([bound(step) for step in steps], constants, roots), len(today)), today
+    found = [bound(step[1]) if step[0] == PRICE else step for step in steps]
+    return FeatureProgram((found, constants, roots), len(today)), today
 
 
 def _known(leaf: Leaf, day: int, past: Sequence[Prices], places: Mapping[Hashable, int]) -> Fraction | None:

@@ -1,8 +1,8 @@
 """Features as Python writes them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from gruemarket.logic.nodes import Leaf, Node, in_order
+from gruemarket.logic.nodes import Leaf, Node
 
 LONGEST = 2000
 """Characters of a feature's text; of longer ones the middle is left out."""
@@ -11,12 +11,25 @@ LONGEST = 2000
 def written(node: Node) -> str:
     """The text, with signs and brackets as one would write them."""
     texts: dict[Node, str] = {}
-    for part in in_order(node, ()):
+    for part in _in_order(node):
         text = _part(part, texts)
         if len(text) > LONGEST:
             text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
         texts[part] = text
     return texts[node]
+
+
+def _in_order(node: Node) -> Iterable[Node]:
+    """The parts of a node, each after what it is made of. Without recursion: chains are long."""
+    waiting, seen = [(node, False)], set()
+    while waiting:
+        part, entered = waiting.pop()
+        if entered:
+            yield part
+        elif part not in seen:
+            seen.add(part)
+            waiting.append((part, True))
+            waiting.extend((inner, False) for inner in reversed(part.inner))
 
 
 def _part(part: Node, texts: Mapping[Node, str]) -> str:

@@ -1,9 +1,10 @@
 """A process that proves: what propositional axioms say about listed sentences, each on its day."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from gruemarket._core import DeductiveProcess
+from gruemarket._core import DeductiveProcess, Sentence
 from gruemarket.errors import InputError
 from gruemarket.logic.processes import Delay
 from gruemarket.logic.sentences import SentenceLike, as_sentences
@@ -33,6 +34,10 @@ class Theory:
     delay: Delay = 0
     axioms_day: int | None = None
 
+    def __iter__(self) -> Iterator[list[Sentence]]:
+        """What is revealed on each day, without end."""
+        return self.begin()
+
     def begin(self) -> DeductiveProcess:
         """The process before day 1.
 
@@ -46,8 +51,8 @@ class Theory:
         return DeductiveProcess.theory(as_sentences(self.axioms), asked, days, self.axioms_day)
 
 
-def _day(delay: int | Callable[[int], int], n: int) -> int:
-    day = delay(n) if callable(delay) else n + delay
+def _day(delay: Delay, n: int) -> int:
+    day: Any = delay(n) if callable(delay) else n + delay
     if isinstance(day, bool) or not isinstance(day, int) or day < 1:
         raise InputError(f"sentence {n} would be settled on day {day!r}; give a delay f with whole f(n) >= 1")
     return day

@@ -24,7 +24,7 @@ class Seen(Protocol):
 
     @property
     def memory(self) -> dict[str, Any]:
-        """What the trader wants to remember; it is copied with the inductor. (Attributes of its own would be shared.)"""
+        """What the trader wants to remember: copied with the inductor, where attributes of its own would be shared."""
 
     def price(self, sentence: SentenceLike, day: int) -> Fraction:
         """The price of a sentence on an earlier day; 0 where nobody traded it."""
@@ -57,9 +57,13 @@ class Daily:
 
     def __post_init__(self) -> None:
         if isinstance(self.sentence, str) and "{day}" not in self.sentence:
-            raise InputError(f"the daily sentence {self.sentence!r} has no {{day}} in it: it would be the same each day")
+            raise InputError(
+                f"the daily sentence {self.sentence!r} has no {{day}} in it: it would be the same each day"
+            )
         if not isinstance(self.sentence, str) and not callable(self.sentence):
-            raise InputError(f"a daily sentence of {self.sentence!r}; give a text with {{day}}, or a function of the day")
+            raise InputError(
+                f"a daily sentence of {self.sentence!r}; give a text with {{day}}, or a function of the day"
+            )
 
     def on(self, day: int) -> Any:
         """The sentence of that day."""
@@ -241,4 +245,3 @@ class Conjunction:
 def shares_of(strategy: Strategy) -> dict[SentenceLike, Feature]:
     """A strategy with its numbers as features."""
     return {s: bought if isinstance(bought, Feature) else constant(bought) for s, bought in strategy.items()}
-

@@ -27,8 +27,9 @@ class Worth:
 class Worlds:
     """PC(D): every truth assignment of the atoms in which all revealed sentences hold.
 
-    Nothing is enumerated: atoms that revealed sentences join are kept as a decision diagram of their own, or as clauses where
-    that would be too large; atoms that nothing joins cost nothing. Revealing a sentence touches only what it speaks of.
+    Nothing is enumerated: atoms that revealed sentences join are kept as a decision diagram of their own, or as clauses
+    where that would be too large; atoms that nothing joins cost nothing. Revealing a sentence touches only what it
+    speaks of.
 
     Args:
         revealed: sentences that hold from the start.
@@ -105,5 +106,5 @@ class Worlds:
 
     def __copy__(self) -> Self:
         other = object.__new__(type(self))
-        other._core = copy(self._core)  # noqa: SLF001  of this class
+        other._core = copy(self._core)
         return other

@@ -2,7 +2,7 @@
 
 use gruemarket_core::Result;
 use gruemarket_core::logic::number::Exact;
-use gruemarket_core::logic::worlds::Model;
+use gruemarket_core::logic::worlds::{Model, Work};
 use gruemarket_core::logic::{Sentence, SentenceId, Sentences, Worlds};
 use proptest::prelude::*;
 
@@ -70,8 +70,16 @@ fn check(sentences: &Sentences, worlds: &mut Worlds, left: &[usize], asked: &[(S
     let found = worlds.minimum(sentences, &exact).unwrap();
     assert_eq!(found.value, rational(least));
     assert_eq!(worlds.minimum(sentences, &float).unwrap().value, least as f64);
-    let there = |world: &&usize| asked.iter().map(|(id, _)| holds(sentences, *id, **world)).eq(found.truths.iter().copied());
-    let world = left.iter().find(there).expect("the truth values are those of some world");
+    let there = |world: &&usize| {
+        asked
+            .iter()
+            .map(|(id, _)| holds(sentences, *id, **world))
+            .eq(found.truths.iter().copied())
+    };
+    let world = left
+        .iter()
+        .find(there)
+        .expect("the truth values are those of some world");
     assert_eq!(worth(*world), least);
     let most = left.iter().map(|&world| worth(world)).max().unwrap();
     assert_eq!(worlds.maximum(sentences, &exact).unwrap().value, rational(most));
@@ -97,7 +105,9 @@ fn patterns(sentences: &Sentences, model: &Model, ids: &[SentenceId], left: &[us
         rows = joined.collect();
     }
     rows.sort_unstable();
-    let real = left.iter().map(|&world| ids.iter().map(|&id| holds(sentences, id, world)).collect());
+    let real = left
+        .iter()
+        .map(|&world| ids.iter().map(|&id| holds(sentences, id, world)).collect());
     let mut real: Vec<Vec<bool>> = real.collect();
     real.sort_unstable();
     real.dedup();
@@ -105,7 +115,7 @@ fn patterns(sentences: &Sentences, model: &Model, ids: &[SentenceId], left: &[us
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn text_reads_back_as_the_same_sentence(recipe in recipe()) {
@@ -178,14 +188,40 @@ fn a_contradiction_is_named() -> Result<()> {
     let mut worlds = Worlds::new();
     worlds.reveal(&sentences, fact)?;
     let error = worlds.reveal(&sentences, other).unwrap_err().to_string();
-    assert!(error.contains("the sentence ~b | c & ~c was revealed, but no world"), "{error}");
+    assert!(
+        error.contains("the sentence ~b | c & ~c was revealed, but no world"),
+        "{error}"
+    );
     Ok(())
+}
+
+#[test]
+fn a_watched_sentence_that_is_revealed_still_binds_its_atoms() -> Result<()> {
+    let mut sentences = Sentences::new();
+    let (fact, a, b) = (sentences.parse("a -> b")?, sentences.atom("a")?, sentences.atom("b")?);
+    let mut worlds = Worlds::new();
+    worlds.watch(&sentences, &[fact])?;
+    worlds.reveal(&sentences, fact)?;
+    assert_eq!(worlds.truth(&sentences, fact)?, Some(true));
+    assert_eq!(worlds.minimum(&sentences, &[(a, -1.0), (b, 2.0)])?.value, 0.0);
+    Ok(())
+}
+
+#[test]
+fn a_sentence_of_another_collection_is_refused() {
+    let strange = SentenceId(7);
+    let (sentences, mut worlds) = (Sentences::new(), Worlds::new());
+    assert!(worlds.reveal(&sentences, strange).is_err());
+    assert!(worlds.truth(&sentences, strange).is_err());
+    assert!(worlds.minimum(&sentences, &[(strange, 1.0)]).is_err());
 }
 
 /// `count` clauses of three of `atoms` atoms, by a small generator.
 fn clauses(sentences: &mut Sentences, atoms: usize, count: usize, mut seed: u64) -> Vec<SentenceId> {
     let mut draw = |below: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as usize % below
     };
     let mut literal = |sentences: &mut Sentences| {
@@ -203,19 +239,79 @@ fn clauses(sentences: &mut Sentences, atoms: usize, count: usize, mut seed: u64)
 
 #[test]
 fn two_hundred_atoms_with_any_constraints() {
-    for (count, seed) in [(60, 1), (100, 1), (200, 2), (400, 3), (700, 4)] {
+    // a diagram holds the first two, the others are searched
+    for (count, seed) in [(60, 1), (100, 1), (200, 2), (300, 5)] {
         let mut sentences = Sentences::new();
         let facts = clauses(&mut sentences, 200, count, seed);
         let mut worlds = Worlds::new();
-        let start = std::time::Instant::now();
-        for fact in &facts {
-            worlds.reveal(&sentences, *fact).unwrap();
-        }
-        let revealed = start.elapsed();
-        let terms: Vec<(SentenceId, f64)> = (0..200)
-            .map(|i| (sentences.atom(&format!("x{i}")).unwrap(), f64::from(i % 17 - 8) / 4.0))
+        worlds.reveal_all(&sentences, &facts).unwrap();
+        let atoms: Vec<SentenceId> = (0..200).map(|i| sentences.atom(&format!("x{i}")).unwrap()).collect();
+        let terms: Vec<(SentenceId, f64)> = atoms
+            .iter()
+            .copied()
+            .zip((0..200).map(|i| f64::from(i % 17 - 8)))
             .collect();
         let least = worlds.minimum(&sentences, &terms).unwrap();
-        println!("{count}: reveal {revealed:?}, minimum {:?} {}", start.elapsed() - revealed, least.value);
+        let truth = |id: SentenceId| atoms.iter().position(|&atom| atom == id).map(|at| least.truths[at]);
+        assert!(facts.iter().all(|&fact| sentences.truth(fact, truth) == Some(true)));
+        // nor is any world better in which an atom has its other value
+        let held = terms.iter().zip(&least.truths).filter(|(_, truth)| **truth);
+        assert_eq!(held.map(|((_, weight), _)| weight).sum::<f64>(), least.value);
+        for (at, &atom) in atoms.iter().enumerate().step_by(40) {
+            let flipped = if least.truths[at] { sentences.not(atom) } else { atom };
+            let mut other = worlds.clone();
+            if other.reveal(&sentences, flipped).is_ok() {
+                assert!(other.minimum(&sentences, &terms).unwrap().value >= least.value);
+            }
+        }
     }
+}
+
+#[test]
+fn a_day_of_a_long_run_touches_only_what_is_new() -> Result<()> {
+    let mut sentences = Sentences::new();
+    let mut worlds = Worlds::new();
+    let mut work = Work::default();
+    let mut yesterday = sentences.atom("pi[1]=7")?;
+    for day in 2..=10_000_u32 {
+        let today = sentences.atom(&format!("pi[{day}]=7"))?;
+        let fact = if day % 3 == 0 {
+            yesterday
+        } else {
+            sentences.not(yesterday)
+        };
+        worlds.reveal(&sentences, fact)?;
+        let model = worlds.model(&sentences, &[yesterday, today])?;
+        let mut truths = [false; 2];
+        let least = model.minimum(&[-1.0, -0.5], &mut truths, &mut work);
+        assert_eq!((truths, model.parts().len()), ([day % 3 == 0, true], 1));
+        assert_eq!(least, if day % 3 == 0 { -1.5 } else { -0.5 });
+        yesterday = today;
+    }
+    assert_eq!(worlds.decided().len(), 9_999);
+    Ok(())
+}
+
+#[test]
+fn a_chain_grows_and_falls() -> Result<()> {
+    let mut sentences = Sentences::new();
+    let mut worlds = Worlds::new();
+    let atoms: Vec<SentenceId> = (0..500).map(|i| sentences.atom(&format!("y{i}")).unwrap()).collect();
+    for pair in atoms.windows(2) {
+        let fact = sentences.implies(pair[0], pair[1]);
+        worlds.reveal(&sentences, fact)?;
+    }
+    assert!(worlds.decided().is_empty());
+    worlds.reveal(&sentences, atoms[400])?;
+    assert_eq!(worlds.decided().len(), 100);
+    let below = sentences.not(atoms[200]);
+    worlds.reveal(&sentences, below)?;
+    assert_eq!(worlds.decided().len(), 301);
+    let model = worlds.model(&sentences, &atoms)?;
+    assert_eq!(model.parts().len(), 1);
+    assert_eq!(model.patterns(&model.parts()[0], 1000), None); // more than 128 variables
+    let model = worlds.model(&sentences, &atoms[300..400])?;
+    assert_eq!(model.patterns(&model.parts()[0], 101).map(|rows| rows.len()), Some(101));
+    assert_eq!(model.patterns(&model.parts()[0], 100), None);
+    Ok(())
 }

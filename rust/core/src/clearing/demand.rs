@@ -1,6 +1,6 @@
 //! Any continuous demand: a price at which no outcome lets the traders together gain more than a tolerance.
 
-use super::equilibrium::{self, BUDGET, Domain};
+use super::equilibrium::{self, Domain, Effort};
 use super::{Part, Price, Round, Terms, kelly};
 use crate::error::{MarketError, Result};
 use crate::lanes::logs;
@@ -66,7 +66,7 @@ impl Demand {
             Ok(())
         };
         let start = kelly::prices(round);
-        let found = equilibrium::solve(Domain::Simplex, &start, self.tolerance, BUDGET, &mut total)?;
+        let found = equilibrium::solve(Domain::Simplex, &start, Effort::within(self.tolerance), &mut total)?;
         if found.certificate > self.tolerance {
             return Err(MarketError::NotCleared(format!(
                 "no price found at which the demands clear: at the best of {} tried, some outcome lets the traders gain {:e} of \

@@ -113,12 +113,32 @@ impl Domain {
     }
 }
 
+/// How far a search goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// The gap that counts as none.
+    pub tolerance: f64,
+    /// The gap at which nothing is polished any more, where that is less and costs little.
+    pub aim: f64,
+    /// Evaluations after which nothing new is begun.
+    pub budget: u32,
+}
+
+impl Effort {
+    pub const fn within(tolerance: f64) -> Self {
+        Self {
+            tolerance,
+            aim: tolerance,
+            budget: BUDGET,
+        }
+    }
+}
+
 /// Looks for an equilibrium from `start`, a point of the domain. The best price found may not be within the tolerance.
-pub fn solve(domain: Domain, start: &[f64], tolerance: f64, budget: u32, demand: &mut dyn Field) -> Result<Found> {
+pub fn solve(domain: Domain, start: &[f64], effort: Effort, demand: &mut dyn Field) -> Result<Found> {
     let mut search = Search {
         domain,
-        tolerance,
-        budget,
+        effort,
         demand,
         best: Found {
             price: start.to_vec(),
@@ -136,14 +156,32 @@ pub fn solve(domain: Domain, start: &[f64], tolerance: f64, budget: u32, demand:
                 search.smoothed(start)?;
             }
             search.newton()?;
-            search.extragradient(if free <= FEW { budget / 10 } else { budget })?;
+            search.extragradient(if free <= FEW { effort.budget / 10 } else { effort.budget })?;
             search.newton()?;
             if free <= FEW {
                 search.simplices()?;
             }
+            if domain == Domain::Cube {
+                search.polish()?;
+            }
         }
     }
     Ok(search.best)
+}
+
+/// How a demand is made easier: kinks are rounded off over a width, and prices are pulled towards an anchor.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ease {
+    pub(super) width: f64,
+    pub(super) pull: f64,
+    pub(super) anchor: Vec<f64>,
+}
+
+impl Ease {
+    /// Whether it is any easier.
+    pub(super) fn eases(&self) -> bool {
+        self.width > 0.0 || self.pull > 0.0
+    }
 }
 
 /// What is known of the demand at a price.
@@ -156,19 +194,18 @@ pub(super) struct Around {
 
 pub(super) struct Search<'a> {
     pub(super) domain: Domain,
-    pub(super) tolerance: f64,
-    budget: u32,
+    pub(super) effort: Effort,
     pub(super) demand: &'a mut dyn Field,
     pub(super) best: Found,
 }
 
 impl Search<'_> {
     fn done(&self) -> bool {
-        self.best.certificate <= self.tolerance
+        self.best.certificate <= self.effort.tolerance
     }
 
     pub(super) fn spent(&self) -> bool {
-        self.done() || self.best.evaluations >= self.budget
+        self.done() || self.best.evaluations >= self.effort.budget
     }
 
     /// The demand at a price and its gap; the best is kept.
@@ -196,12 +233,16 @@ impl Search<'_> {
         Ok(Around { field, slopes, gap })
     }
 
-    /// The same where kinks are rounded off; it says nothing of the demand itself.
-    pub(super) fn look_smoothed(&mut self, price: &[f64], width: f64) -> Result<Option<Around>> {
+    /// The same of an easier demand; it says nothing of the demand itself.
+    pub(super) fn look_eased(&mut self, price: &[f64], ease: &Ease) -> Result<Option<Around>> {
         let n = price.len();
         let (mut field, mut slopes) = (vec![0.0; n], vec![0.0; n * n]);
         self.best.evaluations += 1;
-        let known = self.demand.slopes(price, width, &mut field, &mut slopes)?;
+        let known = self.demand.slopes(price, ease.width, &mut field, &mut slopes)?;
+        for (j, (p, anchor)) in price.iter().zip(&ease.anchor).enumerate() {
+            field[j] -= ease.pull * (p - anchor);
+            slopes[j * n + j] -= ease.pull;
+        }
         let gap = self.domain.gap(price, &field);
         Ok(known.then_some(Around { field, slopes, gap }))
     }

@@ -1,13 +1,18 @@
 //! Fields of demand whose equilibrium is known.
 
-use super::{BUDGET, Domain, Found, Search, solve};
+use super::{Domain, Effort, Found, Search, solve};
 
 fn find(domain: Domain, start: &[f64], tolerance: f64, mut field: impl FnMut(&[f64]) -> Vec<f64>) -> Found {
-    let found = solve(domain, start, tolerance, BUDGET, &mut |c: &[f64], out: &mut [f64]| {
-        assert!(c.iter().all(|c| (0.0..=1.0).contains(c)), "{c:?}");
-        out.copy_from_slice(&field(c));
-        Ok(())
-    })
+    let found = solve(
+        domain,
+        start,
+        Effort::within(tolerance),
+        &mut |c: &[f64], out: &mut [f64]| {
+            assert!(c.iter().all(|c| (0.0..=1.0).contains(c)), "{c:?}");
+            out.copy_from_slice(&field(c));
+            Ok(())
+        },
+    )
     .unwrap();
     let gap = domain.gap(&found.price, &field(&found.price));
     assert!(gap == found.certificate && gap <= tolerance, "{found:?}");
@@ -124,10 +129,15 @@ fn many_outcomes() {
 
 #[test]
 fn a_jump_is_not_certified() {
-    let found = solve(Domain::Cube, &[0.5], 1e-9, BUDGET, &mut |c: &[f64], out: &mut [f64]| {
-        out[0] = if c[0] < 0.3 { 1.0 } else { -1.0 };
-        Ok(())
-    });
+    let found = solve(
+        Domain::Cube,
+        &[0.5],
+        Effort::within(1e-9),
+        &mut |c: &[f64], out: &mut [f64]| {
+            out[0] = if c[0] < 0.3 { 1.0 } else { -1.0 };
+            Ok(())
+        },
+    );
     let found = found.unwrap();
     assert!(
         found.certificate > 0.2 && (found.price[0] - 0.3).abs() < 1e-9,
@@ -148,8 +158,7 @@ fn by_simplices(domain: Domain, start: &[f64], field: impl Fn(&[f64]) -> Vec<f64
     };
     let mut search = Search {
         domain,
-        tolerance: 1e-9,
-        budget: BUDGET,
+        effort: Effort::within(1e-9),
         demand: &mut demand,
         best,
     };

@@ -77,3 +77,52 @@ impl Account {
 fn kept(value: Exact, bits: usize) -> Exact {
     if value.bit_len() > LONG { value.round_down(bits) } else { value }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Account;
+    use crate::logic::number::Exact;
+    use crate::logic::sentence::SentenceId;
+
+    fn ratio(n: i64, d: i64) -> Exact {
+        Exact::from(n).divided(&Exact::from(d)).unwrap()
+    }
+
+    #[test]
+    fn shares_become_cash_when_decided() {
+        let (a, b) = (SentenceId(2), SentenceId(3));
+        let mut account = Account::default();
+        account.buy(b, &ratio(-1, 3), &ratio(1, 4), 64);
+        account.buy(a, &ratio(2, 1), &ratio(3, 4), 64);
+        account.buy(a, &ratio(1, 2), &ratio(1, 1), 64);
+        assert_eq!(account.cash(), &ratio(-23, 12)); // 1/12 - 3/2 - 1/2
+        assert_eq!(account.shares(), &[(a, ratio(5, 2)), (b, ratio(-1, 3))]);
+        account.settle(|sentence| (sentence == a).then_some(true));
+        assert_eq!(account.cash(), &ratio(7, 12));
+        account.settle(|_| Some(false));
+        assert_eq!((account.cash(), account.shares().len()), (&ratio(7, 12), 0));
+    }
+
+    #[test]
+    fn a_budget_is_shut_off_at_its_loss_and_for_ever() {
+        let mut account = Account::default();
+        let after = |least: Exact, account: &mut Account| {
+            account.shut_off(&least);
+            account.first_budget()
+        };
+        assert_eq!(after(ratio(1, 2), &mut account), 1);
+        assert_eq!(after(ratio(-99, 100), &mut account), 1);
+        assert_eq!(after(ratio(-1, 1), &mut account), 2); // -1 itself costs budget 1
+        assert_eq!(after(ratio(-7, 2), &mut account), 4);
+        assert_eq!(after(ratio(10, 1), &mut account), 4);
+    }
+
+    #[test]
+    fn long_numbers_are_rounded_down() {
+        let mut account = Account::default();
+        let tiny = Exact::two_to_minus(5000);
+        account.buy(SentenceId(2), &(&ratio(1, 1) + &tiny), &tiny, 64);
+        assert_eq!(account.shares()[0].1, ratio(1, 1));
+        assert_eq!(account.cash(), &-&Exact::two_to_minus(64));
+    }
+}

@@ -66,13 +66,19 @@ pub(super) fn is_bare(name: &str) -> bool {
 /// As in `rain`, `pi[13]=7`, `coin[2][5]=heads`.
 fn bare(text: &str) -> usize {
     let plain = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '.';
-    let run = |from: usize| text[from..].find(|letter| !plain(letter)).map_or(text.len(), |at| from + at);
+    let run = |from: usize| {
+        text[from..]
+            .find(|letter| !plain(letter))
+            .map_or(text.len(), |at| from + at)
+    };
     if !text.starts_with(|letter: char| letter.is_alphabetic() || letter == '_') {
         return 0;
     }
     let mut end = run(0);
     while text[end..].starts_with('[') {
-        let Some(inside) = text[end..].find([']', '"', '\n']) else { break };
+        let Some(inside) = text[end..].find([']', '"', '\n']) else {
+            break;
+        };
         if !text[end + inside..].starts_with(']') {
             break;
         }
@@ -144,6 +150,12 @@ fn unknown(text: &str, at: usize) -> MarketError {
 pub(super) fn wrong(text: &str, at: usize, why: &str) -> MarketError {
     let column = text[..at].chars().count() + 1;
     let near: String = text[at..].chars().take(20).collect();
-    let place = if near.is_empty() { "the end".to_owned() } else { format!("{near:?}") };
-    MarketError::input(format!("a sentence that cannot be read at {place} (character {column}): {why}"))
+    let place = if near.is_empty() {
+        "the end".to_owned()
+    } else {
+        format!("{near:?}")
+    };
+    MarketError::input(format!(
+        "a sentence that cannot be read at {place} (character {column}): {why}"
+    ))
 }

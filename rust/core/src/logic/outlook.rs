@@ -91,13 +91,24 @@ impl Outlook {
         let Some(listed) = &self.listed[part] else { return self.searched(part, weights) };
         let mut best: Option<(Exact, &Vec<bool>)> = None;
         for truths in listed {
-            let held = weights.iter().zip(truths).filter(|(_, truth)| **truth);
-            let worth = held.fold(Exact::default(), |sum, (weight, _)| &sum + weight);
+            let worth = worth(weights, truths);
             if best.as_ref().is_none_or(|(least, _)| worth < *least) {
                 best = Some((worth, truths));
             }
         }
         best.map_or_else(|| (Exact::default(), Vec::new()), |(least, truths)| (least, truths.clone()))
+    }
+
+    /// `min sum weights W` over the worlds of a part.
+    pub fn least(&self, part: usize, weights: &[Exact]) -> Exact {
+        match (weights, &self.listed[part]) {
+            ([weight], _) => Exact::default().min(weight.clone()),
+            (_, None) => self.searched(part, weights).0,
+            (_, Some(listed)) => {
+                let each = listed.iter().map(|truths| worth(weights, truths));
+                each.reduce(Exact::min).unwrap_or_default()
+            }
+        }
     }
 
     /// The same where the joint truth values are too many to list.
@@ -132,9 +143,15 @@ impl Outlook {
         }
         for (part, weights) in joint {
             let negated: Vec<_> = weights.iter().map(|w| -w).collect();
-            ends.least = &ends.least + &self.minimum(part, &weights).0;
-            ends.most = &ends.most - &self.minimum(part, &negated).0;
+            ends.least = &ends.least + &self.least(part, &weights);
+            ends.most = &ends.most - &self.least(part, &negated);
         }
         ends
     }
+}
+
+/// What weights are worth in a world.
+fn worth(weights: &[Exact], truths: &[bool]) -> Exact {
+    let held = weights.iter().zip(truths).filter(|(_, truth)| **truth);
+    held.fold(Exact::default(), |sum, (weight, _)| &sum + weight)
 }

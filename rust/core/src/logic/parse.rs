@@ -104,7 +104,11 @@ impl Reader<'_> {
     }
 
     fn missing(&self, at: usize) -> crate::error::MarketError {
-        wrong(self.text, at, "a sentence is missing here: a name that is not empty, ~, or a bracket")
+        wrong(
+            self.text,
+            at,
+            "a sentence is missing here: a name that is not empty, ~, or a bracket",
+        )
     }
 
     /// After a complete sentence; whether it still is.

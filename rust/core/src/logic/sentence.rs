@@ -127,7 +127,9 @@ impl Sentences {
             return Ok(id);
         }
         if name.is_empty() {
-            return Err(MarketError::input("an atom without a name; give it one, such as \"rain\""));
+            return Err(MarketError::input(
+                "an atom without a name; give it one, such as \"rain\"",
+            ));
         }
         let name: Arc<str> = name.into();
         let id = self.intern(Sentence::Atom(name.clone()));
@@ -240,6 +242,8 @@ impl Sentences {
             };
             here.push(id);
         }
-        ids.iter().map(|id| here[order.partition_point(|one| one < id)]).collect()
+        ids.iter()
+            .map(|id| here[order.partition_point(|one| one < id)])
+            .collect()
     }
 }

@@ -30,7 +30,8 @@ pub struct Stakes {
 /// Shares of one independent part of the outlook.
 #[derive(Clone, Debug)]
 struct Part {
-    part: usize,
+    /// Which part of the outlook.
+    number: usize,
     /// By place in the part.
     past: Vec<Exact>,
     /// Sentences of the trade: which, and their places in the part.
@@ -60,15 +61,15 @@ impl Stakes {
             }
         }
         for part in stakes.parts.split_off(touched) {
-            stakes.apart = &stakes.apart + &outlook.minimum(part.part, &part.past).0;
+            stakes.apart = &stakes.apart + &outlook.least(part.number, &part.past);
         }
         stakes
     }
 
     fn part(&mut self, outlook: &Outlook, part: usize) -> &mut Part {
-        let at = self.parts.iter().position(|known| known.part == part).unwrap_or_else(|| {
+        let at = self.parts.iter().position(|known| known.number == part).unwrap_or_else(|| {
             self.parts.push(Part {
-                part,
+                number: part,
                 past: vec![Exact::default(); outlook.size(part)],
                 traded: Vec::new(),
             });
@@ -79,7 +80,7 @@ impl Stakes {
 
     /// The least worth of the past trades.
     pub fn least(&self, outlook: &Outlook) -> Exact {
-        let parts = self.parts.iter().map(|part| outlook.minimum(part.part, &part.past).0);
+        let parts = self.parts.iter().map(|part| outlook.least(part.number, &part.past));
         parts.fold(self.apart.clone(), |sum, least| &sum + &least)
     }
 
@@ -87,7 +88,7 @@ impl Stakes {
     pub fn few(&self, outlook: &Outlook) -> Option<Vec<World>> {
         let mut worlds = vec![self.start()];
         for part in &self.parts {
-            let listed = outlook.listed(part.part)?;
+            let listed = outlook.listed(part.number)?;
             if worlds.len() * listed.len() > FEW {
                 return None;
             }
@@ -105,7 +106,7 @@ impl Stakes {
             for (number, place) in &part.traded {
                 weights[*place] = &weights[*place] + &(factor * &shares[*number]);
             }
-            world = part.add(&world, &outlook.minimum(part.part, &weights).1);
+            world = part.add(&world, &outlook.minimum(part.number, &weights).1);
         }
         world
     }

@@ -3,17 +3,19 @@
 use crate::errors::{InputError, PyResult};
 use dashu_int::{IBig, UBig};
 use gruemarket_core::logic::number::Exact;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyInt;
 
 /// An int or a Fraction.
 pub fn exact(given: &Bound<'_, PyAny>) -> PyResult<Exact> {
-    if let Ok(small) = given.extract::<i64>() {
-        return Ok(Exact::from(small));
+    if given.is_instance_of::<PyInt>() {
+        return whole(given).map(|whole| Exact::dyadic(whole, 0));
     }
-    let numerator = whole(&given.getattr("numerator")?)?;
-    let denominator = UBig::try_from(whole(&given.getattr("denominator")?)?).unwrap_or_default();
+    let py = given.py();
+    let numerator = whole(&given.getattr(intern!(py, "numerator"))?)?;
+    let denominator = UBig::try_from(whole(&given.getattr(intern!(py, "denominator"))?)?).unwrap_or_default();
     Exact::ratio(numerator, denominator).ok_or_else(|| InputError::new_err(format!("{given} is not a rational number")))
 }
 

@@ -7,9 +7,11 @@ use super::sentences::{Sentence, exported, imported};
 use crate::errors::{InputError, PyResult, exception, in_use};
 use crate::gil::released;
 use gruemarket_core::{MarketError, Result};
+use gruemarket_core::logic::audit::Finding;
 use gruemarket_core::logic::feature::{Features, Leaf, When};
 use gruemarket_core::logic::inductor::{Day, LogicalInductor as Core, Terms};
 use gruemarket_core::logic::maker::Options;
+use gruemarket_core::logic::number::Exact;
 use gruemarket_core::logic::process::Process;
 use gruemarket_core::logic::{SentenceId, Sentences};
 use numpy::{IntoPyArray, PyArray1};
@@ -17,6 +19,11 @@ use pyo3::prelude::*;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
 type Columns<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u32>>);
+/// What was checked, whether it holds, the least slack, its day, trader and budget.
+type Checked = (&'static str, bool, Option<f64>, Option<usize>, Option<usize>, Option<u64>);
+type Priced<'py> = (Vec<Py<Sentence>>, Vec<Bound<'py, PyAny>>);
+/// Sentences, shares, the first budget, factors.
+type Traded<'py> = (Vec<u32>, Vec<Bound<'py, PyAny>>, u64, Vec<Bound<'py, PyAny>>);
 type Numbers<'py> = Bound<'py, PyArray1<f64>>;
 
 /// An inductor and the sentences that it speaks of: their numbers depend on nothing else, so neither do its answers.
@@ -150,9 +157,9 @@ impl LogicalInductor {
         state.sentences.atom(&name).map(|id| id.0).map_err(exception)
     }
 
-    fn text(&self, id: u32) -> PyResult<String> {
+    fn text(&self, number: u32) -> PyResult<String> {
         let state = self.state()?;
-        state.sentences.text(state.known(id)?).map_err(exception)
+        state.sentences.text(state.known(number)?).map_err(exception)
     }
 
     fn enter(&self, weight: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -236,15 +243,15 @@ impl LogicalInductor {
         Ok(self.state()?.core.days().len())
     }
 
-    /// The price of a sentence on a day, exactly; 0 where it was not traded.
-    fn price<'py>(&self, py: Python<'py>, id: u32, day: usize) -> PyResult<Bound<'py, PyAny>> {
+    /// The price of a sentence on a day, exactly; 0 where it was not traded, and of one that was never spoken of (None).
+    fn price<'py>(&self, py: Python<'py>, number: Option<u32>, day: usize) -> PyResult<Bound<'py, PyAny>> {
         let state = self.state()?;
-        let id = state.known(id)?;
-        fraction(py, &state.day(day)?.price(id).cloned().unwrap_or_default())
+        let (known, day) = (number.map(|number| state.known(number)).transpose()?, state.day(day)?);
+        fraction(py, &known.and_then(|id| day.price(id)).cloned().unwrap_or_default())
     }
 
     /// The sentences that were traded on a day, and their prices, exactly.
-    fn day<'py>(&self, py: Python<'py>, day: usize) -> PyResult<(Vec<Py<Sentence>>, Vec<Bound<'py, PyAny>>)> {
+    fn day<'py>(&self, py: Python<'py>, day: usize) -> PyResult<Priced<'py>> {
         let state = self.state()?;
         let day = state.day(day)?;
         Ok((exported(py, &state.sentences, &day.sentences)?, fractions(py, &day.prices)?))
@@ -256,9 +263,51 @@ impl LogicalInductor {
         exported(py, &state.sentences, &state.day(day)?.revealed)
     }
 
-    fn truth(&self, id: u32) -> PyResult<Option<bool>> {
+    /// The truth value of a sentence. A question leaves no trace: what is asked must not change how later ones are numbered.
+    fn truth(&self, sentence: PyRef<'_, Sentence>) -> PyResult<Option<bool>> {
         let state = self.state()?;
-        state.core.truth(&state.sentences, state.known(id)?).map_err(exception)
+        let mut scratch = state.sentences.clone();
+        let id = imported(&mut scratch, &[sentence])[0];
+        state.core.truth(&scratch, id).map_err(exception)
+    }
+
+    /// The same of a sentence by number.
+    fn truth_of(&self, number: u32) -> PyResult<Option<bool>> {
+        let state = self.state()?;
+        state.core.truth(&state.sentences, state.known(number)?).map_err(exception)
+    }
+
+    /// All sentences, by number.
+    fn texts(&self) -> PyResult<Vec<String>> {
+        let state = self.state()?;
+        let all = (0..state.sentences.len() as u32).map(|id| state.sentences.text(SentenceId(id)));
+        all.collect::<Result<_>>().map_err(exception)
+    }
+
+    /// Gives sentences the numbers that they had; before anything else is said.
+    fn restore(&self, texts: Vec<String>) -> PyResult<()> {
+        let mut state = self.state()?;
+        for (number, text) in texts.iter().enumerate() {
+            if state.sentences.parse(text).map_err(exception)?.index() != number {
+                return Err(InputError::new_err(format!("sentence {number} is {text} in this file, which it cannot be")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks all days from stored trades alone. Of H1 to H4: whether it holds, the least slack, and where that was.
+    fn audit(&self, py: Python<'_>) -> PyResult<Vec<Checked>> {
+        let state = self.state()?;
+        let State { core, sentences, .. } = &*state;
+        let auditor = released(py, |_| core.audit(sentences))?;
+        let told = |name: &'static str, finding: &Option<Finding>| match finding {
+            Some(f) => (name, !f.slack.is_negative(), Some(f.slack.to_f64()), Some(f.day), f.trader, f.budget),
+            None => (name, true, None, None, None, None),
+        };
+        let names = ["H1", "H2", "H3", "H4"];
+        let mut checked: Vec<_> = names.into_iter().zip(auditor.findings()).map(|(n, f)| told(n, f)).collect();
+        checked.push(told("budgets", &auditor.wrong_budget().cloned()));
+        Ok(checked)
     }
 
     /// Day, sentence, price: of all days after `after`.
@@ -268,7 +317,7 @@ impl LogicalInductor {
         for (number, day) in state.days(after) {
             days.extend(std::iter::repeat_n(number, day.sentences.len()));
             sentences.extend(day.sentences.iter().map(|id| id.0));
-            prices.extend(day.prices.iter().map(|price| price.to_f64()));
+            prices.extend(day.prices.iter().map(Exact::to_f64));
         }
         let columns = (days.into_pyarray(py), sentences.into_pyarray(py));
         Ok((columns, prices.into_pyarray(py)))
@@ -319,7 +368,7 @@ impl LogicalInductor {
         py: Python<'py>,
         trader: usize,
         day: usize,
-    ) -> PyResult<Option<(Vec<u32>, Vec<Bound<'py, PyAny>>, u64, Vec<Bound<'py, PyAny>>)>> {
+    ) -> PyResult<Option<Traded<'py>>> {
         let state = self.state()?;
         let day = state.day(day)?;
         let Some(trade) = day.trades.iter().find(|trade| trade.trader == trader) else { return Ok(None) };

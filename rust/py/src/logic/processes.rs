@@ -67,7 +67,10 @@ impl DeductiveProcess {
     #[staticmethod]
     fn revealed(days: BTreeMap<u64, Vec<PyRef<'_, Sentence>>>) -> PyResult<Self> {
         let mut own = Sentences::new();
-        let days = days.iter().map(|(&day, given)| (day, imported(&mut own, given))).collect();
+        let days = days
+            .iter()
+            .map(|(&day, given)| (day, imported(&mut own, given)))
+            .collect();
         Ok(Self::begun(Revealed::new(&own, &days).map_err(exception)?))
     }
 
@@ -117,6 +120,14 @@ impl DeductiveProcess {
         found.map_err(exception)?.into_iter().map(|id| object(py, id)).collect()
     }
 
+    fn __iter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        this
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Vec<Py<Sentence>>> {
+        self.next(py)
+    }
+
     /// The exact prices of the day that it gave last.
     fn cleared(&self, sentences: Vec<PyRef<'_, Sentence>>, prices: Vec<Bound<'_, PyAny>>) -> PyResult<()> {
         let prices: Vec<Exact> = prices.iter().map(exact).collect::<PyResult<_>>()?;
@@ -130,7 +141,9 @@ impl DeductiveProcess {
     #[getter]
     fn hears_prices(&self) -> PyResult<bool> {
         let held = self.held()?;
-        held.as_ref().map(|running| running.core.hears_prices()).ok_or_else(taken)
+        held.as_ref()
+            .map(|running| running.core.hears_prices())
+            .ok_or_else(taken)
     }
 }
 
@@ -155,14 +168,20 @@ impl Generated {
             }
             Err(raised) => return Err(raised),
         };
+        let given = given.bind(py);
         let wrong = |_| {
-            let shown = given.bind(py).repr().map_or_else(|_| "something".into(), |text| text.to_string());
+            let shown = given
+                .repr()
+                .map_or_else(|_| "something".into(), |text| text.to_string());
             InputError::new_err(format!(
                 "a process yielded {shown}; yield a list of sentences for each day, an empty one for nothing"
             ))
         };
-        let given: Vec<PyRef<'_, Sentence>> = given.extract(py).map_err(wrong)?;
-        Ok(imported(sentences, &given))
+        let listed: Vec<Bound<'_, PyAny>> = given.extract().map_err(wrong)?;
+        listed
+            .iter()
+            .map(|one| super::sentences::given(sentences, one))
+            .collect()
     }
 }
 

@@ -68,13 +68,27 @@ pub fn imported(to: &mut Sentences, given: &[PyRef<'_, Sentence>]) -> Vec<Senten
     with_all(|all| to.import(all, &ids))
 }
 
+/// A sentence object or a text as a sentence of another collection.
+pub fn given(to: &mut Sentences, given: &Bound<'_, PyAny>) -> PyResult<SentenceId> {
+    if let Some(id) = operand(given) {
+        return Ok(with_all(|all| to.import(all, &[id]))[0]);
+    }
+    let wrong = |_| InputError::new_err(format!("{given} is no sentence; give a sentence or its text"));
+    let text: String = given.extract().map_err(wrong)?;
+    to.parse(&text).map_err(exception)
+}
+
 /// A sentence, or True or False.
 fn operand(given: &Bound<'_, PyAny>) -> Option<SentenceId> {
     if let Ok(sentence) = given.cast::<Sentence>() {
         return Some(sentence.get().id);
     }
     let constant = given.cast::<PyBool>().ok()?;
-    Some(if constant.is_true() { SentenceId::TRUE } else { SentenceId::FALSE })
+    Some(if constant.is_true() {
+        SentenceId::TRUE
+    } else {
+        SentenceId::FALSE
+    })
 }
 
 /// The result of an operator, or `NotImplemented`.

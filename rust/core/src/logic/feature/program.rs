@@ -122,6 +122,19 @@ impl Program {
         }
     }
 
+    /// The steps that one is made of, and itself, in no order that means anything; `seen` is all false, and is left so.
+    pub(super) fn parts(&self, step: u32, seen: &mut [bool]) -> Vec<u32> {
+        let (mut waiting, mut found) = (vec![step], Vec::new());
+        while let Some(at) = waiting.pop() {
+            if !std::mem::replace(&mut seen[at as usize], true) {
+                found.push(at);
+                waiting.extend(self.steps[at as usize].read());
+            }
+        }
+        found.iter().for_each(|at| seen[*at as usize] = false);
+        found
+    }
+
     /// Which steps these read.
     fn needed(&self, roots: &[u32]) -> Vec<bool> {
         let mut needed = vec![false; self.steps.len()];
@@ -132,6 +145,14 @@ impl Program {
             }
         }
         needed
+    }
+
+    /// The place of a leaf among today's prices; None where it is known.
+    pub fn today(&self, leaf: usize) -> Option<usize> {
+        match self.sources[leaf] {
+            Source::Today(price) => Some(price as usize),
+            Source::Known(_) => None,
+        }
     }
 
     /// The prices that are read.
@@ -194,20 +215,18 @@ impl Program {
 
     /// Which of today's prices feature number `root` reads, ascending.
     pub fn reads(&self, root: usize) -> Vec<usize> {
-        let needed = self.needed(&[self.roots[root]]);
-        let kept = self
-            .steps
-            .iter()
-            .zip(needed)
-            .filter_map(|(step, kept)| kept.then_some(*step));
-        let mut found: Vec<_> = kept
-            .filter_map(|step| match step {
-                Step::Leaf(leaf) => match self.sources[leaf as usize] {
-                    Source::Today(price) => Some(price as usize),
-                    Source::Known(_) => None,
-                },
-                _ => None,
-            })
+        let mut seen = vec![false; self.steps.len()];
+        let price = |step: u32| match self.steps[step as usize] {
+            Step::Leaf(leaf) => match self.sources[leaf as usize] {
+                Source::Today(price) => Some(price as usize),
+                Source::Known(_) => None,
+            },
+            _ => None,
+        };
+        let mut found: Vec<_> = self
+            .parts(self.roots[root], &mut seen)
+            .into_iter()
+            .filter_map(price)
             .collect();
         found.sort_unstable();
         found.dedup();

@@ -7,43 +7,29 @@ use super::program::{Program, Source, Step};
 const LISTED: usize = 1 << 22;
 
 /// What the slopes of a program's features need: memory, and which steps each feature reads.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Sweeps {
     /// For each feature its steps, descending; None where these would be too many.
     lists: Option<Vec<Vec<u32>>>,
     values: Vec<f64>,
     back: Vec<f64>,
-    seen: Vec<bool>,
 }
 
 impl Sweeps {
     pub fn new(program: &Program) -> Self {
-        let mut sweeps = Self {
-            seen: vec![false; program.steps.len()],
-            back: vec![0.0; program.steps.len()],
-            ..Self::default()
-        };
+        let mut seen = vec![false; program.steps.len()];
         let mut total = 0;
         let lists = program.roots.iter().map(|root| {
-            let list = sweeps.list(program, *root);
+            let mut list = program.parts(*root, &mut seen);
+            list.sort_unstable_by(|a, b| b.cmp(a));
             total += list.len();
             (total <= LISTED).then_some(list)
         });
-        sweeps.lists = lists.collect();
-        sweeps
-    }
-
-    fn list(&mut self, program: &Program, root: u32) -> Vec<u32> {
-        let (mut open, mut list) = (vec![root], Vec::new());
-        while let Some(at) = open.pop() {
-            if !std::mem::replace(&mut self.seen[at as usize], true) {
-                list.push(at);
-                open.extend(program.steps[at as usize].read());
-            }
+        Self {
+            lists: lists.collect(),
+            values: Vec::new(),
+            back: vec![0.0; program.steps.len()],
         }
-        list.iter().for_each(|at| self.seen[*at as usize] = false);
-        list.sort_unstable_by(|a, b| b.cmp(a));
-        list
     }
 }
 

@@ -6,6 +6,7 @@ use super::super::number::{Constant, Exact, Number};
 use super::super::outlook::Outlook;
 use super::super::sentence::SentenceId;
 use super::super::stakes::{Stakes, World};
+use super::Strategy;
 
 /// A trader's part of the firm's demand, `w_k sum_b 2^-b Budgeter(b, S^k)` (Garrabrant et al. 2016, 5.3.2).
 ///
@@ -242,8 +243,8 @@ impl Bid {
     }
 
     /// Today's prices on which the bid depends, ascending.
-    pub fn reads(&self, program: &Program) -> Vec<usize> {
-        let mut read: Vec<_> = (0..self.columns.len()).flat_map(|root| program.reads(root)).collect();
+    pub fn reads(&self, strategy: &Strategy) -> Vec<usize> {
+        let mut read: Vec<_> = (0..self.columns.len()).flat_map(|root| strategy.reads(root)).collect();
         if !self.is_whole() {
             read.extend(&self.columns);
         }

@@ -1,7 +1,7 @@
 //! The firm's demand on one day, as the market maker asks for it.
 
 use super::bid::{Bid, Bought, Units, Work};
-use super::{Trader, weight_of};
+use super::{Strategy, Trader, weight_of};
 use crate::error::{MarketError, Result};
 use crate::logic::feature::Program;
 use crate::logic::maker::Demand;
@@ -52,16 +52,14 @@ impl<'a> FirmDemand<'a> {
             let Some(strategy) = &trader.strategy else { continue };
             let traded: Vec<_> = strategy.traded.iter().map(|s| bound(*s)).collect();
             let places = traded.iter().filter_map(|s| columns.binary_search(s).ok()).collect();
-            let bounds = strategy.program().bounds(columns.len());
-            let most = bounds.iter().map(|span| span.size()).sum();
             let owner = (&trader.account, &trader.weight);
-            bids.push(Bid::new(number, owner, (&traded, places), outlook, (most, bits)));
+            bids.push(Bid::new(number, owner, (&traded, places), outlook, (strategy.most(), bits)));
         }
         let mut by_column = vec![Vec::new(); columns.len()];
         let mut reads = Vec::with_capacity(bids.len());
         for (at, bid) in bids.iter().enumerate() {
             bid.columns.iter().for_each(|column| by_column[*column].push(at));
-            reads.push(bid.reads(program(traders, bid)));
+            reads.push(bid.reads(strategy(traders, bid)));
         }
         Self {
             traders,
@@ -188,8 +186,12 @@ impl<'a> FirmDemand<'a> {
     }
 }
 
+fn strategy<'a>(traders: &'a [Trader], bid: &Bid) -> &'a Strategy {
+    traders[bid.trader].strategy.as_ref().expect("who bids has a strategy")
+}
+
 fn program<'a>(traders: &'a [Trader], bid: &Bid) -> &'a Program {
-    traders[bid.trader].strategy.as_ref().expect("who bids has a strategy").program()
+    strategy(traders, bid).program()
 }
 
 impl Demand for FirmDemand<'_> {
@@ -248,7 +250,7 @@ impl Demand for FirmDemand<'_> {
         for at in &self.by_column[j] {
             let bid = &self.bids[*at];
             match bid.columns.iter().position(|column| *column == j) {
-                Some(root) if bid.is_whole() => read.extend(program(self.traders, bid).reads(root)),
+                Some(root) if bid.is_whole() => read.extend(strategy(self.traders, bid).reads(root)),
                 _ => read.extend(&self.reads[*at]),
             }
         }

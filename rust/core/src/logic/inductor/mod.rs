@@ -230,7 +230,7 @@ impl LogicalInductor {
             }
         };
         let strategies = self.traders.iter_mut().filter_map(|trader| trader.strategy.as_mut());
-        strategies.for_each(|strategy| strategy.bind(&mut source));
+        strategies.for_each(|strategy| strategy.bind(columns.len(), &mut source));
     }
 
     /// Where the search begins: at a sentence's last price, or at 1/2.
@@ -255,8 +255,12 @@ impl LogicalInductor {
                 account.buy(day.sentences[*column], shares, &day.prices[*column], bits);
             }
         }
+        // decided sentences may be traded too
+        let settles = day.sentences.iter().any(|sentence| outlook.truth(*sentence).is_some());
         for trader in &mut self.traders {
-            trader.account.settle(|sentence| outlook.truth(sentence)); // decided sentences may be traded too
+            if settles {
+                trader.account.settle(|sentence| outlook.truth(sentence));
+            }
             let ends = trader.account.worth(outlook);
             trader.account.shut_off(&ends.least);
             day.worth.push((ends.least.to_f64(), ends.most.to_f64()));

@@ -1,7 +1,7 @@
 //! Several prices together, in floats: the portfolio of `clearing::equilibrium`.
 
 use super::hunt::Hunt;
-use crate::clearing::equilibrium::{self, Domain, Field};
+use crate::clearing::equilibrium::{self, Domain, Effort, Field};
 use crate::error::Result;
 
 /// The demand of a component, as a field of its prices.
@@ -25,10 +25,14 @@ impl Field for Component<'_, '_> {
 }
 
 /// Leaves the best prices of a component among the floats.
-pub fn search(hunt: &mut Hunt<'_>, part: &[usize], aim: f64) -> Result<()> {
+pub fn search(hunt: &mut Hunt<'_>, part: &[usize], tolerance: f64, aim: f64) -> Result<()> {
     let start: Vec<_> = part.iter().map(|j| hunt.floats[*j]).collect();
-    let budget = hunt.options.evaluations;
-    let found = equilibrium::solve(Domain::Cube, &start, aim, budget, &mut Component { hunt, part })?;
+    let effort = Effort {
+        tolerance,
+        aim,
+        budget: hunt.options.evaluations,
+    };
+    let found = equilibrium::solve(Domain::Cube, &start, effort, &mut Component { hunt, part })?;
     hunt.place(part, &found.price);
     Ok(())
 }

@@ -14,7 +14,8 @@ pub struct Hunt<'a> {
     /// The best so far, exactly and as floats.
     pub prices: Vec<Exact>,
     pub floats: Vec<f64>,
-    /// The certificate that is aimed at for all prices together.
+    /// What counts as solved, and the certificate that is aimed at, of all prices together.
+    tolerance: &'a Exact,
     goal: Exact,
     pub evaluations: u32,
     /// The demand at the prices, of the components that are found.
@@ -30,15 +31,20 @@ const NUDGE: f64 = 1.0 / (1u64 << 26) as f64;
 const NEAR_BITS: [usize; 3] = [40, 28, 16];
 /// The certificate at which a float is near enough.
 const FRACTION_AIM: f64 = 1e-14;
+/// What may seem to be gained at the right fractions.
+const FRACTION_NOISE: f64 = 1e-12;
+/// Bits of all their denominators beyond which fractions are not simple.
+const ODD_BITS: usize = 1024;
 
 impl<'a> Hunt<'a> {
-    pub fn new(demand: &'a mut dyn Demand, start: &[Exact], tolerance: &Exact, options: &'a Options) -> Self {
+    pub fn new(demand: &'a mut dyn Demand, start: &[Exact], tolerance: &'a Exact, options: &'a Options) -> Self {
         let polish = options.polish.as_ref().unwrap_or(tolerance);
         Self {
             demand,
             options,
             prices: start.to_vec(),
             floats: start.iter().map(Exact::to_f64).collect(),
+            tolerance,
             goal: polish.clone().min(tolerance.clone()),
             evaluations: 0,
             bought: vec![Enclosure::default(); start.len()],
@@ -67,7 +73,7 @@ impl<'a> Hunt<'a> {
 
     /// The prices of a component, those that it reads being found.
     fn component(&mut self, part: &[usize]) -> Result<()> {
-        let aim = self.aim(part.len());
+        let aim = self.share(&self.goal, part.len());
         let begun_at: Vec<_> = part.iter().map(|j| self.floats[*j]).collect();
         // a fraction is only seen in a price that is nearly it
         let sharp = if self.options.fractions {
@@ -76,9 +82,11 @@ impl<'a> Hunt<'a> {
             f64::INFINITY
         };
         let float_aim = (0.5 * aim.to_f64()).min(sharp);
-        match part {
-            [j] => line::search(self, *j, float_aim)?,
-            _ => coupled::search(self, part, float_aim)?,
+        if let [j] = part {
+            line::search(self, *j, float_aim)?;
+        } else {
+            let enough = 0.5 * self.share(self.tolerance, part.len()).to_f64();
+            coupled::search(self, part, enough, float_aim)?;
         }
         let moved = part.iter().zip(&begun_at).any(|(j, begun)| self.floats[*j] != *begun);
         let solver = match (moved, part.len()) {
@@ -97,13 +105,13 @@ impl<'a> Hunt<'a> {
         self.sharpen(part, &aim)
     }
 
-    /// The share that so many prices have in the certificate that is aimed at.
-    fn aim(&self, many: usize) -> Exact {
+    /// The share that so many prices have in a certificate of all.
+    fn share(&self, whole: &Exact, many: usize) -> Exact {
         if many == self.prices.len() {
-            return self.goal.clone();
+            return whole.clone();
         }
         let (mine, all) = (Exact::from(many as i64), Exact::from(self.prices.len() as i64));
-        (&self.goal * &mine).divided(&all).unwrap_or_default()
+        (whole * &mine).divided(&all).unwrap_or_default()
     }
 
     /// Goes beyond the precision of floats where that is needed.
@@ -252,16 +260,25 @@ impl<'a> Hunt<'a> {
 
     /// Tries the simplest fractions beside the prices: whether nobody gains anything at them. Otherwise nothing changes.
     fn simplify(&mut self, part: &[usize]) -> Result<bool> {
+        let floats: Vec<_> = part.iter().map(|j| self.floats[*j]).collect();
         let before: Vec<_> = part.iter().map(|j| self.prices[*j].clone()).collect();
+        let mut bought = vec![0.0; part.len()];
+        self.estimate(part, &floats, &mut bought)?;
+        // floats see nothing less than this
+        let noise = FRACTION_NOISE.max(100.0 * gains(&floats, &bought));
         for near in NEAR_BITS {
-            for j in part {
-                self.prices[*j] = simple(self.floats[*j], near);
+            let simple: Vec<_> = floats.iter().map(|p| simple(*p, near)).collect();
+            let rounded: Vec<_> = simple.iter().map(Exact::to_f64).collect();
+            self.estimate(part, &rounded, &mut bought)?;
+            if gains(&rounded, &bought) > noise || simple.iter().map(|p| p.sizes().2).sum::<usize>() > ODD_BITS {
+                continue;
             }
+            part.iter().zip(simple).for_each(|(j, price)| self.prices[*j] = price);
             if self.certify(part, &Exact::two_to_minus(2 * FLOAT_BITS))?.sign() <= 0 {
-                part.iter().for_each(|j| self.floats[*j] = self.prices[*j].to_f64());
                 return Ok(true);
             }
         }
+        self.place(part, &floats);
         part.iter().zip(before).for_each(|(j, price)| self.prices[*j] = price);
         Ok(false)
     }

@@ -77,8 +77,8 @@ impl Decimals {
             Number::E(series) => e(series, places),
             Number::Root(square) => (UBig::from(*square) * ten_to(2 * places)).sqrt(),
         };
-        let text = (scaled % ten_to(places)).to_string();
-        let text = format!("{text:0>places$}");
+        let digits = (scaled % ten_to(places)).to_string();
+        let text = "0".repeat(places - digits.len()) + &digits;
         let unsure = text.as_bytes()[count..places - guard / 2].iter();
         let exact = matches!(self.number, Number::Root(_)); // the floor of a root is exact
         let sure = exact || unsure.clone().any(|&digit| digit != b'0') && unsure.clone().any(|&digit| digit != b'9');
@@ -148,7 +148,11 @@ fn pi(series: &mut Series, places: usize) -> UBig {
         let sign = if k % 2 == 0 { IBig::ONE } else { IBig::NEG_ONE };
         Series {
             terms: 1,
-            q: if k == 0 { IBig::ONE } else { k3 * 10_939_058_860_032_000_u64 },
+            q: if k == 0 {
+                IBig::ONE
+            } else {
+                k3 * 10_939_058_860_032_000_u64
+            },
             t: sign * &p * (IBig::from(545_140_134_u64) * k + 13_591_409),
             p,
         }

@@ -1,4 +1,4 @@
-//! Deductive processes: what is revealed day by day, so that D_1, D_2, ... grow (Garrabrant et al. 2016, definition 3.2.1).
+//! Deductive processes: what is revealed day by day (Garrabrant et al. 2016, definition 3.2.1).
 
 pub mod constants;
 mod digits;

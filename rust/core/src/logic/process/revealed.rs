@@ -20,7 +20,10 @@ impl Revealed {
             return Err(MarketError::input("a sentence revealed on day 0; days count from 1"));
         }
         let mut own = Sentences::new();
-        let days = days.iter().map(|(&day, ids)| (day, own.import(sentences, ids))).collect();
+        let days = days
+            .iter()
+            .map(|(&day, ids)| (day, own.import(sentences, ids)))
+            .collect();
         Ok(Self {
             sentences: own,
             days,

@@ -1,6 +1,6 @@
 //! A step from one PC(D) to the next, and back again.
 
-use super::diagram::Content;
+use super::formula::Content;
 use super::group::Group;
 use super::join::{Key, clusters};
 use super::{FREE, Worlds};
@@ -28,32 +28,37 @@ pub(super) struct Undo {
 impl Change {
     /// Puts what is still open of a group into groups of their own, and frees atoms that nothing joins any more.
     pub fn split(&mut self, sentences: &Sentences, known: &dyn Fn(SentenceId) -> Option<bool>, group: &Group) {
-        let facts = group.facts.iter().filter(|(id, _)| sentences.truth(*id, known).is_none());
+        let atoms = |id| known(id).filter(|_| sentences.is_atom(id));
+        let facts = group.facts.iter();
+        let facts = facts.filter(|(id, _)| sentences.truth(*id, atoms).is_none());
         let facts: Vec<(SentenceId, bool)> = facts.copied().collect();
         let watched = group.watched.iter().filter(|&&id| known(id).is_none());
         let watched: Vec<SentenceId> = watched.copied().collect();
         let all = Content {
             sentences,
-            known,
+            known: &atoms,
             facts: &facts,
             watched: &watched,
         };
         let ids = facts.iter().map(|(id, _)| *id).chain(watched.iter().copied());
-        let atoms: Vec<Vec<SentenceId>> = ids.map(|id| all.open_atoms(id)).collect();
-        let keys: Vec<Vec<Key>> = atoms
+        let spoken: Vec<Vec<SentenceId>> = ids.map(|id| all.open_atoms(id)).collect();
+        let keys: Vec<Vec<Key>> = spoken
             .iter()
             .map(|atoms| atoms.iter().map(|&atom| Key::free(atom)).collect())
             .collect();
         let mut freed: Vec<SentenceId> = group.atoms.iter().copied().filter(|&id| known(id).is_none()).collect();
         for cluster in clusters(&keys) {
             let (of_facts, of_watched): (Vec<usize>, Vec<usize>) = cluster.iter().partition(|&&at| at < facts.len());
-            let mut atoms: Vec<SentenceId> = cluster.iter().flat_map(|&at| &atoms[at]).copied().collect();
+            let mut atoms: Vec<SentenceId> = cluster.iter().flat_map(|&at| &spoken[at]).copied().collect();
             atoms.sort_unstable();
             atoms.dedup();
             freed.retain(|atom| atoms.binary_search(atom).is_err());
             let content = Content {
                 facts: &of_facts.into_iter().map(|at| facts[at]).collect::<Vec<_>>(),
-                watched: &of_watched.into_iter().map(|at| watched[at - facts.len()]).collect::<Vec<_>>(),
+                watched: &of_watched
+                    .into_iter()
+                    .map(|at| watched[at - facts.len()])
+                    .collect::<Vec<_>>(),
                 ..all
             };
             self.added.push(Arc::new(Group::fresh(&content, atoms)));
@@ -111,9 +116,9 @@ impl Worlds {
     }
 
     /// The truth value of a sentence without a variable, by giving it one for a moment.
-    pub(super) fn proved(&self, sentences: &Sentences, id: SentenceId) -> crate::error::Result<Option<bool>> {
-        let change = self.joined(sentences, &[], &[id])?;
+    pub(super) fn proved(&self, sentences: &Sentences, id: SentenceId) -> Option<bool> {
+        let change = self.joined(sentences, &[], &[id]);
         let decided = change.into_iter().flat_map(|change| change.decided);
-        Ok(decided.into_iter().find(|(one, _)| *one == id).map(|(_, value)| value))
+        decided.into_iter().find(|(one, _)| *one == id).map(|(_, value)| value)
     }
 }

@@ -1,7 +1,8 @@
 //! Atoms that revealed sentences join, those sentences, and the sentences over them that have a variable. Never changes.
 
 use super::Work;
-use super::diagram::{Content, Diagram};
+use super::diagram::Diagram;
+use super::formula::Content;
 use super::search::Clauses;
 use super::weight::Weight;
 use crate::logic::sentence::SentenceId;
@@ -46,7 +47,6 @@ impl Group {
         atoms.sort_unstable();
         atoms.dedup();
         let mut facts: Vec<(SentenceId, bool)> = parts.iter().flat_map(|part| &part.facts).copied().collect();
-        facts.retain(|&(id, _)| new.sentences.truth(id, new.known).is_none());
         facts.extend(new.facts);
         let mut watched: Vec<SentenceId> = parts.iter().flat_map(|part| &part.watched).copied().collect();
         watched.retain(|id| is_open(&id));

@@ -1,10 +1,9 @@
 //! What new facts and definitions change: which groups they join into one, what they decide, what falls apart.
 
 use super::change::Change;
-use super::diagram::Content;
+use super::formula::Content;
 use super::group::Group;
 use super::{FREE, Worlds};
-use crate::error::Result;
 use crate::logic::sentence::{SentenceId, Sentences};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,15 +15,14 @@ impl Worlds {
         sentences: &Sentences,
         facts: &[(SentenceId, bool)],
         watched: &[SentenceId],
-    ) -> Result<Option<Change>> {
+    ) -> Option<Change> {
         let mut change = Change::default();
         let mut decided: BTreeMap<SentenceId, bool> = BTreeMap::new();
         // a fact about a free atom decides it, and nothing else
         for &(id, holds) in facts {
-            if sentences.is_atom(id) && self.known(id).is_none() && self.home_of(id).is_none() {
-                if *decided.entry(id).or_insert(holds) != holds {
-                    return Ok(None);
-                }
+            let free = sentences.is_atom(id) && self.known(id).is_none() && self.home_of(id).is_none();
+            if free && *decided.entry(id).or_insert(holds) != holds {
+                return None;
             }
         }
         let known = |id: SentenceId| self.known(id).or_else(|| decided.get(&id).copied());
@@ -32,7 +30,7 @@ impl Worlds {
         for &(id, holds) in facts {
             match sentences.truth(id, known) {
                 None => open.push(Item::Fact(id, holds)),
-                Some(value) if value != holds => return Ok(None),
+                Some(value) if value != holds => return None,
                 Some(_) => {}
             }
         }
@@ -42,7 +40,10 @@ impl Worlds {
                 Some(value) => change.decided.push((id, value)),
             }
         }
-        let keys: Vec<Vec<Key>> = open.iter().map(|item| self.keys(sentences, item.id(), &known)).collect();
+        let keys: Vec<Vec<Key>> = open
+            .iter()
+            .map(|item| self.keys(sentences, item.id(), &known))
+            .collect();
         for cluster in clusters(&keys) {
             let slots = cluster.iter().flat_map(|&at| &keys[at]);
             let mut slots: Vec<usize> = slots.filter_map(|key| key.slot()).collect();
@@ -50,12 +51,12 @@ impl Worlds {
             slots.dedup();
             let items: Vec<Item> = cluster.iter().map(|&at| open[at]).collect();
             if !self.add(sentences, &known, &slots, &items, &mut change) {
-                return Ok(None);
+                return None;
             }
         }
         change.decided.extend(decided);
         change.decided.sort_unstable();
-        Ok(Some(change))
+        Some(change)
     }
 
     /// Joins some groups by some facts and definitions; false if no world is left.
@@ -67,11 +68,12 @@ impl Worlds {
         items: &[Item],
         change: &mut Change,
     ) -> bool {
-        let facts: Vec<(SentenceId, bool)> = items.iter().filter_map(Item::fact).collect();
-        let watched: Vec<SentenceId> = items.iter().filter_map(Item::watched).collect();
+        let facts: Vec<(SentenceId, bool)> = items.iter().copied().filter_map(Item::fact).collect();
+        let watched: Vec<SentenceId> = items.iter().copied().filter_map(Item::watched).collect();
+        let atoms = |id| known(id).filter(|_| sentences.is_atom(id));
         let content = Content {
             sentences,
-            known,
+            known: &atoms,
             facts: &facts,
             watched: &watched,
         };
@@ -118,21 +120,21 @@ enum Item {
 }
 
 impl Item {
-    fn id(&self) -> SentenceId {
-        match *self {
+    fn id(self) -> SentenceId {
+        match self {
             Self::Fact(id, _) | Self::Watched(id) => id,
         }
     }
 
-    fn fact(&self) -> Option<(SentenceId, bool)> {
-        match *self {
+    fn fact(self) -> Option<(SentenceId, bool)> {
+        match self {
             Self::Fact(id, holds) => Some((id, holds)),
             Self::Watched(_) => None,
         }
     }
 
-    fn watched(&self) -> Option<SentenceId> {
-        match *self {
+    fn watched(self) -> Option<SentenceId> {
+        match self {
             Self::Watched(id) => Some(id),
             Self::Fact(..) => None,
         }

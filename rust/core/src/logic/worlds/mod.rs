@@ -7,10 +7,12 @@
 
 mod change;
 mod diagram;
+mod formula;
 mod group;
 mod join;
 mod model;
 mod order;
+mod paths;
 mod pmres;
 mod search;
 mod weight;
@@ -21,6 +23,7 @@ pub use weight::Weight;
 use super::sentence::{Sentence, SentenceId, Sentences};
 use crate::error::{MarketError, Result};
 use group::Group;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is decided already.
@@ -60,8 +63,8 @@ impl Worlds {
     /// # Errors
     /// There is none. Nothing has changed then.
     pub fn reveal(&mut self, sentences: &Sentences, sentence: SentenceId) -> Result<()> {
-        self.grow(sentences);
-        let change = self.joined(sentences, &facts(sentences, sentence), &[])?;
+        self.grow(sentences, &[sentence])?;
+        let change = self.joined(sentences, &facts(sentences, sentence), &[]);
         let change = change.ok_or_else(|| contradiction(sentences, sentence))?;
         self.commit(change);
         Ok(())
@@ -69,16 +72,14 @@ impl Worlds {
 
     /// [`Worlds::reveal`] for all of these, or for none of them if one contradicts those before.
     pub fn reveal_all(&mut self, sentences: &Sentences, revealed: &[SentenceId]) -> Result<()> {
-        self.grow(sentences);
+        self.grow(sentences, revealed)?;
         let mut undo = Vec::new();
         for &sentence in revealed {
-            match self.joined(sentences, &facts(sentences, sentence), &[])? {
-                Some(change) => undo.push(self.commit(change)),
-                None => {
-                    undo.into_iter().rev().for_each(|change| self.roll_back(change));
-                    return Err(contradiction(sentences, sentence));
-                }
-            }
+            let Some(change) = self.joined(sentences, &facts(sentences, sentence), &[]) else {
+                undo.into_iter().rev().for_each(|change| self.roll_back(change));
+                return Err(contradiction(sentences, sentence));
+            };
+            undo.push(self.commit(change));
         }
         Ok(())
     }
@@ -86,9 +87,10 @@ impl Worlds {
     /// Its truth value if it is the same in every world, None otherwise; decided exactly. Quick for atoms and for sentences with
     /// a variable.
     pub fn truth(&self, sentences: &Sentences, sentence: SentenceId) -> Result<Option<bool>> {
+        check(sentences, &[sentence])?;
         let (base, positive) = sentences.literal(sentence);
         let value = match self.known(base) {
-            None if self.home_of(base).is_none() && !sentences.is_atom(base) => self.proved(sentences, base)?,
+            None if self.home_of(base).is_none() && !sentences.is_atom(base) => self.proved(sentences, base),
             known => known,
         };
         Ok(value.map(|value| value == positive))
@@ -96,13 +98,13 @@ impl Worlds {
 
     /// Gives sentences variables of their own, so that questions about them are quick. [`Worlds::model`] does it by itself.
     pub fn watch(&mut self, sentences: &Sentences, watched: &[SentenceId]) -> Result<()> {
-        self.grow(sentences);
+        self.grow(sentences, watched)?;
         for &sentence in watched {
             let (base, _) = sentences.literal(sentence);
             let open = self.known(base).is_none() && self.home_of(base).is_none();
             if open && !sentences.is_atom(base) {
                 // a definition excludes no world
-                if let Some(change) = self.joined(sentences, &[], &[base])? {
+                if let Some(change) = self.joined(sentences, &[], &[base]) {
                     self.commit(change);
                 }
             }
@@ -141,11 +143,14 @@ impl Worlds {
         })
     }
 
-    fn grow(&mut self, sentences: &Sentences) {
+    /// Makes room for all sentences, if these are among them.
+    fn grow(&mut self, sentences: &Sentences, spoken: &[SentenceId]) -> Result<()> {
+        check(sentences, spoken)?;
         self.truth.resize(sentences.len().max(self.truth.len()), None);
         self.home.resize(self.truth.len(), FREE);
         self.truth[SentenceId::FALSE.index()] = Some(false);
         self.truth[SentenceId::TRUE.index()] = Some(true);
+        Ok(())
     }
 
     fn known(&self, id: SentenceId) -> Option<bool> {
@@ -162,6 +167,17 @@ impl Worlds {
     }
 }
 
+/// A number that stands for no sentence here would be taken for another.
+fn check(sentences: &Sentences, spoken: &[SentenceId]) -> Result<()> {
+    let (strange, count) = (spoken.iter().find(|id| id.index() >= sentences.len()), sentences.len());
+    strange.map_or(Ok(()), |id| {
+        Err(MarketError::input(format!(
+            "sentence number {} of a collection of {count}; ask about sentences of the collection that is given",
+            id.0
+        )))
+    })
+}
+
 fn contradiction(sentences: &Sentences, sentence: SentenceId) -> MarketError {
     MarketError::input(format!(
         "the sentence {} was revealed, but no world agrees with it and with what was revealed before; \
@@ -174,7 +190,11 @@ fn contradiction(sentences: &Sentences, sentence: SentenceId) -> MarketError {
 fn facts(sentences: &Sentences, sentence: SentenceId) -> Vec<(SentenceId, bool)> {
     let mut found = Vec::new();
     let mut stack = vec![(sentence, true)];
+    let mut seen = BTreeSet::new(); // a shared part may be reached in very many ways
     while let Some((id, holds)) = stack.pop() {
+        if !seen.insert((id, holds)) {
+            continue;
+        }
         match (sentences.get(id), holds) {
             (Sentence::Not([a]), _) => stack.push((*a, !holds)),
             (Sentence::And(parts), true) | (Sentence::Or(parts), false) => {

@@ -60,7 +60,9 @@ impl Model {
             decided.push(known);
             if known.is_none() {
                 // by group, and free atoms one by one
-                let key = worlds.home_of(base).map_or((usize::MAX, base), |home| (home, SentenceId::FALSE));
+                let key = worlds
+                    .home_of(base)
+                    .map_or((usize::MAX, base), |home| (home, SentenceId::FALSE));
                 open.push((key, index, base, positive));
             }
         }
@@ -162,7 +164,11 @@ impl Model {
             .clone()
             .map(|at| (levels.partition_point(|&one| one < self.levels[at]), self.signs[at]))
             .collect();
-        let truth = |pattern: u128| bits.iter().map(|&(bit, sign)| (pattern >> bit & 1 == 1) == sign).collect();
+        let truth = |pattern: u128| {
+            bits.iter()
+                .map(|&(bit, sign)| (pattern >> bit & 1 == 1) == sign)
+                .collect()
+        };
         let mut rows: Vec<Vec<bool>> = found.into_iter().map(truth).collect();
         rows.sort_unstable();
         Some(rows)

@@ -67,7 +67,9 @@ impl Links<'_> {
                 }
                 (balance, oldest, variable)
             };
-            let Some(best) = (0..frontier.len()).min_by_key(|&at| cost(&frontier[at])) else { return };
+            let Some(best) = (0..frontier.len()).min_by_key(|&at| cost(&frontier[at])) else {
+                return;
+            };
             let variable = frontier.swap_remove(best);
             for &link in &self.by[variable] {
                 left[link] -= 1;

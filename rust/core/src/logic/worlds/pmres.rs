@@ -1,6 +1,6 @@
-//! The cheapest world by unsatisfiable cores (Narodytska and Bacchus 2014, "Maximum satisfiability using core-guided MaxSAT
-//! resolution"): assume every literal's better value; whatever subset cannot hold together costs at least its least weight,
-//! which is paid, and is replaced by what costs only if more than one of it fails.
+//! The cheapest world by unsatisfiable cores (Narodytska and Bacchus 2014, resolution for maximum satisfiability): assume
+//! every literal's better value; whatever subset cannot hold together costs at least its least weight, which is paid, and is
+//! replaced by what costs only if more than one of it fails.
 
 use super::search::Solver;
 use super::weight::Weight;
@@ -45,10 +45,12 @@ fn shrunk(solver: &mut Solver, mut core: Vec<Lit>) -> Vec<Lit> {
 /// Pays the least weight of a core. In a world where m > 0 of its literals fail, m - 1 of the new ones do.
 fn relax<W: Weight>(solver: &mut Solver, core: &[Lit], soft: &mut Vec<(Lit, W)>) {
     let weights = soft.iter().filter(|(literal, _)| core.contains(literal));
-    let least = weights.map(|(_, weight)| weight.clone()).reduce(|a, b| match a.compare(&b) {
-        Ordering::Greater => b,
-        _ => a,
-    });
+    let least = weights
+        .map(|(_, weight)| weight.clone())
+        .reduce(|a, b| match a.compare(&b) {
+            Ordering::Greater => b,
+            _ => a,
+        });
     let Some(least) = least else { return };
     let paid = least.negated();
     for (_, weight) in soft.iter_mut().filter(|(literal, _)| core.contains(literal)) {

@@ -1,10 +1,10 @@
 //! The truth tables of a group as clauses (Tseitin 1968), for groups whose diagram would be too large: questions are put to a
 //! solver, a new one each time, so that no answer depends on those before.
 
-use super::diagram::Content;
+use super::Work;
+use super::formula::Content;
 use super::pmres;
 use super::weight::Weight;
-use super::Work;
 use crate::logic::sentence::{Sentence, SentenceId};
 use batsat::{BasicSolver, Lit, SolverInterface, lbool};
 
@@ -14,7 +14,7 @@ pub(super) struct Clauses {
     variables: Vec<(SentenceId, Lit)>,
     /// Of the solver's variables.
     count: u32,
-    clauses: Vec<Vec<Lit>>,
+    all: Vec<Vec<Lit>>,
 }
 
 /// A solver that has heard the clauses.
@@ -81,7 +81,8 @@ impl Writer {
     /// A literal for `a & b`.
     fn both(&mut self, a: Lit, b: Lit) -> Lit {
         let whole = self.names.new_literal();
-        self.clauses.extend([vec![!whole, a], vec![!whole, b], vec![whole, !a, !b]]);
+        self.clauses
+            .extend([vec![!whole, a], vec![!whole, b], vec![whole, !a, !b]]);
         whole
     }
 
@@ -108,7 +109,12 @@ impl Writer {
 impl Clauses {
     pub fn new(content: &Content<'_>, atoms: &[SentenceId]) -> Self {
         let mut writer = Writer::new();
-        let wholes = content.facts.iter().map(|(id, _)| id).chain(content.watched).chain(atoms);
+        let wholes = content
+            .facts
+            .iter()
+            .map(|(id, _)| id)
+            .chain(content.watched)
+            .chain(atoms);
         let order = content.sentences.reachable(wholes.copied());
         let mut literals: Vec<Lit> = Vec::with_capacity(order.len());
         for &id in &order {
@@ -125,7 +131,7 @@ impl Clauses {
         Self {
             variables: named.into_iter().map(|id| (id, of(id))).collect(),
             count: writer.names.0.num_vars(),
-            clauses: writer.clauses,
+            all: writer.clauses,
         }
     }
 
@@ -142,7 +148,7 @@ impl Clauses {
         (0..self.count).for_each(|_| {
             solver.new_literal();
         });
-        self.clauses.iter().for_each(|clause| solver.add(clause));
+        self.all.iter().for_each(|clause| solver.add(clause));
         solver
     }
 
@@ -166,7 +172,9 @@ impl Clauses {
         for (at, (_, literal)) in self.variables.iter().enumerate() {
             if !open[at] && solver.solve(&[literal.apply_sign(!first[at])]) {
                 let other = values(&solver).into_iter().zip(&first);
-                open.iter_mut().zip(other).for_each(|(open, (now, then))| *open |= now != *then);
+                open.iter_mut()
+                    .zip(other)
+                    .for_each(|(open, (now, then))| *open |= now != *then);
             }
         }
         let all = self.variables.iter().zip(first).zip(open);
@@ -179,7 +187,9 @@ impl Clauses {
     pub fn shortest<W: Weight>(&self, work: &mut Work<W>) {
         let mut solver = self.solver();
         let weighted = self.variables.iter().zip(&work.weights);
-        let soft = weighted.map(|((_, literal), weight)| (*literal, weight.clone())).collect();
+        let soft = weighted
+            .map(|((_, literal), weight)| (*literal, weight.clone()))
+            .collect();
         pmres::minimise(&mut solver, soft);
         let all = self.variables.iter();
         work.truths.clear();
@@ -203,5 +213,82 @@ impl Clauses {
         }
         found.sort_unstable();
         Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::diagram::Diagram;
+    use super::*;
+    use crate::logic::number::Exact;
+    use crate::logic::sentence::Sentences;
+    use proptest::prelude::*;
+
+    const ATOMS: usize = 7;
+    const FORMS: [&str; 6] = [
+        "A | B | C",
+        "A -> (B <-> ~C)",
+        "one(A, ~B, C)",
+        "~(A & B & C)",
+        "A <-> B",
+        "one(A, B & C)",
+    ];
+
+    fn sentence(sentences: &mut Sentences, (form, a, b, c): (usize, usize, usize, usize)) -> SentenceId {
+        let name = |atom: usize| format!("x{}", atom % ATOMS);
+        let text = FORMS[form % FORMS.len()];
+        let text = text
+            .replace('A', &name(a))
+            .replace('B', &name(b))
+            .replace('C', &name(c));
+        sentences.parse(&text).unwrap()
+    }
+
+    fn worth(weights: &[Exact], truths: &[bool]) -> Exact {
+        let held = weights.iter().zip(truths).filter(|(_, truth)| **truth);
+        held.fold(Exact::default(), |sum, (weight, _)| &sum + weight)
+    }
+
+    proptest! {
+        #[test]
+        fn clauses_say_what_a_diagram_says(
+            facts in prop::collection::vec((0_usize..6, 0_usize..7, 0_usize..7, 0_usize..7), 0..7),
+            watched in prop::collection::btree_set((0_usize..6, 0_usize..7, 0_usize..7, 0_usize..7), 0..4),
+            weights in prop::collection::vec(-20_i64..20, 40),
+            known in prop::option::of(any::<bool>()),
+        ) {
+            let mut sentences = Sentences::new();
+            let mut atoms: Vec<_> = (0..ATOMS).map(|i| sentences.atom(&format!("x{i}")).unwrap()).collect();
+            let facts: Vec<_> = facts.into_iter().map(|fact| (sentence(&mut sentences, fact), fact.0 % 5 != 4)).collect();
+            let mut watched: Vec<_> = watched.into_iter().map(|one| sentence(&mut sentences, one)).collect();
+            watched.sort_unstable();
+            watched.dedup();
+            let first = atoms[0];
+            let known = move |id: SentenceId| known.filter(|_| id == first);
+            atoms.retain(|&atom| known(atom).is_none());
+            let content = Content { sentences: &sentences, known: &known, facts: &facts, watched: &watched };
+            let (diagram, clauses) = (Diagram::fresh(&content, &atoms).unwrap(), Clauses::new(&content, &atoms));
+            prop_assert_eq!(diagram.is_empty(), clauses.is_empty());
+            if diagram.is_empty() {
+                return Ok(());
+            }
+            let mut decided = diagram.decided();
+            decided.sort_unstable();
+            prop_assert_eq!(decided, clauses.decided());
+            let variables: Vec<_> = clauses.variables().collect();
+            let by_id: Vec<Exact> = weights.iter().take(variables.len()).map(|&weight| Exact::from(weight)).collect();
+            let weight = |id: &SentenceId| by_id[variables.binary_search(id).unwrap()].clone();
+            let mut work = Work { weights: by_id.clone(), ..Work::default() };
+            clauses.shortest(&mut work);
+            let found = worth(&by_id, &work.truths);
+            let in_order: Vec<Exact> = diagram.variables().iter().map(weight).collect();
+            let mut work = Work { weights: in_order.clone(), ..Work::default() };
+            diagram.shortest(&mut work);
+            prop_assert_eq!(worth(&in_order, &work.truths), found);
+            let levels: Vec<usize> = (0..variables.len()).collect();
+            let count = clauses.patterns(&levels, 1 << 12).unwrap().len();
+            prop_assert_eq!(diagram.patterns(&levels, 1 << 12).unwrap().len(), count);
+            prop_assert!(clauses.patterns(&levels, count - 1).is_none() && diagram.patterns(&levels, count - 1).is_none());
+        }
     }
 }

@@ -6,7 +6,9 @@ use std::cmp::Ordering;
 /// An ordered additive number; all that a shortest path needs.
 pub trait Weight: Clone {
     fn zero() -> Self;
+    #[must_use]
     fn plus(&self, other: &Self) -> Self;
+    #[must_use]
     fn negated(&self) -> Self;
     fn compare(&self, other: &Self) -> Ordering;
 

@@ -1,0 +1,128 @@
+"""Plots of a logical inductor, as Altair charts: `.save("beliefs.svg")` keeps one as SVG, PNG or HTML."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from gruemarket.errors import InputError
+from gruemarket.logic.inductor import LogicalInductor
+from gruemarket.report.charts import GREY, PALETTE, WIDTH, Chart, Colours, chart_of, tips
+
+MOST = len(PALETTE)  # lines of different colours
+POINTS = 1500  # of a line; longer ones are drawn by the means of equally many days
+
+
+def beliefs(inductor: LogicalInductor, sentences: Sequence[Any] | None = None) -> Chart:
+    """Prices over time: a line a sentence.
+
+    Args:
+        inductor: one with days.
+        sentences: which; None for all that were traded. If these are more than a few (as where each day has its own),
+            the mean of each day's prices is drawn, and the least and the greatest as a band.
+
+    Raises:
+        InputError: none of them was ever traded.
+
+    >>> import gruemarket as gm
+    >>> inductor = gm.logic.LogicalInductor({5: ["rain"]}, [gm.logic.Belief("rain", 0.25)], entry=1)
+    >>> _ = inductor.run(10, progress=False)
+    >>> gm.logic.charts.beliefs(inductor).to_dict()["mark"]["type"]
+    'line'
+    """
+    rows = inductor.prices.filter(pl.col("traded"))
+    if sentences is not None:
+        rows = rows.filter(pl.col("sentence").is_in([str(sentence) for sentence in sentences]))
+    if rows.is_empty():
+        raise InputError("none of these sentences was traded on any day; nothing to draw")
+    y = alt.Y("price:Q", title="price", scale=alt.Scale(domain=[0, 1]))
+    if rows["sentence"].n_unique() > MOST:
+        return _band(rows, y)
+    thin = _thinned(rows, ["sentence"], "price")
+    names = thin["sentence"].unique(maintain_order=True).to_list()
+    lines = chart_of(thin).mark_line(strokeWidth=1.8, interpolate="step-after")
+    colour = Colours(names).hue("sentence", names)
+    return lines.encode(x=_days(), y=y, color=colour, tooltip=tips(thin)).properties(width=WIDTH - 130, height=260)
+
+
+def _band(rows: pl.DataFrame, y: alt.Y) -> Chart:
+    price = pl.col("price")
+    daily = rows.group_by("day", maintain_order=True).agg(price.mean(), low=price.min(), high=price.max())
+    every = -(-len(daily) // POINTS)
+    thin = daily.group_by_dynamic("day", every=f"{every}i").agg(price.mean(), pl.col("low").min(), pl.col("high").max())
+    base = chart_of(thin).encode(x=_days())
+    band = base.mark_area(opacity=0.2, color=PALETTE[0]).encode(y=alt.Y("low:Q", title="price"), y2="high:Q")
+    line = base.mark_line(strokeWidth=1.6, color=PALETTE[0]).encode(y=y, tooltip=tips(thin))
+    return alt.layer(band, line).properties(width=WIDTH - 70, height=260)
+
+
+def net_worth(inductor: LogicalInductor, traders: Sequence[int] | None = None) -> Chart:
+    """What traders' own trades are worth over time, from the least to the most that is plausible.
+
+    Args:
+        inductor: one with days.
+        traders: which, counted from 1; None for the first few.
+
+    Raises:
+        InputError: none of them has entered.
+
+    >>> import gruemarket as gm
+    >>> inductor = gm.logic.LogicalInductor({5: ["rain"]}, [gm.logic.Belief("rain", 0.25)], entry=1)
+    >>> _ = inductor.run(10, progress=False)
+    >>> len(gm.logic.charts.net_worth(inductor).to_dict()["layer"])
+    2
+    """
+    frame = inductor.net_worth
+    chosen = range(1, MOST + 1) if traders is None else traders
+    rows = frame.filter(pl.col("trader").is_in(list(chosen)))
+    if rows.is_empty():
+        raise InputError(f"none of the traders {list(chosen)} has entered; nothing to draw")
+    rows = rows.with_columns(trader=pl.format("trader {}", "trader"))
+    thin = _thinned(rows, ["trader"], "min", "max")
+    names = thin["trader"].unique(maintain_order=True).to_list()
+    title = "net worth, shares"
+    base = chart_of(thin).encode(x=_days(), color=Colours(names).hue("trader", names))
+    band = base.mark_area(opacity=0.25).encode(y=alt.Y("min:Q", title=title), y2="max:Q")
+    line = base.mark_line(strokeWidth=1.4).encode(y=alt.Y("min:Q", title=title), tooltip=tips(thin))
+    return alt.layer(band, line).properties(width=WIDTH - 130, height=260)
+
+
+def certificates(inductor: LogicalInductor) -> Chart:
+    """Each day's certificate beside its tolerance, on a log scale.
+
+    Raises:
+        InputError: there are no days.
+
+    >>> import gruemarket as gm
+    >>> inductor = gm.logic.LogicalInductor({5: ["rain"]}, [gm.logic.Belief("rain", 0.25)], entry=1)
+    >>> _ = inductor.run(10, progress=False)
+    >>> len(gm.logic.charts.certificates(inductor).to_dict()["layer"])
+    2
+    """
+    frame = inductor.certificates
+    if frame.is_empty():
+        raise InputError("no day has prices yet; nothing to draw")
+    floor = 2.0**-1000  # a log scale has no 0
+    frame = frame.with_columns(pl.max_horizontal("certificate", pl.lit(floor)))
+    thin = _thinned(frame.with_columns(line=pl.lit("all")), ["line"], "certificate", "tolerance")
+    base = chart_of(thin).encode(x=_days())
+    scale = alt.Scale(type="log")
+    tolerance = base.mark_line(color=GREY, strokeWidth=1.4).encode(y=alt.Y("tolerance:Q", title="shares", scale=scale))
+    points = base.mark_point(size=14, filled=True, color=PALETTE[0])
+    return alt.layer(tolerance, points.encode(y="certificate:Q", tooltip=tips(thin))).properties(
+        width=WIDTH - 70, height=200
+    )
+
+
+def _days() -> alt.X:
+    return alt.X("day:Q", title="day", scale=alt.Scale(nice=False), axis=alt.Axis(grid=False, tickMinStep=1))
+
+
+def _thinned(rows: pl.DataFrame, by: list[str], *values: str) -> pl.DataFrame:
+    """Rows by day, few enough to draw: means over equally many days where there are more."""
+    every = -(-rows["day"].n_unique() // POINTS)
+    if every <= 1:
+        return rows.select("day", *by, *values)
+    means = rows.sort("day").group_by_dynamic("day", every=f"{every}i", group_by=by).agg(pl.col(values).mean())
+    return means.select("day", *by, *values)
