@@ -18,7 +18,7 @@ from typing import Any
 import altair as alt
 import gruemarket as gm
 import polars as pl
-from shown import BLUE, GREY, RED, Claim, Finding, coloured, page, panel, spread
+from shown import BLUE, GREY, RED, Claim, Finding, coloured, day_axis, page, panel, spread
 
 TRADERS = 10
 MOST_GAIN = 6  # times 2^k: what trader k can gain with the budget 1
@@ -82,6 +82,7 @@ class Contest:
         price: what is drawn.
         arms: with and without the trader.
         rules: prices to draw as lines.
+        swings: whether prices go up and down from day to day, so that points tell more than a line.
     """
 
     title: str
@@ -89,6 +90,7 @@ class Contest:
     price: str
     arms: Sequence[Arm]
     rules: Sequence[float]
+    swings: bool = False
 
     def finding(self, *more: Claim) -> Finding:
         """The bound of each place beside what was measured."""
@@ -121,12 +123,16 @@ class Contest:
             for arm in self.arms
             if arm.k == k
         ]
-        x = alt.X("day:Q", title="day", scale=alt.Scale(type="log", nice=False), axis=alt.Axis(format=",d"))
-        y = alt.Y("price:Q", title=self.price)
-        lines = alt.Chart(pl.concat(parts)).mark_line(strokeWidth=1.5, interpolate="step-after")
-        coloured_lines = lines.encode(x, y, coloured("arm", {names[False]: GREY, names[True]: BLUE}))
+        y = alt.Y("price:Q", title=self.price, scale=alt.Scale(zero=False))
+        data = alt.Chart(pl.concat(parts))
+        marks = (
+            data.mark_point(filled=True, size=14, opacity=1)
+            if self.swings
+            else data.mark_line(strokeWidth=1.5, interpolate="step-after")
+        )
+        shown = marks.encode(day_axis(), y, coloured("arm", {names[False]: GREY, names[True]: BLUE}))
         rules = alt.Chart(pl.DataFrame({"price": list(self.rules)})).mark_rule(color=RED, strokeDash=[5, 4]).encode(y)
-        return panel([rules, coloured_lines], f"Trader {k} among {TRADERS - 1} rivals")
+        return panel([rules, shown], f"Trader {k} among {TRADERS - 1} rivals")
 
     def _counts(self) -> Any:
         names = {True: "measured", False: "without the trader"}

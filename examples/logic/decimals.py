@@ -20,7 +20,7 @@ from typing import Any
 import altair as alt
 import gruemarket as gm
 import polars as pl
-from shown import BLUE, GREEN, GREY, RED, Claim, Finding, coloured, page, panel, spread
+from shown import BLUE, GREEN, GREY, RED, Claim, Finding, coloured, day_axis, page, panel, spread
 
 RIGHT = 2  # twentieths: 0.1
 ASCENDING = list(range(1, 20))
@@ -81,14 +81,13 @@ def _drawn(order: str, kind: str, price: pl.Series) -> pl.DataFrame:
 
 
 def _chart(drawn: pl.DataFrame) -> Any:
-    x = alt.X("day:Q", title="day", scale=alt.Scale(type="log", nice=False), axis=alt.Axis(format=",d"))
     y = alt.Y("price:Q", title="price of the day's decimal being 7", scale=alt.Scale(domain=[0, 1]))
     kinds = {kind: colour for kind, colour in COLOURS.items() if kind in drawn["kind"].unique().to_list()}
     colour = coloured("kind", kinds).legend(alt.Legend(orient="bottom", columns=2))
 
     def lines(chosen: Any, width: float) -> Any:
         data = alt.Chart(drawn.filter(chosen))
-        return data.mark_line(strokeWidth=width).encode(x, y, colour, detail="order:N")
+        return data.mark_line(strokeWidth=width).encode(day_axis(), y, colour, detail="order:N")
 
     named = pl.col("kind").is_in(NAMES[:2])
     about = ["Traders believe in 0.05, 0.10, ... 0.95; which comes first decides how soon the price is right."]

@@ -102,6 +102,13 @@ def coloured(field: str, colours: dict[str, str]) -> alt.Color:
     return alt.Color(f"{field}:N", title=None, sort=list(colours), scale=scale, legend=alt.Legend(orient="bottom"))
 
 
+def day_axis() -> alt.X:
+    """The encoding of the day, on a logarithmic axis."""
+    decades = [digit * 10**power for power in range(7) for digit in (1, 3)]
+    axis = alt.Axis(values=decades, format=",d")
+    return alt.X("day:Q", title="day", scale=alt.Scale(type="log", nice=False), axis=axis)
+
+
 def spread(days: int, points: int = 400) -> Callable[[pl.DataFrame], pl.DataFrame]:
     """Keeps about so many days of a frame, spread evenly on a logarithmic axis, the first and last among them."""
     last = max(days - 1, 1)
