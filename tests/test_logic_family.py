@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from fractions import Fraction
+from pathlib import Path
 
 import gruemarket as gm
 import numpy as np
@@ -96,6 +97,27 @@ def test_a_saved_inductor_goes_on_with_the_same_bits(tmp_path):
     for inductor in (first, loaded):
         inductor.run(13, progress=False)
         same(inductor, whole)
+
+
+def test_a_run_saves_itself(tmp_path):
+    first = story()
+    first.run(12, progress=False, save=tmp_path / "days")
+    same(logic.LogicalInductor.load(tmp_path / "days"), first)
+
+
+def test_the_same_bits_in_every_process():
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); "
+        "import test_logic_family as t; s = t.story(20); "
+        "print([str(s._core.certificate(d)) for d in range(1, 21)], s.prices['price'].to_list())"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1
 
 
 def test_a_fork_goes_its_own_way():

@@ -23,6 +23,7 @@ __all__ = [
     "FeatureProgram",
     "ForecastBook",
     "ForecastRun",
+    "LogicalInductor",
     "Market",
     "Members",
     "PlausibleWorlds",

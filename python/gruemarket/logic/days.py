@@ -17,7 +17,6 @@ from gruemarket.logic.sentences import parse
 from gruemarket.logic.steps import flatten
 from gruemarket.logic.tokens import Tokens
 from gruemarket.logic.traders import Daily, SentenceLike, Strategy, Trader, shares_of
-from gruemarket.progress import Shown
 from gruemarket.run import Floats
 
 Schedule = Callable[[int], Any]
@@ -120,28 +119,6 @@ class Days:
         self._advance()
         sentences, prices = self._core.day(self.day)
         return dict(zip(sentences, prices, strict=True))
-
-    def run(self, days: int, *, progress: bool = True) -> pl.DataFrame:
-        """Makes the prices of so many days more.
-
-        Args:
-            days: how many.
-            progress: whether to show how far it is, on stderr.
-
-        Returns:
-            Their part of `prices`.
-
-        Raises:
-            InputError: as in `step`; the days before stand.
-            NotClearedError: the same.
-        """
-        before = self.day
-        with Shown(wanted=progress) as shown:
-            shown.stage("days", days)
-            for done in range(1, days + 1):
-                self._advance()
-                shown.step(done, "")
-        return self._prices(before)
 
     def _advance(self, given: Sequence[Fraction] | None = None) -> None:
         today = self.day + 1

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import polars as pl
 
 from gruemarket.errors import CheckpointError, InputError, NotClearedError
 from gruemarket.logic import saved
@@ -17,7 +19,10 @@ from gruemarket.logic.days import Days
 from gruemarket.logic.processes import begin
 from gruemarket.logic.roster import Roster
 from gruemarket.logic.tokens import Tokens
+from gruemarket.progress import Shown
 from gruemarket.run import Floats
+
+EVERY = 60.0  # seconds between two writes of a run that is saved
 
 
 class LogicalInductor(Days):
@@ -56,6 +61,34 @@ class LogicalInductor(Days):
     >>> inductor.audit().holds
     True
     """
+
+    def run(self, days: int, *, progress: bool = True, save: str | os.PathLike[str] | None = None) -> pl.DataFrame:
+        """Makes the prices of so many days more.
+
+        Args:
+            days: how many.
+            progress: whether to show how far it is, on stderr.
+            save: a file that it writes itself to, every minute and at the end: `load` goes on from there, whatever
+                stopped it.
+
+        Returns:
+            Their part of `prices`.
+
+        Raises:
+            InputError: as in `step`; the days before stand.
+            NotClearedError: the same.
+            OSError: the file cannot be written.
+        """
+        before, saved = self.day, time.monotonic()
+        with Shown(wanted=progress) as shown:
+            shown.stage("days", days)
+            for done in range(1, days + 1):
+                self._advance()
+                shown.step(done, "")
+                if save is not None and (done == days or time.monotonic() - saved > EVERY):
+                    self.save(save)
+                    saved = time.monotonic()
+        return self._prices(before)
 
     # --- Checks, copies, files
 

@@ -19,6 +19,9 @@ pub struct Terms<'a> {
 /// The part of the tolerance that the search leaves to rounding: `2^-ROUNDING`.
 const ROUNDING: usize = 32;
 
+/// Evaluations that may be spent on prices that are better than they must be.
+const POLISHING: u32 = 1000;
+
 /// Prices, and what every bid buys at them.
 pub struct Found {
     pub cleared: Cleared,
@@ -41,7 +44,7 @@ pub fn search(demand: &mut FirmDemand<'_>, outlook: &Outlook, start: &[Exact], t
     let mut start = start.to_vec();
     let mut evaluations = 0;
     loop {
-        let mut cleared = maker::solve(demand, &start, &aim, &terms.options)?;
+        let mut cleared = polished(demand, &start, &aim, &terms.options)?;
         evaluations += cleared.evaluations;
         cleared.evaluations = evaluations;
         let found = Found::at(demand, cleared);
@@ -50,6 +53,22 @@ pub fn search(demand: &mut FirmDemand<'_>, outlook: &Outlook, start: &[Exact], t
         }
         start = found.cleared.prices;
     }
+}
+
+/// Prices that are as good as asked for, where that takes no great effort; else such as are within the tolerance.
+fn polished(demand: &mut FirmDemand<'_>, start: &[Exact], tolerance: &Exact, options: &Options) -> Result<Cleared> {
+    let Some(polish) = options.polish.as_ref().filter(|polish| *polish < tolerance) else {
+        return maker::solve(demand, start, tolerance, options);
+    };
+    let few = Options {
+        evaluations: options.evaluations.min(POLISHING),
+        ..options.clone()
+    };
+    let found = maker::search(demand, start, polish, &few)?;
+    if found.certificate <= *tolerance {
+        return Ok(found);
+    }
+    maker::solve(demand, &found.prices, tolerance, options)
 }
 
 /// Takes prices that were found before.

@@ -38,6 +38,9 @@ pub struct LogicalInductor {
     daily: Vec<(SentenceId, SentenceId)>,
     /// The last price of each sentence that was ever traded.
     last: HashMap<SentenceId, Exact>,
+    /// Debug builds check H1 to H4 every day.
+    #[cfg(debug_assertions)]
+    auditor: Auditor,
 }
 
 impl LogicalInductor {
@@ -183,7 +186,19 @@ impl LogicalInductor {
         let trades = trades.map(|(bid, bought)| Trade::new(bid, bought)).collect();
         let day = Day::new(columns, found.cleared, terms.tolerance.clone(), trades);
         self.close(day, &outlook, bits);
+        #[cfg(debug_assertions)]
+        self.check(sentences)?;
         Ok(&self.days[self.days.len() - 1])
+    }
+
+    #[cfg(debug_assertions)]
+    fn check(&mut self, sentences: &Sentences) -> Result<()> {
+        let weights: Vec<_> = self.traders.iter().map(|trader| trader.weight.clone()).collect();
+        if let Some(day) = self.days.last() {
+            self.auditor.day(sentences, day, &weights)?;
+        }
+        assert!(self.auditor.holds(), "{:?}", self.auditor.findings());
+        Ok(())
     }
 
     fn not_cleared(&self, certificate: &Exact, tolerance: &Exact) -> MarketError {
