@@ -9,6 +9,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import gruemarket as gm
 import numpy as np
 import polars as pl
 import pytest
@@ -146,6 +147,17 @@ def test_given_psi_is_as_if_psi_were_known(experiments):
     assert psi >= 0.4
     for arm in contest.arms:
         assert (arm.prices[-20:].mean() > 0.95) is arm.present
+
+
+def test_the_invariant_behind_the_bounds_holds(experiments):
+    """H4, from the stored trades alone: no budgeted trader is worth more than 3 * 2^(k + b)."""
+    coherence = experiments["coherence"]
+    wanted = Fraction(8, 15)
+    arbitrageur = gm.logic.Arbitrage(coherence.SENTENCES, slope=5)
+    traders = coherence.against(3, arbitrageur, lambda stake: coherence.rival(wanted, stake))
+    audit = coherence.run([[gm.logic.one(*coherence.SENTENCES)]], traders, 60).audit()
+    assert audit.holds
+    assert {"H1", "H2", "H3", "H4"} <= set(audit.findings["invariant"])
 
 
 # --- Calibration

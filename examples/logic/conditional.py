@@ -66,27 +66,37 @@ def conditional(k: int, delta: Fraction, days: int, *, present: bool) -> tuple[p
     return frame.sort("day").select("day", given.alias("price"), "psi"), most_lost(inductor, k)
 
 
-def direct(k: int, delta: Fraction, days: int, *, present: bool) -> pl.Series:
-    """The price of the day's theorem where psi is known."""
+def direct(k: int, delta: Fraction, days: int) -> tuple[pl.Series, float]:
+    """The price of the day's theorem where psi is known; and what the trader stood to lose."""
     today = gm.logic.Daily(theorem)
 
     def rival(stake: Fraction) -> Any:
         return gm.logic.Belief(today, 1 - 3 * delta, slope=10, most=stake)
 
-    trader = gm.logic.Belief(today, 1, slope=1 / delta, most=1) if present else {today: 0}
-    return run(process(known=True), against(k, trader, rival), days).prices["price"]
+    trader = gm.logic.Belief(today, 1, slope=1 / delta, most=1)
+    inductor = run(process(known=True), against(k, trader, rival), days)
+    return inductor.prices["price"], most_lost(inductor, k)
 
 
 def experiment(delta: Fraction, places: Sequence[int], days: int) -> tuple[Contest, float]:
     """All of them, the control being a conditional inductor without its trader; and the least price of psi."""
     arms, least = [], 1.0
     for k in places:
-        sure = direct(k, delta, days, present=True)
+        sure, lost_there = direct(k, delta, days)
         bound = float(MOST_GAIN * 2**k * (1 / delta + 1 / (delta * LEAST)) + 2 * (k - 1))
         for present in (True, False):
             given, lost = conditional(k, delta, days, present=present)
             least = min(least, *given["psi"])
-            arms.append(Arm(k, present, given["price"], (given["price"] - sure).abs() > float(delta), bound, lost))
+            arms.append(
+                Arm(
+                    k,
+                    present,
+                    given["price"],
+                    (given["price"] - sure).abs() > float(delta),
+                    bound,
+                    max(lost, lost_there),
+                )
+            )
     title = "Conditional beliefs: given psi, as if psi were known"
     what = f"days on which the two are more than {float(delta)} apart"
     return Contest(title, what, "price of the day's theorem, given psi", arms, [1 - float(delta)]), least
@@ -94,5 +104,5 @@ def experiment(delta: Fraction, places: Sequence[int], days: int) -> tuple[Conte
 
 def find(*, quick: bool) -> Finding:
     """What is printed and drawn."""
-    contest, least = experiment(Fraction(3, 10), *(((1, 2), 150) if quick else ((1, 2, 3), 570)))
+    contest, least = experiment(Fraction(3, 10), *(((1, 2), 150) if quick else ((1, 2, 3), 600)))
     return contest.finding(Claim("how far the price of psi falls below 0.4", max(0.0, float(LEAST) - least), 0))
