@@ -64,7 +64,9 @@ impl Account {
 
     /// Takes shares of one sentence for shares of another that has the same truth value in every world.
     pub fn exchange(&mut self, from: SentenceId, to: SentenceId) {
-        let Ok(at) = self.shares.binary_search_by_key(&from, |(s, _)| *s) else { return };
+        let Ok(at) = self.shares.binary_search_by_key(&from, |(s, _)| *s) else {
+            return;
+        };
         let (_, shares) = self.shares.remove(at);
         match self.shares.binary_search_by_key(&to, |(s, _)| *s) {
             Ok(at) => self.shares[at].1 = &self.shares[at].1 + &shares,
@@ -85,7 +87,11 @@ impl Account {
 }
 
 fn kept(value: Exact, bits: usize) -> Exact {
-    if value.bit_len() > LONG { value.round_down(bits) } else { value }
+    if value.bit_len() > LONG {
+        value.round_down(bits)
+    } else {
+        value
+    }
 }
 
 #[cfg(test)]

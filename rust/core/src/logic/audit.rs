@@ -65,7 +65,9 @@ impl Plausible {
     fn least(&self, position: &Position, sign: i64) -> Exact {
         let sign = Exact::from(sign);
         let held = self.of.iter().map(|sentence| position.shares.get(sentence));
-        let weights: Vec<_> = held.map(|shares| shares.map_or_else(Exact::default, |x| x * &sign)).collect();
+        let weights: Vec<_> = held
+            .map(|shares| shares.map_or_else(Exact::default, |x| x * &sign))
+            .collect();
         let mut truths = vec![false; weights.len()];
         let least = self.model.minimum(&weights, &mut truths, &mut Work::default());
         &(&position.cash * &sign) + &least
@@ -192,10 +194,16 @@ impl Auditor {
     /// Turns what is decided into cash; the worlds of what is not.
     fn settle(&mut self, sentences: &Sentences) -> Result<Plausible> {
         let positions = self.traders.iter().map(|audited| &audited.raw);
-        let held = positions.chain([&self.firm]).flat_map(|position| position.shares.keys());
+        let held = positions
+            .chain([&self.firm])
+            .flat_map(|position| position.shares.keys());
         let mut of: Vec<_> = held.copied().collect();
         // a budget that is shut off may hold what the trader itself has sold
-        of.extend(self.traders.iter().flat_map(|a| a.budgets.iter().flat_map(|p| p.shares.keys())));
+        of.extend(
+            self.traders
+                .iter()
+                .flat_map(|a| a.budgets.iter().flat_map(|p| p.shares.keys())),
+        );
         of.sort_unstable();
         of.dedup();
         let model = self.worlds.model(sentences, &of)?;
@@ -211,7 +219,10 @@ impl Auditor {
 
     /// H2 to H4, and what the raw traders have lost.
     fn judge(&mut self, plausible: &Plausible) {
-        let weights = self.traders.iter().fold(Exact::default(), |sum, audited| &sum + &audited.weight);
+        let weights = self
+            .traders
+            .iter()
+            .fold(Exact::default(), |sum, audited| &sum + &audited.weight);
         let most = &self.tolerances + &(&weights * &Exact::from(2));
         let firm = plausible.most(&self.firm);
         self.find(2, &self.tolerances - &firm, None, None);

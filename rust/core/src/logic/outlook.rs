@@ -82,7 +82,9 @@ impl Outlook {
         let mut found = Vec::new();
         for (sentence, place) in &self.places {
             let Place::Open(part, at) = *place else { continue };
-            let Some(listed) = self.listed(part).filter(|_| self.size(part) > 1) else { continue };
+            let Some(listed) = self.listed(part).filter(|_| self.size(part) > 1) else {
+                continue;
+            };
             let alike = |other: usize| listed.iter().all(|truths| truths[at] == truths[other]);
             match first.iter().find(|(other, place, _)| *other == part && alike(*place)) {
                 Some((.., known)) => found.push((*sentence, *known)),
@@ -104,7 +106,9 @@ impl Outlook {
 
     /// `min sum weights W` over the worlds of a part, and the first where that is.
     pub fn minimum(&self, part: usize, weights: &[Exact]) -> (Exact, Vec<bool>) {
-        let Some(listed) = &self.listed[part] else { return self.searched(part, weights) };
+        let Some(listed) = &self.listed[part] else {
+            return self.searched(part, weights);
+        };
         let mut best: Option<(Exact, &Vec<bool>)> = None;
         for truths in listed {
             let worth = worth(weights, truths);
@@ -112,7 +116,10 @@ impl Outlook {
                 best = Some((worth, truths));
             }
         }
-        best.map_or_else(|| (Exact::default(), Vec::new()), |(least, truths)| (least, truths.clone()))
+        best.map_or_else(
+            || (Exact::default(), Vec::new()),
+            |(least, truths)| (least, truths.clone()),
+        )
     }
 
     /// `min sum weights W` over the worlds of a part.
@@ -132,7 +139,10 @@ impl Outlook {
         let part = &self.model.parts()[part];
         let (mut all, mut truths) = (vec![Exact::default(); self.all], vec![false; self.all]);
         let members = self.model.members(part);
-        members.iter().zip(weights).for_each(|(at, weight)| all[*at] = weight.clone());
+        members
+            .iter()
+            .zip(weights)
+            .for_each(|(at, weight)| all[*at] = weight.clone());
         let least = self.model.minimum_of(part, &all, &mut truths, &mut Work::default());
         (least, members.iter().map(|at| truths[*at]).collect())
     }
@@ -145,9 +155,15 @@ impl Outlook {
         };
         let mut joint: Vec<(usize, Vec<Exact>)> = Vec::new();
         for (sentence, held) in shares {
-            let Some((part, place)) = self.place(*sentence) else { continue };
+            let Some((part, place)) = self.place(*sentence) else {
+                continue;
+            };
             if self.size(part) == 1 {
-                let end = if held.is_negative() { &mut ends.least } else { &mut ends.most };
+                let end = if held.is_negative() {
+                    &mut ends.least
+                } else {
+                    &mut ends.most
+                };
                 *end = &*end + held;
                 continue;
             }

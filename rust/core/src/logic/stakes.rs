@@ -67,14 +67,18 @@ impl Stakes {
     }
 
     fn part(&mut self, outlook: &Outlook, part: usize) -> &mut Part {
-        let at = self.parts.iter().position(|known| known.number == part).unwrap_or_else(|| {
-            self.parts.push(Part {
-                number: part,
-                past: vec![Exact::default(); outlook.size(part)],
-                traded: Vec::new(),
+        let at = self
+            .parts
+            .iter()
+            .position(|known| known.number == part)
+            .unwrap_or_else(|| {
+                self.parts.push(Part {
+                    number: part,
+                    past: vec![Exact::default(); outlook.size(part)],
+                    traded: Vec::new(),
+                });
+                self.parts.len() - 1
             });
-            self.parts.len() - 1
-        });
         &mut self.parts[at]
     }
 

@@ -6,7 +6,6 @@ use super::processes::DeductiveProcess;
 use super::sentences::{Sentence, exported, imported};
 use crate::errors::{InputError, PyResult, exception, in_use};
 use crate::gil::released;
-use gruemarket_core::{MarketError, Result};
 use gruemarket_core::logic::audit::Finding;
 use gruemarket_core::logic::feature::{Features, Leaf, When};
 use gruemarket_core::logic::inductor::{Day, LogicalInductor as Core, Terms};
@@ -14,13 +13,21 @@ use gruemarket_core::logic::maker::Options;
 use gruemarket_core::logic::number::Exact;
 use gruemarket_core::logic::process::Process;
 use gruemarket_core::logic::{SentenceId, Sentences};
+use gruemarket_core::{MarketError, Result};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
 type Columns<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray1<u32>>);
 /// What was checked, whether it holds, the least slack, its day, trader and budget.
-type Checked = (&'static str, bool, Option<f64>, Option<usize>, Option<usize>, Option<u64>);
+type Checked = (
+    &'static str,
+    bool,
+    Option<f64>,
+    Option<usize>,
+    Option<usize>,
+    Option<u64>,
+);
 type Priced<'py> = (Vec<Py<Sentence>>, Vec<Bound<'py, PyAny>>);
 /// Sentences, shares, the first budget, factors.
 type Traded<'py> = (Vec<u32>, Vec<Bound<'py, PyAny>>, u64, Vec<Bound<'py, PyAny>>);
@@ -61,9 +68,7 @@ impl State {
 
     fn day(&self, day: usize) -> PyResult<&Day> {
         let found = day.checked_sub(1).and_then(|at| self.core.days().get(at));
-        found.ok_or_else(|| {
-            InputError::new_err(format!("day {day}; days 1 to {} have prices", self.core.days().len()))
-        })
+        found.ok_or_else(|| InputError::new_err(format!("day {day}; days 1 to {} have prices", self.core.days().len())))
     }
 
     /// Asks the process for the day to come, and begins it.
@@ -75,7 +80,8 @@ impl State {
             let asked = self.process.as_mut().map(|process| process.next(&mut self.sentences));
             self.next = Some(asked.transpose()?.unwrap_or_default());
         }
-        self.core.reveal(&self.sentences, self.next.clone().unwrap_or_default())?;
+        self.core
+            .reveal(&self.sentences, self.next.clone().unwrap_or_default())?;
         self.next = None;
         Ok(())
     }
@@ -146,7 +152,10 @@ impl LogicalInductor {
 
     fn sentences(&self, py: Python<'_>, ids: Vec<u32>) -> PyResult<Vec<Py<Sentence>>> {
         let state = self.state()?;
-        let ids = ids.into_iter().map(|id| state.known(id)).collect::<PyResult<Vec<_>>>()?;
+        let ids = ids
+            .into_iter()
+            .map(|id| state.known(id))
+            .collect::<PyResult<Vec<_>>>()?;
         exported(py, &state.sentences, &ids)
     }
 
@@ -188,7 +197,10 @@ impl LogicalInductor {
                 day,
             })
         })?;
-        let traded = traded.into_iter().map(|id| state.known(id)).collect::<PyResult<Vec<_>>>()?;
+        let traded = traded
+            .into_iter()
+            .map(|id| state.known(id))
+            .collect::<PyResult<Vec<_>>>()?;
         let shares: Vec<_> = traded.into_iter().zip(planted).collect();
         state.core.follow(trader, &arena, Some(&shares)).map_err(exception)
     }
@@ -202,7 +214,10 @@ impl LogicalInductor {
 
     fn reveal(&self, revealed: Vec<u32>) -> PyResult<()> {
         let mut state = self.state()?;
-        let revealed = revealed.into_iter().map(|id| state.known(id)).collect::<PyResult<_>>()?;
+        let revealed = revealed
+            .into_iter()
+            .map(|id| state.known(id))
+            .collect::<PyResult<_>>()?;
         let State { core, sentences, .. } = &mut *state;
         core.reveal(sentences, revealed).map_err(exception)
     }
@@ -254,7 +269,10 @@ impl LogicalInductor {
     fn day<'py>(&self, py: Python<'py>, day: usize) -> PyResult<Priced<'py>> {
         let state = self.state()?;
         let day = state.day(day)?;
-        Ok((exported(py, &state.sentences, &day.sentences)?, fractions(py, &day.prices)?))
+        Ok((
+            exported(py, &state.sentences, &day.sentences)?,
+            fractions(py, &day.prices)?,
+        ))
     }
 
     /// What was revealed on a day.
@@ -274,7 +292,10 @@ impl LogicalInductor {
     /// The same of a sentence by number.
     fn truth_of(&self, number: u32) -> PyResult<Option<bool>> {
         let state = self.state()?;
-        state.core.truth(&state.sentences, state.known(number)?).map_err(exception)
+        state
+            .core
+            .truth(&state.sentences, state.known(number)?)
+            .map_err(exception)
     }
 
     /// All sentences, by number.
@@ -289,7 +310,9 @@ impl LogicalInductor {
         let mut state = self.state()?;
         for (number, text) in texts.iter().enumerate() {
             if state.sentences.parse(text).map_err(exception)?.index() != number {
-                return Err(InputError::new_err(format!("sentence {number} is {text} in this file, which it cannot be")));
+                return Err(InputError::new_err(format!(
+                    "sentence {number} is {text} in this file, which it cannot be"
+                )));
             }
         }
         Ok(())
@@ -301,11 +324,22 @@ impl LogicalInductor {
         let State { core, sentences, .. } = &*state;
         let auditor = released(py, |_| core.audit(sentences))?;
         let told = |name: &'static str, finding: &Option<Finding>| match finding {
-            Some(f) => (name, !f.slack.is_negative(), Some(f.slack.to_f64()), Some(f.day), f.trader, f.budget),
+            Some(f) => (
+                name,
+                !f.slack.is_negative(),
+                Some(f.slack.to_f64()),
+                Some(f.day),
+                f.trader,
+                f.budget,
+            ),
             None => (name, true, None, None, None, None),
         };
         let names = ["H1", "H2", "H3", "H4"];
-        let mut checked: Vec<_> = names.into_iter().zip(auditor.findings()).map(|(n, f)| told(n, f)).collect();
+        let mut checked: Vec<_> = names
+            .into_iter()
+            .zip(auditor.findings())
+            .map(|(n, f)| told(n, f))
+            .collect();
         checked.push(told("budgets", &auditor.wrong_budget().cloned()));
         Ok(checked)
     }
@@ -324,11 +358,7 @@ impl LogicalInductor {
     }
 
     /// Day, trader, least and greatest net worth: of all days after `after`.
-    fn net_worth<'py>(
-        &self,
-        py: Python<'py>,
-        after: usize,
-    ) -> PyResult<(Columns<'py>, Numbers<'py>, Numbers<'py>)> {
+    fn net_worth<'py>(&self, py: Python<'py>, after: usize) -> PyResult<(Columns<'py>, Numbers<'py>, Numbers<'py>)> {
         let state = self.state()?;
         let (mut days, mut traders, mut least, mut most) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (number, day) in state.days(after) {
@@ -353,7 +383,12 @@ impl LogicalInductor {
         let tolerances: Vec<f64> = each().map(|day| day.tolerance.to_f64()).collect();
         let solvers = each().map(|day| day.solver.name()).collect();
         let evaluations = each().map(|day| day.evaluations).collect();
-        Ok((certificates.into_pyarray(py), tolerances.into_pyarray(py), solvers, evaluations))
+        Ok((
+            certificates.into_pyarray(py),
+            tolerances.into_pyarray(py),
+            solvers,
+            evaluations,
+        ))
     }
 
     /// The certificate of a day, exactly.
@@ -363,15 +398,12 @@ impl LogicalInductor {
 
     /// What a trader bought on a day before any budget, sentence by sentence; the first budget that was not shut off, and the
     /// factors of the budgets from there on, the last for all above (none: 1).
-    fn trade<'py>(
-        &self,
-        py: Python<'py>,
-        trader: usize,
-        day: usize,
-    ) -> PyResult<Option<Traded<'py>>> {
+    fn trade<'py>(&self, py: Python<'py>, trader: usize, day: usize) -> PyResult<Option<Traded<'py>>> {
         let state = self.state()?;
         let day = state.day(day)?;
-        let Some(trade) = day.trades.iter().find(|trade| trade.trader == trader) else { return Ok(None) };
+        let Some(trade) = day.trades.iter().find(|trade| trade.trader == trader) else {
+            return Ok(None);
+        };
         let sentences = trade.columns.iter().map(|at| day.sentences[*at].0).collect();
         let (shares, factors) = (fractions(py, &trade.shares)?, fractions(py, &trade.factors)?);
         Ok(Some((sentences, shares, trade.first, factors)))

@@ -99,7 +99,11 @@ impl Bid {
             u64::try_from(below).unwrap_or(0).saturating_sub(first)
         });
         let single = unsure.min(bits as u64) as usize;
-        let few = if single > 0 { stakes.few(outlook) } else { Some(Vec::new()) };
+        let few = if single > 0 {
+            stakes.few(outlook)
+        } else {
+            Some(Vec::new())
+        };
         let mut bid = Self {
             trader,
             columns,
@@ -161,18 +165,25 @@ impl Bid {
             let each = self.columns.iter().zip(&work.shares).zip(&weighed.world.truths);
             let lost = each.map(|((column, shares), truth)| {
                 let price = &prices[*column];
-                if *truth { shares.times(&price.minus(&one)) } else { shares.times(price) }
+                if *truth {
+                    shares.times(&price.minus(&one))
+                } else {
+                    shares.times(price)
+                }
             });
             let zero = N::of(&units.zero, context);
             work.losses.push(lost.fold(zero, |sum, term| sum.plus(&term)));
         }
         let of = |budget: usize| {
             let each = self.worlds.iter().zip(&work.losses);
-            let each = each.map(|(weighed, loss)| loss.times(&N::of(&weighed.rates[budget], context)).safe_reciprocal());
+            let each =
+                each.map(|(weighed, loss)| loss.times(&N::of(&weighed.rates[budget], context)).safe_reciprocal());
             each.reduce(|a, b| a.least(&b)).unwrap_or_else(|| one.clone())
         };
         let above = if self.capped { of(self.single - 1) } else { one.clone() };
-        let sum = (0..self.single).rev().fold(above, |sum, budget| of(budget).plus(&sum).times(&half));
+        let sum = (0..self.single)
+            .rev()
+            .fold(above, |sum, budget| of(budget).plus(&sum).times(&half));
         scale.times(&sum)
     }
 

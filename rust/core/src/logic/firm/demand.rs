@@ -53,7 +53,13 @@ impl<'a> FirmDemand<'a> {
             let traded: Vec<_> = strategy.traded.iter().map(|s| bound(*s)).collect();
             let places = traded.iter().filter_map(|s| columns.binary_search(s).ok()).collect();
             let owner = (&trader.account, &trader.weight);
-            bids.push(Bid::new(number, owner, (&traded, places), outlook, (strategy.most(), bits)));
+            bids.push(Bid::new(
+                number,
+                owner,
+                (&traded, places),
+                outlook,
+                (strategy.most(), bits),
+            ));
         }
         let mut by_column = vec![Vec::new(); columns.len()];
         let mut reads = Vec::with_capacity(bids.len());
@@ -88,7 +94,8 @@ impl<'a> FirmDemand<'a> {
     /// What every bid buys at these prices.
     pub fn bought(&self, prices: &[Exact]) -> Vec<Bought> {
         let each = self.bids.iter();
-        each.map(|bid| bid.bought(program(self.traders, bid), prices, self.bits)).collect()
+        each.map(|bid| bid.bought(program(self.traders, bid), prices, self.bits))
+            .collect()
     }
 
     /// Makes worlds count that leave some budget overdrawn; false if there are none.
@@ -120,7 +127,10 @@ impl<'a> FirmDemand<'a> {
     }
 
     fn ask(&mut self, asked: &[usize]) {
-        asked.iter().enumerate().for_each(|(at, column)| self.places[*column] = at);
+        asked
+            .iter()
+            .enumerate()
+            .for_each(|(at, column)| self.places[*column] = at);
     }
 
     fn forget(&mut self, asked: &[usize]) {
@@ -133,7 +143,11 @@ impl<'a> FirmDemand<'a> {
             [one] => self.by_column[*one].clone(),
             _ if asked.len() == self.by_column.len() => (0..self.bids.len()).collect(),
             _ => {
-                let mut all: Vec<_> = asked.iter().flat_map(|column| &self.by_column[*column]).copied().collect();
+                let mut all: Vec<_> = asked
+                    .iter()
+                    .flat_map(|column| &self.by_column[*column])
+                    .copied()
+                    .collect();
                 all.sort_unstable();
                 all.dedup();
                 all
@@ -164,7 +178,13 @@ impl<'a> FirmDemand<'a> {
         self.fill(bidders, (), &prices, &mut work, &mut sums);
         self.spans = work;
         let narrow = (-(bits as f64)).exp2();
-        let each = sums.into_iter().map(|d| if d.high - d.low <= narrow { Enclosure::of_span(d) } else { None });
+        let each = sums.into_iter().map(|d| {
+            if d.high - d.low <= narrow {
+                Enclosure::of_span(d)
+            } else {
+                None
+            }
+        });
         each.collect()
     }
 
@@ -224,7 +244,9 @@ impl Demand for FirmDemand<'_> {
             still[*column].slope = 1.0;
             self.fill(&readers, (), &still, &mut work, &mut sums);
             still[*column].slope = 0.0;
-            sums.iter().enumerate().for_each(|(a, sum)| slopes[a * asked.len() + b] = sum.slope);
+            sums.iter()
+                .enumerate()
+                .for_each(|(a, sum)| slopes[a * asked.len() + b] = sum.slope);
             if asked.len() == 1 {
                 out[0] = sums[0].value;
             }

@@ -84,8 +84,13 @@ impl Strategy {
 /// `w_k sum_b 2^-b` times the factor of b, for the factors of the budgets from `first` on; the last is that of all above.
 pub fn weight_of(weight: &Exact, first: u64, factors: &[Exact]) -> Exact {
     let scale = weight * &Exact::two_to_minus(first as usize - 1);
-    let Some((last, below)) = factors.split_last() else { return scale };
+    let Some((last, below)) = factors.split_last() else {
+        return scale;
+    };
     let half = Exact::two_to_minus(1);
-    let sum = below.iter().rev().fold(last.clone(), |sum, factor| &(factor + &sum) * &half);
+    let sum = below
+        .iter()
+        .rev()
+        .fold(last.clone(), |sum, factor| &(factor + &sum) * &half);
     &scale * &sum
 }

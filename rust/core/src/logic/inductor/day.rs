@@ -32,7 +32,9 @@ impl Trade {
 
     /// The factor of a budget.
     pub fn factor(&self, budget: u64) -> Exact {
-        let Some(above) = budget.checked_sub(self.first) else { return Exact::default() };
+        let Some(above) = budget.checked_sub(self.first) else {
+            return Exact::default();
+        };
         let last = self.factors.len().saturating_sub(1);
         let factor = self.factors.get(last.min(above as usize));
         factor.cloned().unwrap_or_else(|| Exact::from(1))

@@ -112,11 +112,19 @@ impl LogicalInductor {
     ) -> Result<()> {
         let (all, today) = (self.traders.len(), self.days.len() + 1);
         let Some(trader) = self.traders.get_mut(trader) else {
-            return Err(MarketError::input(format!("trader {trader}; there are {all}, counted from 0")));
+            return Err(MarketError::input(format!(
+                "trader {trader}; there are {all}, counted from 0"
+            )));
         };
         let strategy = shares.map(|shares| Strategy::new(features, shares));
         let leaves = strategy.iter().flat_map(|strategy| strategy.program().leaves());
-        let days = leaves.filter_map(|leaf| if let When::Day(day) = leaf.day { Some(day as usize) } else { None });
+        let days = leaves.filter_map(|leaf| {
+            if let When::Day(day) = leaf.day {
+                Some(day as usize)
+            } else {
+                None
+            }
+        });
         if let Some(day) = days.max().filter(|day| *day > today) {
             return Err(MarketError::input(format!(
                 "a strategy of day {today} reads a price of day {day}, which is not known yet"
@@ -164,7 +172,9 @@ impl LogicalInductor {
     /// other terms.
     pub fn clear(&mut self, sentences: &Sentences, terms: &Terms<'_>) -> Result<&Day> {
         if !self.is_open() {
-            return Err(MarketError::input("no day has begun; reveal something first, if only nothing"));
+            return Err(MarketError::input(
+                "no day has begun; reveal something first, if only nothing",
+            ));
         }
         let columns = self.columns();
         let outlook = self.outlook(sentences, &columns)?;
@@ -263,7 +273,9 @@ impl LogicalInductor {
 
     /// Bits after the point of what is bought today.
     fn precision(&self, terms: &Terms<'_>) -> usize {
-        let aims = [Some(&terms.tolerance), terms.options.polish.as_ref()].into_iter().flatten();
+        let aims = [Some(&terms.tolerance), terms.options.polish.as_ref()]
+            .into_iter()
+            .flatten();
         let below = aims.filter_map(Exact::log2_up).map(|n| (-n).max(0) as usize).max();
         below.unwrap_or(0) + GUARD_BITS + (usize::BITS - self.traders.len().leading_zeros()) as usize
     }
