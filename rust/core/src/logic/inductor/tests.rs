@@ -112,7 +112,7 @@ fn the_audit_sees_what_does_not_hold() {
     });
     assert!(fails(&unbound, 1));
     let late = audited(&inductor, &sentences, |number, day| {
-        day.trades[0].first += u64::from(number == 5)
+        day.trades[0].first += u64::from(number == 5);
     });
     assert_eq!(late.wrong_budget().unwrap().day, 6);
 }
