@@ -62,6 +62,18 @@ impl Account {
         });
     }
 
+    /// Takes shares of one sentence for shares of another that has the same truth value in every world.
+    pub fn exchange(&mut self, from: SentenceId, to: SentenceId) {
+        let Ok(at) = self.shares.binary_search_by_key(&from, |(s, _)| *s) else {
+            return;
+        };
+        let (_, shares) = self.shares.remove(at);
+        match self.shares.binary_search_by_key(&to, |(s, _)| *s) {
+            Ok(at) => self.shares[at].1 = &self.shares[at].1 + &shares,
+            Err(at) => self.shares.insert(at, (to, shares)),
+        }
+    }
+
     /// The least and the most that all of it is worth in the worlds of `outlook`.
     pub fn worth(&self, outlook: &Outlook) -> Ends {
         outlook.ends(&self.cash, &self.shares)

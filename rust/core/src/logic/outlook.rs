@@ -76,6 +76,24 @@ impl Outlook {
         }
     }
 
+    /// Sentences that have the truth value of another in every world, each with the first such.
+    pub fn same(&self) -> Vec<(SentenceId, SentenceId)> {
+        let mut first: Vec<(usize, usize, SentenceId)> = Vec::new();
+        let mut found = Vec::new();
+        for (sentence, place) in &self.places {
+            let Place::Open(part, at) = *place else { continue };
+            let Some(listed) = self.listed(part).filter(|_| self.size(part) > 1) else {
+                continue;
+            };
+            let alike = |other: usize| listed.iter().all(|truths| truths[at] == truths[other]);
+            match first.iter().find(|(other, place, _)| *other == part && alike(*place)) {
+                Some((.., known)) => found.push((*sentence, *known)),
+                None => first.push((part, at, *sentence)),
+            }
+        }
+        found
+    }
+
     /// How many sentences a part has.
     pub fn size(&self, part: usize) -> usize {
         self.model.members(&self.model.parts()[part]).len()

@@ -179,16 +179,22 @@ impl LogicalInductor {
         let columns = self.columns();
         let outlook = self.outlook(sentences, &columns)?;
         self.bind(&columns);
+        let same = outlook.same();
         for trader in &mut self.traders {
             trader.account.settle(|sentence| outlook.truth(sentence));
+            same.iter().for_each(|(from, to)| trader.account.exchange(*from, *to));
         }
         let bits = self.precision(terms);
         let bound = |sentence| today(&self.daily, sentence);
         let mut demand = FirmDemand::new(&self.traders, &columns, &bound, &outlook, bits);
         let found = match terms.given {
-            Some(prices) => clear::given(&mut demand, &outlook, prices)?,
-            None => clear::search(&mut demand, &outlook, &self.starts(&columns), terms)?,
+            Some(prices) => clear::given(&mut demand, &outlook, prices),
+            None => clear::search(&mut demand, &outlook, &self.starts(&columns), terms),
         };
+        let found = found.map_err(|error| match error {
+            MarketError::NotCleared(why) => MarketError::NotCleared(format!("day {}: {why}", self.days.len() + 1)),
+            other => other,
+        })?;
         if found.cleared.certificate > terms.tolerance {
             return Err(self.not_cleared(&found.cleared.certificate, &terms.tolerance));
         }

@@ -1,6 +1,7 @@
 //! The inductor on small stories whose numbers are known.
 
-use super::{LogicalInductor, Terms};
+use super::{Day, LogicalInductor, Terms};
+use crate::logic::audit::Auditor;
 use crate::logic::feature::{FeatureId, Features, Leaf, When};
 use crate::logic::maker::Options;
 use crate::logic::number::Exact;
@@ -71,6 +72,49 @@ fn the_audit_finds_the_certificates_again() {
     // the inductor's own certificates are rounded up
     assert!(found.slack >= least);
     assert!((found.slack.to_f64() - least.to_f64()).abs() < 1e-12);
+}
+
+/// The findings of the story's days after a change of some of them.
+fn audited(inductor: &LogicalInductor, sentences: &Sentences, change: impl Fn(usize, &mut Day)) -> Auditor {
+    let weights: Vec<_> = inductor.traders().iter().map(|trader| trader.weight.clone()).collect();
+    let mut auditor = Auditor::default();
+    for (at, day) in inductor.days().iter().enumerate() {
+        let mut day = day.clone();
+        change(at, &mut day);
+        auditor.day(sentences, &day, &weights[..=at]).unwrap();
+    }
+    auditor
+}
+
+fn fails(auditor: &Auditor, invariant: usize) -> bool {
+    auditor.findings()[invariant]
+        .as_ref()
+        .is_some_and(|finding| finding.slack.is_negative())
+}
+
+#[test]
+fn the_audit_sees_what_does_not_hold() {
+    let (inductor, sentences) = story(40, |_| Exact::two_to_minus(20));
+    assert!(audited(&inductor, &sentences, |_, _| ()).holds());
+    let more = audited(&inductor, &sentences, |at, day| {
+        if at == 3 {
+            day.trades[0].shares[0] = &day.trades[0].shares[0] + &Exact::from(1);
+        }
+    });
+    assert!(fails(&more, 0) && !more.holds());
+    // a budget that was held back is not
+    let bound = |day: &Day| day.trades.iter().position(|trade| !trade.factors.is_empty());
+    let at = inductor.days().iter().position(|day| bound(day).is_some()).unwrap();
+    let unbound = audited(&inductor, &sentences, |number, day| {
+        if let Some(trade) = bound(day).filter(|_| number == at) {
+            day.trades[trade].factors.clear();
+        }
+    });
+    assert!(fails(&unbound, 1));
+    let late = audited(&inductor, &sentences, |number, day| {
+        day.trades[0].first += u64::from(number == 5);
+    });
+    assert_eq!(late.wrong_budget().unwrap().day, 6);
 }
 
 #[test]
