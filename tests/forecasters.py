@@ -1,5 +1,6 @@
 """Made-up forecasters for tests, and the no-look-ahead Kelly market over them in a loop that hides nothing."""
 
+import gruemarket as gm
 import numpy as np
 import polars as pl
 
@@ -65,3 +66,17 @@ def kelly(forecasts, resolutions, lock):
     # what is still locked is in questions that have closed and are open
     prices = {question: found for question, found in prices.items() if question not in locked}
     return prices, {n: free[n] + sum(stakes.get(n, 0) for stakes in locked.values()) for n in names}
+
+
+FORECASTS, ANSWERS = tables()
+SMALL = (gm.Kelly(), gm.LogPool(step=0.3))
+TAX = gm.GrueTax(gm.schedules.inverse())
+
+
+def score(forecasts=FORECASTS, answers=ANSWERS, **given):
+    return gm.forecasts.score(forecasts, answers, **({"grid": SMALL, "resamples": 100, "floor": 0} | given))
+
+
+def prices_of(scores, method, *, still=False):
+    rows = scores.prices.filter(pl.col("method") == method, pl.col("open") == still)
+    return {(q, k): p for q, k, p in rows.select("question", "outcome", "probability").iter_rows()}

@@ -28,7 +28,7 @@ const LINE: usize = 8;
 
 /// Runs a loop in vectors of at most 256 bits: most wait for memory, and gain nothing from wider ones.
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-pub(crate) fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
+pub fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
     static NARROW: LazyLock<Option<V3>> = LazyLock::new(V3::try_new);
     match *NARROW {
         Some(simd) => Simd::vectorize(simd, op),
@@ -37,10 +37,10 @@ pub(crate) fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
 }
 
 #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-pub(crate) use dispatch_wide as dispatch;
+pub use dispatch_wide as dispatch;
 
 /// Runs a loop in the widest vectors of this processor, which logarithms are worth.
-pub(crate) fn dispatch_wide<Op: WithSimd>(op: Op) -> Op::Output {
+pub fn dispatch_wide<Op: WithSimd>(op: Op) -> Op::Output {
     static WIDEST: LazyLock<Arch> = LazyLock::new(Arch::new);
     WIDEST.dispatch(op)
 }
