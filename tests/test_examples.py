@@ -151,7 +151,8 @@ def test_a_model_of_words_shares_out_all_of_its_probability():
 # --- forest.py
 
 SMALL = ("--trees", "10", "--splits", "3", "--epochs", "2")
-METHODS = ["forest's vote", "vote, smoothed", "market of trees", "market of leaves", "leaves, 8 epochs, not stopped"]
+VOTE, SMOOTHED, LEAVES = "forest's vote", "vote, smoothed", "market of leaves"
+METHODS = [VOTE, "vote, tempered", SMOOTHED, "market of trees", LEAVES, "leaves, 8 epochs, not stopped"]
 
 
 @pytest.fixture(scope="module")
@@ -179,10 +180,10 @@ def test_every_split_has_a_row_for_each_method(forests):
 def test_forests_print_paired_differences_with_corrected_intervals(forests):
     text, runs, _ = forests
     wide = runs.filter(data="wine").pivot("method", index="split", values="bits")
-    for other, column in ((METHODS[0], 4), (METHODS[1], 5)):
-        difference = (wide[METHODS[3]] - wide[other]).to_numpy()
+    for other, column in ((VOTE, 4), (SMOOTHED, 5)):
+        difference = (wide[LEAVES] - wide[other]).to_numpy()
         reach = stats.t.ppf(0.975, 2) * np.std(difference, ddof=1) * np.sqrt(1 / 3 + 0.3 / 0.7)
-        row = next(line for line in text.splitlines() if "wine" in line and f" {METHODS[3]} " in line)
+        row = next(line for line in text.splitlines() if "wine" in line and f" {LEAVES} " in line)
         star = " *" if abs(difference.mean()) > reach else ""
         assert re.split(" *[│┆] *", row)[column].strip() == f"{difference.mean():+.3f} ± {reach:.3f}{star}"
 
