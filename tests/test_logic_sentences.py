@@ -8,6 +8,7 @@ import sys
 
 import gruemarket as gm
 import pytest
+from formulas import sentences
 from gruemarket.logic import FALSE, TRUE, Atom, one, parse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,18 +17,7 @@ A, B, C = Atom("a"), Atom("b"), Atom("c")
 NAMES = st.one_of(
     st.sampled_from(["rain", "pi[13]=7", "true", "not", "one", "x=1", "coin[a][b]=c.d"]), st.text(min_size=1)
 )
-SENTENCES = st.recursive(
-    st.one_of(NAMES.map(Atom), st.sampled_from([TRUE, FALSE])),
-    lambda parts: st.one_of(
-        parts.map(lambda a: ~a),
-        st.tuples(parts, parts).map(lambda ab: ab[0] & ab[1]),
-        st.tuples(parts, parts).map(lambda ab: ab[0] | ab[1]),
-        st.tuples(parts, parts).map(lambda ab: ab[0] >> ab[1]),
-        st.tuples(parts, parts).map(lambda ab: ab[0] == ab[1]),
-        st.lists(parts, min_size=1, max_size=4).map(lambda several: one(*several)),
-    ),
-    max_leaves=12,
-)
+SENTENCES = sentences(st.one_of(NAMES.map(Atom), st.sampled_from([TRUE, FALSE])), 12)
 
 
 @given(SENTENCES)

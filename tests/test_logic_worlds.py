@@ -6,23 +6,13 @@ from itertools import pairwise, product
 
 import gruemarket as gm
 import pytest
+from formulas import sentences
 from gruemarket.logic import Atom, Worlds, one, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 ATOMS = [Atom(f"t{i}") for i in range(5)]
-SENTENCES = st.recursive(
-    st.sampled_from(ATOMS),
-    lambda parts: st.one_of(
-        parts.map(lambda a: ~a),
-        st.tuples(parts, parts).map(lambda ab: ab[0] & ab[1]),
-        st.tuples(parts, parts).map(lambda ab: ab[0] | ab[1]),
-        st.tuples(parts, parts).map(lambda ab: ab[0] >> ab[1]),
-        st.tuples(parts, parts).map(lambda ab: ab[0] == ab[1]),
-        st.lists(parts, min_size=1, max_size=4).map(lambda several: one(*several)),
-    ),
-    max_leaves=6,
-)
+SENTENCES = sentences(st.sampled_from(ATOMS), 6)
 SHARES = st.dictionaries(SENTENCES, st.fractions(-9, 9, max_denominator=12), min_size=1, max_size=6)
 
 
