@@ -5,8 +5,8 @@ use crate::accounts::groups::Groups;
 use crate::error::{MarketError, Result};
 use crate::grue::Unit;
 use crate::grue::definitions::Node;
-use crate::grue::provenance::{Column, Provenance};
-use crate::market::state::{Accounts, Clock, Roster, Traders};
+use crate::grue::provenance::Column;
+use crate::market::state::{Accounts, Clock, Traders};
 use crate::market::{Market, When, divide_by_group};
 use crate::real::Real;
 use crate::scaled::Scaled;
@@ -167,16 +167,7 @@ impl<F: Real> Market<F> {
         };
         let state = &mut self.state;
         let rho = traders.entered(state.roster.rho.next());
-        state.roster = Roster {
-            weights: Arc::new(traders.weights(&rho)),
-            rho,
-            ..state.roster.clone()
-        };
-        state.provenance = Provenance::from_parts(
-            state.provenance.stages().to_vec(),
-            division.columns(state.provenance.columns()),
-            division.columns(state.provenance.spans()),
-        );
+        state.hand_on(&traders, rho, |columns| division.columns(columns));
         let begun = state.clock.episodes > 0;
         let clock = traders.index(&state.clock);
         state.accounts.divide(division, begun && traders.provenance);

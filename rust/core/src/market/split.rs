@@ -11,8 +11,8 @@ use crate::clearing::Rule;
 use crate::error::{MarketError, Result};
 use crate::grue::Tax;
 use crate::grue::kernel::Kernel;
-use crate::grue::provenance::{Column, Provenance};
-use crate::market::state::{Accounts, Roster, Traders};
+use crate::grue::provenance::Column;
+use crate::market::state::{Accounts, Traders};
 use crate::market::{Market, divide_by_group};
 use crate::real::Real;
 use crate::scaled::Scaled;
@@ -127,16 +127,7 @@ impl<F: Real> Market<F> {
         // ranks may be counted otherwise in the new calendar
         let due = state.roster.rho.next_episode();
         let rho = traders.entered(due.and_then(|episode| calendar.after(calendar.by(episode - 1))));
-        state.roster = Roster {
-            weights: Arc::new(traders.weights(&rho)),
-            rho,
-            ..state.roster.clone()
-        };
-        state.provenance = Provenance::from_parts(
-            state.provenance.stages().to_vec(),
-            partition.columns(state.provenance.columns()),
-            partition.columns(state.provenance.spans()),
-        );
+        state.hand_on(&traders, rho, |columns| partition.columns(columns));
         state.accounts.part(partition);
         for node in &mut self.nodes {
             node.source = partition.first[node.source as usize];

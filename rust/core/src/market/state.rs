@@ -9,7 +9,7 @@ use crate::error::{MarketError, Result};
 use crate::grue::definitions::Histories;
 use crate::grue::kernel::Kernel;
 use crate::grue::levy::Weights;
-use crate::grue::provenance::Provenance;
+use crate::grue::provenance::{Column, Provenance};
 use crate::grue::stays::{Levied, Stays};
 use crate::grue::{Tax, Unit};
 use crate::ledger::Open;
@@ -89,6 +89,23 @@ pub struct State<F> {
     pub lazy: Option<Arc<Lazy>>,
     /// The groups' money, from when it was last needed.
     pub summed: Option<Arc<Summed<F>>>,
+}
+
+impl<F: Real> State<F> {
+    /// Goes on with other traders who hold the same money in all: those of them who have entered, and what a column of
+    /// provenance says of them. Their accounts are divided apart.
+    pub fn hand_on(&mut self, traders: &Traders<F>, rho: Entered<F>, columns: impl Fn(&[Column]) -> Vec<Column>) {
+        self.roster = Roster {
+            weights: Arc::new(traders.weights(&rho)),
+            rho,
+            ..self.roster.clone()
+        };
+        self.provenance = Provenance::from_parts(
+            self.provenance.stages().to_vec(),
+            columns(self.provenance.columns()),
+            columns(self.provenance.spans()),
+        );
+    }
 }
 
 impl<F: Real> Traders<F> {
