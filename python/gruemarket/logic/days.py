@@ -219,7 +219,7 @@ class Days:
 
     def _prices(self, after: int) -> pl.DataFrame:
         (days, sentences), prices = self._core.prices(after)
-        frame = pl.DataFrame({"day": days, "number": sentences, "price": prices, "traded": True})
+        frame = pl.DataFrame({"day": days, "number": sentences, "price": prices}).with_columns(traded=pl.lit(value=True))
         if self._watch:
             every = pl.int_range(after + 1, self.day + 1, dtype=pl.UInt32, eager=True).alias("day").to_frame()
             watched = every.join(pl.DataFrame({"number": self._watch}, schema={"number": pl.UInt32}), how="cross")
@@ -253,7 +253,7 @@ class Days:
                 "day": pl.int_range(1, self.day + 1, dtype=pl.UInt32, eager=True),
                 "tolerance": tolerances,
                 "certificate": certificates,
-                "solver": solvers,
+                "solver": pl.Series(solvers, dtype=pl.String),
                 "evaluations": pl.Series(evaluations, dtype=pl.UInt32),
             }
         )
