@@ -1,10 +1,12 @@
 """The logical inductor: a deductive process and traders go in, beliefs come out, day by day."""
 
 import inspect
+import operator
 import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from copy import deepcopy
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +18,7 @@ from gruemarket.errors import CheckpointError, InputError, NotClearedError
 from gruemarket.logic import saved
 from gruemarket.logic.audited import Audit
 from gruemarket.logic.days import Days
+from gruemarket.logic.numbers import whole
 from gruemarket.logic.processes import begin
 from gruemarket.logic.roster import Roster
 from gruemarket.logic.tokens import Tokens
@@ -79,15 +82,18 @@ class LogicalInductor(Days):
             NotClearedError: the same.
             OSError: the file cannot be written.
         """
+        whole(days, "days", least=0)
         before, saved = self.day, time.monotonic()
         with Shown(wanted=progress) as shown:
             shown.stage("days", days)
             for done in range(1, days + 1):
                 self._advance()
                 shown.step(done, "")
-                if save is not None and (done == days or time.monotonic() - saved > EVERY):
+                if save is not None and time.monotonic() - saved > EVERY:
                     self.save(save)
                     saved = time.monotonic()
+        if save is not None:
+            self.save(save)
         return self._prices(before)
 
     # --- Checks, copies, files
@@ -127,7 +133,7 @@ class LogicalInductor(Days):
             _stand_ins=dict(self._stand_ins),
             _asked=dict(self._asked),
             _told=dict(self._told),
-            _memories=[dict(memory) for memory in self._memories],
+            _memories=deepcopy(self._memories),
             _observed=list(self._observed),
             _frozen=self._frozen,
             _ahead=self._ahead,
@@ -165,10 +171,12 @@ class LogicalInductor(Days):
             CheckpointError: not a whole file of an inductor, or the process or the traders say something else than
                 they did.
             FileNotFoundError: there is none.
-            InputError: an argument is missing.
+            InputError: an argument is missing, or there is none of this name.
         """
-        state = saved.read(Path(path))
         names = inspect.signature(cls).parameters
+        if unknown := [name for name in given if name not in names]:
+            raise InputError(f"unknown argument {unknown[0]!r}; known are {', '.join(names)}")
+        state = saved.read(Path(path))
         loaded = cls(**{name: saved.given_or_told(name, given, state["given"]) for name in names})
         try:
             loaded._enter_again(state)  # of the same class
@@ -199,6 +207,10 @@ class LogicalInductor(Days):
             raise AttributeError("outcomes: only an inductor whose process is Tokens forecasts symbols")  # noqa: TRY004
         return self._process.outcomes
 
+    def _refuse_others(self) -> None:
+        if not isinstance(self._process, Tokens):
+            raise InputError("only an inductor whose process is Tokens forecasts symbols and observes them")
+
     @property
     def frozen(self) -> bool:
         """Whether it learns nothing from what it observes."""
@@ -215,8 +227,10 @@ class LogicalInductor(Days):
         """(K, 1) probabilities of the next symbol: the prices of its sentences over their sum; even if that is 0.
 
         Raises:
+            InputError: its process is not `Tokens`.
             NotClearedError: no prices were found.
         """
+        self._refuse_others()
         if self._frozen and self.day == len(self._observed):
             if self._ahead is None:
                 trial = self.fork()
@@ -234,15 +248,20 @@ class LogicalInductor(Days):
         """Sees the next symbol.
 
         Raises:
-            InputError: there is no such symbol.
+            InputError: there is no such symbol, or its process is not `Tokens`.
         """
-        if not 0 <= outcome < self.outcomes:
+        self._refuse_others()
+        try:
+            symbol = operator.index(outcome)
+        except TypeError:
+            raise InputError(f"outcome {outcome!r} is not a whole number") from None
+        if not 0 <= symbol < self.outcomes:
             raise InputError(f"outcome {outcome}; it knows 0 to {self.outcomes - 1}")
         if self._frozen:
             return
         if self.day == len(self._observed):
             self._advance()
-        self._observed.append(int(outcome))
+        self._observed.append(symbol)
 
     def __repr__(self) -> str:
         return f"LogicalInductor({len(self._memories)} traders, {self.day} days)"
