@@ -19,7 +19,7 @@ def counts(seen):
 
 def fails_once(inductor):
     with pytest.raises(NotClearedError, match="day 1"):
-        inductor._advance([F(0)] * 2)
+        inductor._advance(([F(0)] * 2, "start", 0))
 
 
 def test_a_trader_is_asked_once_a_day_however_often_prices_are_looked_for():

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 
@@ -11,7 +11,7 @@ from gruemarket import _core
 from gruemarket.errors import InputError
 from gruemarket.logic.features import Feature
 from gruemarket.logic.nodes import Leaf
-from gruemarket.logic.numbers import exact, whole
+from gruemarket.logic.numbers import exact, shown, whole
 from gruemarket.logic.processes import begin
 from gruemarket.logic.roster import Roster
 from gruemarket.logic.sentences import as_sentence
@@ -22,6 +22,8 @@ from gruemarket.run import Floats
 
 MOST_EVALUATIONS = 2**32 - 1
 """What the engine can count."""
+Found: TypeAlias = tuple[Sequence[Fraction], str, int]
+"""Prices, what found them, and after how many evaluations."""
 Schedule = Callable[[int], Any]
 """What each day has, or each trader, counted from 1."""
 
@@ -136,7 +138,7 @@ class Days:
         sentences, prices = self._core.day(self.day)
         return dict(zip(sentences, prices, strict=True))
 
-    def _advance(self, given: Sequence[Fraction] | None = None) -> None:
+    def _advance(self, given: Found | None = None) -> None:
         today = self.day + 1
         self._begin_day(today)
         self._enter(today)
@@ -292,5 +294,5 @@ def positive(given: Any, what: str) -> Fraction:
     """
     value = exact(given, what)
     if value <= 0:
-        raise InputError(f"{what} {given} is not above 0; it is the most that any world lets the traders gain")
+        raise InputError(f"{what} {shown(value)} is not above 0; it is the most that any world lets the traders gain")
     return value

@@ -4,10 +4,9 @@ import inspect
 import operator
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from copy import deepcopy
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,10 +14,9 @@ import numpy as np
 import polars as pl
 
 from gruemarket.errors import CheckpointError, InputError, NotClearedError
-from gruemarket.logic import saved
+from gruemarket.logic import numbers, saved
 from gruemarket.logic.audited import Audit
-from gruemarket.logic.days import Days
-from gruemarket.logic.numbers import whole
+from gruemarket.logic.days import Days, Found
 from gruemarket.logic.processes import begin
 from gruemarket.logic.roster import Roster
 from gruemarket.logic.tokens import Tokens
@@ -82,7 +80,7 @@ class LogicalInductor(Days):
             NotClearedError: the same.
             OSError: the file cannot be written.
         """
-        whole(days, "days", least=0)
+        numbers.whole(days, "days", least=0)
         before, saved = self.day, time.monotonic()
         with Shown(wanted=progress) as shown:
             shown.stage("days", days)
@@ -155,9 +153,16 @@ class LogicalInductor(Days):
         for name, given in self._given.items():
             with suppress(saved.NotPlain):
                 told[name] = saved.plain(given)
-        prices = [[str(price) for price in self._core.day(day)[1]] for day in range(1, self.day + 1)]
-        state = {"prices": prices, "given": told, "texts": self._core.texts(), "observed": self._observed}
-        saved.write(Path(path), state | {"frozen": self._frozen})
+        prices = [[numbers.told(price) for price in self._core.day(day)[1]] for day in range(1, self.day + 1)]
+        _, _, solvers, evaluations = self._core.certificates(0)
+        state = {
+            "given": told,
+            "sentences": self._core.told(),
+            "days": list(zip(prices, solvers, evaluations, strict=True)),
+            "observed": self._observed,
+            "frozen": self._frozen,
+        }
+        saved.write(Path(path), state)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], **given: Any) -> Self:
@@ -179,17 +184,25 @@ class LogicalInductor(Days):
         state = saved.read(Path(path))
         loaded = cls(**{name: saved.given_or_told(name, given, state["given"]) for name in names})
         try:
-            loaded._enter_again(state)  # of the same class
+            days = loaded._restore(state)  # of the same class
+        except saved.BROKEN as error:
+            raise CheckpointError(f"{path}: not what a logical inductor writes of itself: {error}") from error
+        try:
+            loaded._enter_again(days)
         except (InputError, NotClearedError) as error:
             raise CheckpointError(f"{path}: day {loaded.day + 1} cannot be entered again: {error}") from error
         return loaded
 
-    def _enter_again(self, state: dict[str, Any]) -> None:
-        self._core.restore(state["texts"])
-        self._observed = state["observed"]
-        for prices in state["prices"]:
-            self._advance([Fraction(price) for price in prices])
-        self.freeze(state["frozen"])
+    def _restore(self, state: dict[str, Any]) -> list[Found]:
+        """What is to be known before any day; the days."""
+        self._core.restore([(kind, name, parts) for kind, name, parts in state["sentences"]])
+        self._observed, self._frozen = [operator.index(symbol) for symbol in state["observed"]], bool(state["frozen"])
+        days = state["days"]
+        return [([numbers.heard(p) for p in prices], solver, evaluations) for prices, solver, evaluations in days]
+
+    def _enter_again(self, days: Iterable[Found]) -> None:
+        for day in days:
+            self._advance(day)
 
     # --- As a family of one account that forecasts symbols, where the process is `Tokens`
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from gruemarket.errors import InputError
-from gruemarket.logic.numbers import exact
+from gruemarket.logic.numbers import exact, shown
 
 Strategy: TypeAlias = Mapping[Any, Any] | Callable[..., Any]
 
@@ -83,7 +83,7 @@ class Roster:
         weight = exact(own, f"the weight of trader {k}")
         if weight <= 0 or self._sum + weight > 1:
             raise InputError(
-                f"trader {k} has the weight {weight}, those before it {self._sum} together; weights are above 0, their "
+                f"trader {k} has the weight {shown(weight)}, those before it {shown(self._sum)} together; weights are above 0, their "
                 "sum at most 1"
             )
         return weight
