@@ -106,7 +106,7 @@ def test_daily_sentences_are_watched_and_asked_for():
     assert inductor.run(2, progress=False)["sentence"].to_list() == ["x[1]", "a", "a", "x[2]"]
     assert inductor.price(logic.Daily("x[{day}]")) == 0
     assert inductor.truth(logic.Daily(lambda day: f"x[{day - 1}]")) is True
-    assert inductor.truth(True) is True
+    assert all(inductor.truth(constant) is constant for constant in (True, False))
 
 
 def test_a_run_of_no_days_has_the_columns_of_any_and_is_saved(tmp_path):

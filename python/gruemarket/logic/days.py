@@ -240,10 +240,12 @@ class Days:
 
     def _prices(self, after: int) -> pl.DataFrame:
         (days, sentences), prices = self._core.prices(after)
-        frame = pl.DataFrame({"day": days, "number": sentences, "price": prices}).with_columns(traded=pl.lit(value=True))
+        frame = pl.DataFrame({"day": days, "number": sentences, "price": prices}).with_columns(
+            traded=pl.lit(value=True)
+        )
         if self._watch:
-            days = range(after + 1, self.day + 1)
-            rows = [(day, self._known(_meant(sentence, day))) for day in days for sentence in self._watch]
+            every = range(after + 1, self.day + 1)
+            rows = [(day, self._known(_meant(sentence, day))) for day in every for sentence in self._watch]
             watched = pl.DataFrame(rows, schema={"day": pl.UInt32, "number": pl.UInt32}, orient="row").unique()
             unsold = watched.join(frame, on=["day", "number"], how="anti").with_columns(price=pl.lit(0.0), traded=False)
             frame = pl.concat([frame, unsold]).sort("day", "number")
