@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from threading import Lock
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -111,6 +112,7 @@ class Days:
         self._observed: list[int] = []  # symbols, where the process is `Tokens`
         self._ahead: Floats | None = None  # what it forecasts while it is frozen
         self._frozen = False
+        self._busy = Lock()
         if isinstance(watch, str) or not isinstance(watch, Iterable):
             raise InputError(f"watch {watch!r}; give a list of sentences")
         self._watch = list(watch)
@@ -139,6 +141,17 @@ class Days:
         return dict(zip(sentences, prices, strict=True))
 
     def _advance(self, given: Found | None = None) -> None:
+        if not self._busy.acquire(blocking=False):
+            raise InputError(
+                f"day {self.day + 1} of this inductor is being made already, by another thread or by who asks; wait "
+                "for its end, or give each thread a copy (fork)"
+            )
+        try:
+            self._make_day(given)
+        finally:
+            self._busy.release()
+
+    def _make_day(self, given: Found | None) -> None:
         today = self.day + 1
         self._begin_day(today)
         self._enter(today)

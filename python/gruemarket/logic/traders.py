@@ -34,8 +34,8 @@ class Seen(Protocol):
 
 
 Trader: TypeAlias = Any
-"""A strategy, which is then the same each day; or a function of `Seen` that gives the day's, or None to buy nothing; or
-an object whose attribute `strategy` is either."""
+"""A strategy, which is then the same each day; or a function of `Seen` that is asked once a day and gives the day's, or
+None to buy nothing; or an object whose attribute `strategy` is either."""
 
 
 @dataclass(frozen=True)
