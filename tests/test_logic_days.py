@@ -209,3 +209,13 @@ def test_copies_are_independent(copied):
     other = copied(inductor)
     other.step()
     assert (inductor.day, other.day) == (1, 2)
+
+
+def test_an_audit_asks_each_trader_only_for_what_it_holds():
+    # every position against every sentence would be 3 * 1,200^2 worlds' worths
+    traders = [logic.Belief(f"x{k}", F(1, 3)) for k in range(1200)]
+    process = {2: [f"x{k}" if k % 2 else f"~x{k}" for k in range(0, 1200, 3)]}
+    terms = {"entry": 1, "weights": lambda _: F(1, 1200), "tolerance": logic.inverse_square}
+    inductor = logic.LogicalInductor(process, traders, **terms)
+    inductor.run(2, progress=False)
+    assert inductor.audit().holds

@@ -60,22 +60,56 @@ pub struct Auditor {
 struct Plausible {
     model: Model,
     of: Vec<SentenceId>,
+    /// Of each sentence: its part of the model; none where it is decided.
+    parts: Vec<Option<usize>>,
+    /// All 0 between two questions.
+    weights: Vec<Exact>,
+    truths: Vec<bool>,
+    work: Work<Exact>,
 }
 
 impl Plausible {
-    /// The least that a position is worth; with `sign` -1 of its opposite.
-    fn least(&self, position: &Position, sign: i64) -> Exact {
-        let sign = Exact::from(sign);
-        let held = self.of.iter().map(|sentence| position.shares.get(sentence));
-        let weights: Vec<_> = held
-            .map(|shares| shares.map_or_else(Exact::default, |x| x * &sign))
-            .collect();
-        let mut truths = vec![false; weights.len()];
-        let least = self.model.minimum(&weights, &mut truths, &mut Work::default());
-        &(&position.cash * &sign) + &least
+    fn new(model: Model, of: Vec<SentenceId>) -> Self {
+        let mut parts = vec![None; of.len()];
+        for (number, part) in model.parts().iter().enumerate() {
+            model.members(part).iter().for_each(|at| parts[*at] = Some(number));
+        }
+        Self {
+            parts,
+            weights: vec![Exact::default(); of.len()],
+            truths: vec![false; of.len()],
+            work: Work::default(),
+            model,
+            of,
+        }
     }
 
-    fn most(&self, position: &Position) -> Exact {
+    /// The least that a position is worth, whose decided shares are cash; with `sign` -1 of its opposite.
+    fn least(&mut self, position: &Position, sign: i64) -> Exact {
+        let sign = Exact::from(sign);
+        let held = position.shares.iter();
+        let places: Vec<_> = held
+            .filter_map(|(sentence, shares)| Some((self.of.binary_search(sentence).ok()?, shares)))
+            .collect();
+        let mut parts: Vec<_> = places.iter().filter_map(|(at, _)| self.parts[*at]).collect();
+        parts.sort_unstable();
+        parts.dedup();
+        places
+            .iter()
+            .for_each(|(at, shares)| self.weights[*at] = *shares * &sign);
+        let mut least = &position.cash * &sign;
+        for part in parts {
+            let part = &self.model.parts()[part];
+            let found = self
+                .model
+                .minimum_of(part, &self.weights, &mut self.truths, &mut self.work);
+            least = &least + &found;
+        }
+        places.iter().for_each(|(at, _)| self.weights[*at] = Exact::default());
+        least
+    }
+
+    fn most(&mut self, position: &Position) -> Exact {
         -&self.least(position, -1)
     }
 }
@@ -90,13 +124,18 @@ impl Position {
         }
     }
 
-    /// Decided shares become cash.
+    /// Decided shares become cash; `decided` is ascending.
     fn settle(&mut self, decided: &[(SentenceId, bool)]) {
-        for (sentence, truth) in decided {
-            if let Some(shares) = self.shares.remove(sentence).filter(|_| *truth) {
-                self.cash = &self.cash + &shares;
+        let cash = &mut self.cash;
+        self.shares.retain(|sentence, shares| {
+            let Ok(at) = decided.binary_search_by_key(sentence, |(known, _)| *known) else {
+                return true;
+            };
+            if decided[at].1 {
+                *cash = &*cash + &*shares;
             }
-        }
+            false
+        });
     }
 }
 
@@ -182,8 +221,8 @@ impl Auditor {
             self.traders.push(Audited::new(weight.clone()));
         }
         self.trade(day);
-        let plausible = self.settle(sentences)?;
-        self.judge(&plausible);
+        let mut plausible = self.settle(sentences)?;
+        self.judge(&mut plausible);
         Ok(())
     }
 
@@ -237,11 +276,11 @@ impl Auditor {
             let positions = self.traders.iter_mut().flat_map(Audited::positions);
             positions.for_each(|position| position.settle(&decided));
         }
-        Ok(Plausible { model, of })
+        Ok(Plausible::new(model, of))
     }
 
     /// H2 to H4, and what the raw traders have lost.
-    fn judge(&mut self, plausible: &Plausible) {
+    fn judge(&mut self, plausible: &mut Plausible) {
         let weights = self
             .traders
             .iter()
