@@ -163,3 +163,25 @@ def test_questions_are_checked(ask, match):
 def test_symbols_are_whole_numbers(outcome):
     with pytest.raises(InputError, match="is not a whole number"):
         logic.LogicalInductor(logic.Tokens(2)).observe(outcome)
+
+
+@pytest.mark.parametrize("shares", (10**5, 10**9, 10**15, 10**25))
+def test_losses_of_any_size_shut_off_what_they_must(shares):
+    traders = [{"a": shares}, {"b": F(1, 3) - logic.price("b")}, {"a": logic.clip(F(1, 2) - logic.price("a"), -1, 1)}]
+    inductor = logic.LogicalInductor({3: ["~a"]}, traders, entry=1)
+    inductor.run(6, progress=False)
+    worth = inductor.net_worth.filter(trader=1)["min"].to_list()
+    assert worth[4] < -shares
+    _, _, first, factors = inductor._core.trade(0, 6)
+    assert first == pytest.approx(min(1 - worth[4], 2**64 - 1))
+    assert factors == [0]
+    assert float(inductor.price("b")) == pytest.approx(1 / 3)
+    assert inductor.audit().holds
+
+
+def test_many_budgets_are_audited_at_once():
+    traders = [{"a": 10**4}, {"a": logic.clip(F(1, 2) - logic.price("a"), -1, 1)}]
+    inductor = logic.LogicalInductor({2: ["~a"]}, traders, entry=1)
+    inductor.run(6, progress=False)
+    assert inductor._core.trade(0, 6)[2] > 10**4
+    assert inductor.audit().holds
