@@ -66,7 +66,7 @@ struct Size {
 
 /// How a tile is settled.
 pub(super) struct Growth<'a> {
-    /// log2 of what a unit staked has grown by, trader by trader; minus infinity for who has lost it or sleeps.
+    /// log2 of what a unit staked has grown by but for a common factor; minus infinity for who has lost it or sleeps.
     pub(super) log2: &'a [f64],
     /// The least that is finite.
     pub(super) least: f64,
@@ -339,7 +339,7 @@ impl<P: Real> Game<'_, P> {
             .map_err(|error| in_round(error, t))
     }
 
-    /// Works out log2 of everybody's growth, and what it is to be measured by.
+    /// Works out log2 of everybody's growth but for a common factor, and what it is to be measured by.
     fn grow(&self, price: Price, t: usize, desk: &mut Desk) -> Scale {
         let Desk {
             sheets,
@@ -348,26 +348,25 @@ impl<P: Real> Game<'_, P> {
             ..
         } = desk;
         let parts: Vec<_> = sheets.iter().map(|sheet| sheet.part(self.rounds, t)).collect();
-        let paid = self.rule.settle_in(room, &price, &parts, self.rounds.outcome(t), true);
+        let common = self.rule.settle(&price, &parts, self.rounds.outcome(t), true, growth);
+        room.leave_round(price);
         let stakes = self.rounds.stakes(t);
-        let jobs: Vec<_> = parts.iter().zip(growth.chunks_mut(TILE)).enumerate().collect();
+        let jobs: Vec<_> = sheets.iter().zip(growth.chunks_mut(TILE)).collect();
         let spans = threads::map(
             jobs,
             || (),
-            |(), (p, (part, growth)): (usize, (&Part<'_>, &mut [f64]))| {
-                self.rule.growth(&price, &paid, p, part, growth);
-                if let Some(b) = stakes.map(|b| &b[sheets[p].range.clone()]) {
+            |(), (sheet, growth)| {
+                if let Some(b) = stakes.map(|b| &b[sheet.range.clone()]) {
                     let asleep = growth.iter_mut().zip(b).filter(|(_, b)| **b == 0.0);
                     asleep.for_each(|(growth, _)| *growth = f64::NEG_INFINITY);
                 }
                 lanes::growth::span(growth)
             },
         );
-        room.leave_round(price, paid);
         let (least, tops): (Vec<_>, Vec<_>) = spans.into_iter().unzip();
         let top = tops.into_iter().fold(f64::NEG_INFINITY, f64::max);
-        if stakes.is_none() || top > STEEP {
-            let kept = power(-top);
+        if stakes.is_none() || top + common > STEEP {
+            let kept = power(-(top + common));
             return Scale { least, top, kept };
         }
         // who stakes a part must not gain or lose by the price's last digits
@@ -386,7 +385,7 @@ impl<P: Real> Game<'_, P> {
         let kept = if staked < f64::INFINITY {
             Scaled::new(paid / staked, 0)
         } else {
-            power(-top)
+            power(-(top + common))
         };
         Scale { least, top, kept }
     }
@@ -466,10 +465,7 @@ impl Listed {
 
     /// What a unit staked by each has grown by where x happened. All stakes together keep their sum, to the last digits.
     pub(super) fn growth(&self, rule: &Rule, price: &Price, x: usize) -> Vec<Scaled> {
-        let mut log2_growth = vec![0.0; self.stakes.len()];
-        let parts = [self.part()];
-        let settlement = rule.settle(price, &parts, x, true);
-        rule.growth(price, &settlement, 0, &parts[0], &mut log2_growth);
+        let log2_growth = rule.growth(price, &[self.part()], x, true);
         let growth: Vec<_> = log2_growth.into_iter().map(power).collect();
         let paid = Scaled::sum(self.stakes.iter().zip(&growth).map(|(&u, &g)| u * g));
         let staked = Scaled::sum(self.stakes.iter().copied());

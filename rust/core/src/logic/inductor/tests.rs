@@ -21,7 +21,7 @@ fn clipped(features: &mut Features, sentence: SentenceId, belief: &Exact) -> Fea
     features.most(minus, below)
 }
 
-fn terms(tolerance: Exact) -> Terms<'static> {
+fn terms(tolerance: Exact) -> Terms {
     Terms {
         tolerance,
         options: Options::default(),

@@ -39,8 +39,7 @@ impl<T: Tape> Enumerator<T> {
         let wanted = self.limits.max_output - printed;
         let steps = self.limits.steps;
         let left = self.longest - length - 2;
-        // the step limit is tested before the output limit
-        let full = |&&(code, mark): &&(Code, Mark)| code.len() <= left && node.steps + mark.time < steps;
+        let full = |&&(code, mark): &&(Code, Mark)| code.len() <= left && node.steps + mark.time <= steps;
         let examples = if effect.symbols.len() < wanted {
             None
         } else {
