@@ -253,6 +253,13 @@ class Market:
     def load(path: Path) -> tuple[Market, str]:
         """A saved market and the note kept with it."""
 
+    def to_bytes(self, note: str) -> bytes:
+        """What `save` writes."""
+
+    @staticmethod
+    def from_bytes(bytes: bytes) -> tuple[Market, str]:
+        """The market that `to_bytes` gave, and the note kept with it."""
+
     def __copy__(self) -> Market: ...
 
 @final
