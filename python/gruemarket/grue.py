@@ -29,7 +29,7 @@ class GrueTax:
             `rho(k|i)` in shares: an object with `indptr`, `indices`, `data`, or a tuple of these three.
         landmarks: index or stage name -> bits; replaces the hazard there by `2^-bits`. A stage's name stands for its
             first levy; where that falls on an index with a landmark, the index's holds. A name that no stage ever has
-            does nothing, and a market, which may be played on, cannot tell (a run from a TOML file can, and refuses it).
+            does nothing: a market, which may be played on, cannot tell (a run from a TOML file can, and refuses it).
         unit: what the index counts: "round", "episode", "batch" or "stage".
 
     Raises:
