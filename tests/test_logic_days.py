@@ -1,5 +1,6 @@
 """What is given to an inductor, and days that fail: nothing that was refused stays, nothing is remembered twice."""
 
+import copy
 import math
 from fractions import Fraction
 
@@ -57,10 +58,10 @@ def test_who_was_asked_before_another_raised_is_not_asked_again():
 def test_a_copy_remembers_for_itself():
     inductor = logic.LogicalInductor([], [counts], entry=1)
     inductor.run(2, progress=False)
-    copy = inductor.fork()
-    copy.run(2, progress=False)
+    other = inductor.fork()
+    other.run(2, progress=False)
     inductor.run(1, progress=False)
-    assert (inductor._memories, copy._memories) == ([{"days": [1, 2, 3]}], [{"days": [1, 2, 3, 4]}])
+    assert (inductor._memories, other._memories) == ([{"days": [1, 2, 3]}], [{"days": [1, 2, 3, 4]}])
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_daily_sentences_are_watched_and_asked_for():
     assert inductor.run(2, progress=False)["sentence"].to_list() == ["x[1]", "a", "a", "x[2]"]
     assert inductor.price(logic.Daily("x[{day}]")) == 0
     assert inductor.truth(logic.Daily(lambda day: f"x[{day - 1}]")) is True
-    assert inductor.truth(True) is True
+    assert all(inductor.truth(constant) is constant for constant in (True, False))
 
 
 def test_a_run_of_no_days_has_the_columns_of_any_and_is_saved(tmp_path):
@@ -163,3 +164,48 @@ def test_questions_are_checked(ask, match):
 def test_symbols_are_whole_numbers(outcome):
     with pytest.raises(InputError, match="is not a whole number"):
         logic.LogicalInductor(logic.Tokens(2)).observe(outcome)
+
+
+@pytest.mark.parametrize("shares", (10**5, 10**9, 10**15, 10**25))
+def test_losses_of_any_size_shut_off_what_they_must(shares):
+    traders = [{"a": shares}, {"b": F(1, 3) - logic.price("b")}, {"a": logic.clip(F(1, 2) - logic.price("a"), -1, 1)}]
+    inductor = logic.LogicalInductor({3: ["~a"]}, traders, entry=1)
+    inductor.run(6, progress=False)
+    worth = inductor.net_worth.filter(trader=1)["min"].to_list()
+    assert worth[4] < -shares
+    _, _, first, factors = inductor._core.trade(0, 6)
+    assert first == pytest.approx(min(1 - worth[4], 2**64 - 1))
+    assert factors == [0]
+    assert float(inductor.price("b")) == pytest.approx(1 / 3)
+    assert inductor.audit().holds
+
+
+def test_many_budgets_are_audited_at_once():
+    traders = [{"a": 10**4}, {"a": logic.clip(F(1, 2) - logic.price("a"), -1, 1)}]
+    inductor = logic.LogicalInductor({2: ["~a"]}, traders, entry=1)
+    inductor.run(6, progress=False)
+    assert inductor._core.trade(0, 6)[2] > 10**4
+    assert inductor.audit().holds
+
+
+def test_a_day_is_not_made_within_another():
+    told = []
+
+    def trader(seen):
+        with pytest.raises(InputError, match=f"day {seen.day} of this inductor is being made already"):
+            inductor.step()
+        told.append(seen.day)
+        return {"a": F(1, 3) - logic.price("a")}
+
+    inductor = logic.LogicalInductor([], [trader], entry=1)
+    inductor.run(2, progress=False)
+    assert (inductor.day, told) == (2, [1, 2])
+
+
+@pytest.mark.parametrize("copied", (copy.copy, copy.deepcopy))
+def test_copies_are_independent(copied):
+    inductor = logic.LogicalInductor([], [HALF], entry=1)
+    inductor.step()
+    other = copied(inductor)
+    other.step()
+    assert (inductor.day, other.day) == (1, 2)

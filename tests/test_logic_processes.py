@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import gruemarket as gm
 import pytest
+from gruemarket import logic
 from gruemarket.logic import Atom, Digits, Revealed, Theory, begin, revelations
 
 
@@ -151,12 +152,32 @@ def test_delays():
         (lambda: begin(Theory(["a"], ["b"], delay=lambda n: n - 1)), "settled on day 0"),
         (lambda: begin(Theory(["a"], ["b"], delay=lambda n: n / 2)), "settled on day 0.5"),
         (lambda: begin(Theory(["a"], axioms_day=0)), "axioms_day 0"),
-        (lambda: revelations([], days=-1), "-1 days"),
+        (lambda: begin(Theory(["a"], axioms_day=1.5)), "axioms_day 1.5"),
+        (lambda: begin(Theory(["a"], ["b"], delay=None)), "delay None"),
+        (lambda: begin(Revealed(3)), "days 3; give a dict"),
+        (lambda: begin(Digits(3)), "the decimals of 3"),
+        (lambda: begin(Digits(digit=True)), "digit True"),
+        (lambda: begin(Digits(delay=lambda n: n + 0.5)).next(), "day of number 1 1.5 is not a whole"),
+        (lambda: begin(Digits(delay=lambda _: None)).next(), "day of number 1 None"),
+        (lambda: begin(Digits(delay=lambda _: -1)).next(), "day of number 1 -1 is below 0"),
+        (lambda: revelations([], days=-1), "days -1"),
+        (lambda: revelations([], days=2.5), "days 2.5"),
+        (lambda: Atom("\ud800"), "half a character"),
+        (lambda: logic.parse("\ud800"), "half a character"),
+        (lambda: logic.Tokens(2, name=3), "named 3"),
     ),
 )
 def test_bad_input(wrong, match):
     with pytest.raises(gm.InputError, match=match):
         wrong()
+
+
+def test_days_that_never_come():
+    far = 10**30
+    assert revelations(Revealed({far: ["a"], 1: ["b"]}), days=2).rows() == [(1, "b")]
+    assert revelations(Digits(delay=far), days=3).is_empty()
+    assert revelations(Digits(delay=lambda n: n if n == 2 else far), days=3)["day"].to_list() == [2]
+    assert revelations(Theory(["a"], ["a"], delay=far, axioms_day=far), days=3).is_empty()
 
 
 def test_a_generator_must_yield_sentences():

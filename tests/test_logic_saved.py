@@ -1,4 +1,4 @@
-"""Inductors as files: sentences of any depth, numbers of any length, how prices were found, files that are not whole."""
+"""Inductors as files: sentences of any depth, numbers of any length, how prices were found, files that lie."""
 
 import hashlib
 import json

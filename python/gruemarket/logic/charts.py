@@ -1,6 +1,6 @@
 """Plots of a logical inductor, as Altair charts: `.save("beliefs.svg")` keeps one as SVG, PNG or HTML."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt

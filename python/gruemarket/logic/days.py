@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from threading import Lock
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -111,6 +112,7 @@ class Days:
         self._observed: list[int] = []  # symbols, where the process is `Tokens`
         self._ahead: Floats | None = None  # what it forecasts while it is frozen
         self._frozen = False
+        self._busy = Lock()
         if isinstance(watch, str) or not isinstance(watch, Iterable):
             raise InputError(f"watch {watch!r}; give a list of sentences")
         self._watch = list(watch)
@@ -139,6 +141,17 @@ class Days:
         return dict(zip(sentences, prices, strict=True))
 
     def _advance(self, given: Found | None = None) -> None:
+        if not self._busy.acquire(blocking=False):
+            raise InputError(
+                f"day {self.day + 1} of this inductor is being made already, by another thread or by who asks; wait "
+                "for its end, or give each thread a copy (fork)"
+            )
+        try:
+            self._make_day(given)
+        finally:
+            self._busy.release()
+
+    def _make_day(self, given: Found | None) -> None:
         today = self.day + 1
         self._begin_day(today)
         self._enter(today)
@@ -240,10 +253,12 @@ class Days:
 
     def _prices(self, after: int) -> pl.DataFrame:
         (days, sentences), prices = self._core.prices(after)
-        frame = pl.DataFrame({"day": days, "number": sentences, "price": prices}).with_columns(traded=pl.lit(value=True))
+        frame = pl.DataFrame({"day": days, "number": sentences, "price": prices}).with_columns(
+            traded=pl.lit(value=True)
+        )
         if self._watch:
-            days = range(after + 1, self.day + 1)
-            rows = [(day, self._known(_meant(sentence, day))) for day in days for sentence in self._watch]
+            every = range(after + 1, self.day + 1)
+            rows = [(day, self._known(_meant(sentence, day))) for day in every for sentence in self._watch]
             watched = pl.DataFrame(rows, schema={"day": pl.UInt32, "number": pl.UInt32}, orient="row").unique()
             unsold = watched.join(frame, on=["day", "number"], how="anti").with_columns(price=pl.lit(0.0), traded=False)
             frame = pl.concat([frame, unsold]).sort("day", "number")

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 from gruemarket.errors import InputError
 from gruemarket.logic.features import Feature, constant, maximum, minimum, price, safe_reciprocal
 from gruemarket.logic.numbers import exact, whole
-from gruemarket.logic.traders import SentenceLike, Strategy
+from gruemarket.logic.sentences import as_sentence
+from gruemarket.logic.traders import Daily, SentenceLike, Strategy
 
 OPERATORS = 5  # + * max min, and the safe reciprocal
 
@@ -53,7 +55,7 @@ class Strategies:
         constants: which numbers.
 
     Raises:
-        InputError: no sentences, or a number is out of range.
+        InputError: no sentences, one of them twice, nothing to build of, or a number is out of range.
 
     >>> import gruemarket as gm
     >>> every = Strategies(["rain"], size=3)
@@ -69,8 +71,14 @@ class Strategies:
     constants: Sequence[object] = (-1, Fraction(1, 2), 1)
 
     def __post_init__(self) -> None:
-        if isinstance(self.sentences, str) or not self.sentences:
-            raise InputError(f"strategies for {self.sentences!r}; give a list of one sentence or more")
+        given: Any = self.sentences
+        if isinstance(given, str) or not isinstance(given, Sequence) or not given:
+            raise InputError(f"strategies for {given!r}; give a list of one sentence or more")
+        spoken = [str(s) if isinstance(s, Daily) else str(as_sentence(s)) for s in self.sentences]
+        if len(set(spoken)) < len(spoken):
+            raise InputError(f"strategies for {self.sentences!r}; give each sentence once")
+        if not self.lags and not self.constants:
+            raise InputError("strategies of neither prices nor numbers; give lags or constants")
         whole(self.size, "size", least=1)
         for lag in self.lags:
             whole(lag, "a lag", least=0)

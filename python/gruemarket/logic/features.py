@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from gruemarket.errors import InputError
 from gruemarket.logic.nodes import KINDS, Leaf, Node
-from gruemarket.logic.numbers import exact, unit, whole
+from gruemarket.logic.numbers import exact, mapping, unit, whole
 from gruemarket.logic.steps import Flat, Prices, compiled, flatten
 from gruemarket.logic.text import written
 
@@ -102,6 +102,7 @@ class Feature(Node):
         Fraction(1, 4)
         """
         program, today = compiled([self], day=day, past=past)
+        mapping(prices, "prices")
         return program.exact([unit(prices.get(s, 0), f"price of {s}") for s in today])[0]
 
     def bounds(self, *, day: int = 1, past: Sequence[Prices] = ()) -> tuple[float, float]:
@@ -135,12 +136,14 @@ def price(sentence: Hashable, *, day_offset: int = 0, day: int | None = None) ->
         day: on this day, from 1 on, instead.
 
     Raises:
-        InputError: the day lies after the feature's, or is no day.
+        InputError: the day lies after the feature's, or is no day; or it is no sentence.
 
     >>> import gruemarket as gm
     >>> gm.logic.price("rain") - gm.logic.price("rain", day_offset=-1) + gm.logic.price("snow", day=3)
     price(rain) - price(rain, -1 day) + price(snow, day 3)
     """
+    if not isinstance(sentence, Hashable):
+        raise InputError(f"{sentence!r} is no sentence; give one, its text, or something else that dictionaries take")
     whole(day_offset, "day_offset", most=0)
     if day is not None and whole(day, "day", least=1) and day_offset:
         raise InputError(f"both day {day} and day_offset {day_offset} are given; give one of them")
@@ -186,7 +189,7 @@ def clip(feature: Any, low: Number, high: Number) -> Feature:
     """
     least, most = _feature(low), _feature(high)
     if least.number is not None and most.number is not None and least.number > most.number:
-        raise InputError(f"clip from {low} to {high}: the first is greater; give the lower bound first")
+        raise InputError(f"clip from {least} to {most}: the first is greater; give the lower bound first")
     return minimum(maximum(feature, least), most)
 
 

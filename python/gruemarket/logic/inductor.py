@@ -32,7 +32,8 @@ class LogicalInductor(Days):
     Each day the deductive process reveals some sentences; every trader that has entered says what it buys at which
     prices; budgets keep what each can lose in bounds; the market maker finds the prices at which no world lets all
     traders together gain more than the day's tolerance. These prices are what the inductor believes. Nothing of an
-    earlier day is worked out again: a day costs what is traded and held on it.
+    earlier day is worked out again: a day costs what is traded and held on it. Who has lost more than 65,536 shares
+    trades no more: the budgets that are left weigh 2^-65536 together.
 
     Args:
         process: what is revealed day by day, from day 1 on: an iterable of lists of sentences (a list, `Revealed`,
@@ -47,7 +48,7 @@ class LogicalInductor(Days):
             enter on day k.
         polish: the certificate that is aimed at where the tolerance is greater; None for the tolerance itself.
         evaluations: evaluations of one day's demand after which no price is looked for any more, >= 1.
-        watch: sentences that `prices` shows each day, traded or not.
+        watch: sentences that `prices` shows each day, traded or not; a `Daily` is that of the day.
 
     Raises:
         InputError: an argument is out of range.
@@ -139,6 +140,12 @@ class LogicalInductor(Days):
         if not isinstance(self._process, Tokens):
             vars(copy)["_core"].follow_process(begin(self._process))
         return copy
+
+    def __copy__(self) -> Self:
+        return self.fork()
+
+    def __deepcopy__(self, _: Any) -> Self:
+        return self.fork()
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes it to a file, in one step.

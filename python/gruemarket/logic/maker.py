@@ -8,7 +8,7 @@ from typing import Any
 from gruemarket._core import clear_features
 from gruemarket.errors import InputError
 from gruemarket.logic.features import Feature, constant
-from gruemarket.logic.numbers import exact, unit, whole
+from gruemarket.logic.numbers import exact, mapping, unit, whole
 from gruemarket.logic.steps import Prices, compiled
 
 
@@ -97,6 +97,8 @@ class MarketMaker:
         >>> gm.logic.MarketMaker(tolerance=0.5)({"p": 0}, start={"p": 0.25}).prices  # nobody trades: as it was
         {'p': Fraction(1, 4)}
         """
+        mapping(strategy, "a strategy")
+        mapping(start or {}, "prices to start from")
         features = [bought if isinstance(bought, Feature) else constant(bought) for bought in strategy.values()]
         program, sentences = compiled(features, day=day, past=past, traded=list(strategy))
         begin = [unit((start or {}).get(s, Fraction(1, 2)), f"price of {s} to start from") for s in sentences]

@@ -1,13 +1,13 @@
 """Exact numbers at the border: ints, Fractions, Decimals and floats in, `fractions.Fraction` out."""
 
 import math
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Rational, Real
 from typing import Any
 
 from gruemarket.errors import InputError
-
 
 LONG = 4096
 """Bits of numbers that are not written out; Python itself refuses some more."""
@@ -71,6 +71,16 @@ def unit(given: Any, what: str) -> Fraction:
     if not 0 <= value <= 1:
         raise InputError(f"{what} {shown(given)} is not in [0, 1]; a share pays 1 if its sentence is true")
     return value
+
+
+def mapping(given: Any, what: str) -> None:
+    """Refuses what is no mapping.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not isinstance(given, Mapping):
+        raise InputError(f"{what} {given!r}: give a mapping from sentences to numbers, such as {{'rain': 0.5}}")
 
 
 def whole(given: Any, what: str, *, least: int | None = None, most: int | None = None) -> int:

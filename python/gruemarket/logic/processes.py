@@ -26,6 +26,7 @@ import polars as pl
 
 from gruemarket._core import DeductiveProcess, Sentence
 from gruemarket.errors import InputError
+from gruemarket.logic.numbers import whole
 from gruemarket.logic.sentences import SentenceLike, as_sentences
 
 Days: TypeAlias = Mapping[int, Iterable[SentenceLike]] | Sequence[Iterable[SentenceLike]]
@@ -34,6 +35,10 @@ Delay: TypeAlias = int | Callable[[int], int]
 """f(n), the day of the n-th announcement, both counted from 1; or a number of days, for f(n) = n + days."""
 Steps: TypeAlias = Generator[Iterable[SentenceLike], dict[Sentence, Fraction], None]
 """Yields the sentences of each day, is sent its prices."""
+
+
+NEVER = 2**62
+"""A day that does not come; later ones count as this one."""
 
 
 @runtime_checkable
@@ -69,6 +74,8 @@ class Revealed:
         Raises:
             InputError: a day below 1, or something that is no sentence.
         """
+        if isinstance(self.days, str) or not isinstance(self.days, Mapping | Sequence):
+            raise InputError(f"days {self.days!r}; give a dict from days to lists of sentences, or a list of lists")
         given = self.days if isinstance(self.days, Mapping) else dict(enumerate(self.days, start=1))
         return DeductiveProcess.revealed({_day(day): as_sentences(sentences) for day, sentences in given.items()})
 
@@ -105,8 +112,10 @@ class Digits:
             InputError: an unknown number, no digit, a delay below 0. An f(n) below n is found on day n.
         """
         digit: Any = self.digit
-        if not isinstance(digit, int) or not 0 <= digit <= 9:
+        if isinstance(digit, bool) or not isinstance(digit, int) or not 0 <= digit <= 9:
             raise InputError(f"digit {digit!r}; a decimal is one of 0 to 9")
+        if not isinstance(self.number, str):
+            raise InputError(f'the decimals of {self.number!r}; give "pi", "e", or a root such as "sqrt2"')
         return DeductiveProcess.digits(self.number, self.digit, _delay(self.delay))
 
 
@@ -157,8 +166,7 @@ def revelations(process: Any, days: int) -> pl.DataFrame:
     >>> revelations([["a"], [], ["a -> b", "c"]], days=3).rows()
     [(1, 'a'), (3, 'a -> b'), (3, 'c')]
     """
-    if days < 0:
-        raise InputError(f"{days} days; give 0 or more")
+    whole(days, "days", least=0)
     running = begin(process)
     rows = [(day, str(sentence)) for day in range(1, days + 1) for sentence in running.next()]
     return pl.DataFrame(rows, schema={"day": pl.Int64, "sentence": pl.String}, orient="row")
@@ -167,11 +175,12 @@ def revelations(process: Any, days: int) -> pl.DataFrame:
 def _day(day: Any) -> int:
     if isinstance(day, bool) or not isinstance(day, int) or day < 1:
         raise InputError(f"day {day!r}; days are whole numbers and count from 1")
-    return day
+    return min(day, NEVER)
 
 
 def _delay(delay: Any) -> Delay:
-    if callable(delay) or (isinstance(delay, int) and not isinstance(delay, bool) and delay >= 0):
-        asked: Delay = delay
-        return asked
+    if callable(delay):
+        return lambda n: min(whole(delay(n), f"the day of number {n}", least=0), NEVER)
+    if isinstance(delay, int) and not isinstance(delay, bool) and delay >= 0:
+        return min(delay, NEVER)
     raise InputError(f"delay {delay!r}; give a number of days from 0 on, or a function f with f(n) >= n")

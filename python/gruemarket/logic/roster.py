@@ -83,8 +83,8 @@ class Roster:
         weight = exact(own, f"the weight of trader {k}")
         if weight <= 0 or self._sum + weight > 1:
             raise InputError(
-                f"trader {k} has the weight {shown(weight)}, those before it {shown(self._sum)} together; weights are above 0, their "
-                "sum at most 1"
+                f"trader {k} has the weight {shown(weight)}, those before it {shown(self._sum)} together; weights are "
+                "above 0, their sum at most 1"
             )
         return weight
 
@@ -93,8 +93,8 @@ def _strategy(k: int, trader: Any) -> Strategy:
     strategy: Any = trader if isinstance(trader, Mapping) else getattr(trader, "strategy", trader)
     if isinstance(trader, type) or not (isinstance(strategy, Mapping) or callable(strategy)):
         raise InputError(
-            f"trader {k} is a {type(trader).__name__}; give a mapping from sentences to features, a function that gives "
-            "one, or an object with a strategy"
+            f"trader {k} is a {type(trader).__name__}; give a mapping from sentences to features, a function that "
+            "gives one, or an object with a strategy"
         )
     made: Strategy = strategy
     return made

@@ -124,10 +124,11 @@ def read(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path}: not a whole file of a logical inductor (truncated or damaged); use an older copy"
         )
-    state: dict[str, Any] = json.loads(zlib.decompress(data))
+    state: Any = json.loads(zlib.decompress(data))
     if not isinstance(state, dict) or set(state) != KEYS:
         raise CheckpointError(f"{path}: not what a logical inductor writes of itself; use an older copy")
-    return state
+    told: dict[str, Any] = state
+    return told
 
 
 def given_or_told(name: str, given: Mapping[str, Any], told: Mapping[str, Any]) -> Any:

@@ -41,7 +41,7 @@ def Atom(name: str) -> Sentence:  # noqa: N802  it reads as the thing that it ma
     """
     if not isinstance(name, str):
         raise InputError(f'an atom is named by a text, not by {name!r}; write Atom("rain")')
-    return atom(name)
+    return atom(_readable(name))
 
 
 def parse(text: str) -> Sentence:
@@ -66,7 +66,7 @@ def parse(text: str) -> Sentence:
     """
     if not isinstance(text, str):
         raise InputError(f'a sentence is read from a text, not from {text!r}; write parse("a & ~b -> c")')
-    return parse_sentence(text)
+    return parse_sentence(_readable(text))
 
 
 def one(*sentences: SentenceLike) -> Sentence:
@@ -109,7 +109,7 @@ def as_sentence(given: SentenceLike) -> Sentence:
     if isinstance(given, bool):
         return TRUE if given else FALSE
     if isinstance(given, str):
-        return parse_sentence(given)
+        return parse_sentence(_readable(given))
     raise InputError(f"{given!r} is no sentence; give a sentence (Atom, parse, operators), or its text")
 
 
@@ -125,3 +125,12 @@ def as_sentences(given: Iterable[SentenceLike]) -> list[Sentence]:
     if isinstance(given, Sentence | str | bool) or not isinstance(given, Iterable):
         raise InputError(f"{given!r} is not a list of sentences; write [{given!r}]")
     return [as_sentence(sentence) for sentence in given]
+
+
+def _readable(text: str) -> str:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"{text!a} has half a character in it: {error.reason}") from error
+    return text

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from gruemarket._core import FeatureProgram
 from gruemarket.errors import InputError
 from gruemarket.logic.nodes import KINDS, Leaf, Node
-from gruemarket.logic.numbers import unit, whole
+from gruemarket.logic.numbers import mapping, unit, whole
 
 Prices: TypeAlias = Mapping[Hashable, Any]
 """What sentences cost on a day, in [0, 1]; one that is not named costs 0, as one that nobody trades."""
@@ -112,4 +112,5 @@ def _known(leaf: Leaf, day: int, past: Sequence[Prices], places: Mapping[Hashabl
         return None if leaf.sentence in places else Fraction(0)
     if not 1 <= on <= len(past):
         return Fraction(0)
+    mapping(past[on - 1], f"prices of day {on}")
     return unit(past[on - 1].get(leaf.sentence, 0), f"price of {leaf.sentence} on day {on}")

@@ -6,7 +6,8 @@ from typing import Any
 
 from gruemarket._core import DeductiveProcess, Sentence
 from gruemarket.errors import InputError
-from gruemarket.logic.processes import Delay
+from gruemarket.logic.numbers import whole
+from gruemarket.logic.processes import NEVER, Delay
 from gruemarket.logic.sentences import SentenceLike, as_sentences
 
 
@@ -44,15 +45,16 @@ class Theory:
         Raises:
             InputError: the axioms contradict each other, a day below 1, or something that is no sentence.
         """
-        if self.axioms_day is not None and self.axioms_day < 1:
-            raise InputError(f"axioms_day {self.axioms_day}; days count from 1, None is for never")
+        axioms_day = None if self.axioms_day is None else min(whole(self.axioms_day, "axioms_day", least=1), NEVER)
         asked = as_sentences(self.sentences)
         days = [_day(self.delay, n) for n in range(1, len(asked) + 1)]
-        return DeductiveProcess.theory(as_sentences(self.axioms), asked, days, self.axioms_day)
+        return DeductiveProcess.theory(as_sentences(self.axioms), asked, days, axioms_day)
 
 
 def _day(delay: Delay, n: int) -> int:
+    if not callable(delay):
+        whole(delay, "delay")
     day: Any = delay(n) if callable(delay) else n + delay
     if isinstance(day, bool) or not isinstance(day, int) or day < 1:
         raise InputError(f"sentence {n} would be settled on day {day!r}; give a delay f with whole f(n) >= 1")
-    return day
+    return min(day, NEVER)

@@ -1,6 +1,6 @@
 """A logical inductor that reads symbols: each round is a set of sentences of which exactly one is true."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -24,7 +24,7 @@ class Tokens:
         name: of the sentences, as `name[t]=k`.
 
     Raises:
-        InputError: fewer than 2 outcomes.
+        InputError: fewer than 2 outcomes, or a name that is no text.
 
     >>> tokens = Tokens(2)
     >>> [str(sentence.on(3)) for sentence in tokens.sentences]
@@ -36,6 +36,8 @@ class Tokens:
 
     def __post_init__(self) -> None:
         whole(self.outcomes, "outcomes", least=2)
+        if not isinstance(self.name, str):
+            raise InputError(f"sentences named {self.name!r}; give a text")
 
     @property
     def sentences(self) -> list[Daily]:
@@ -85,12 +87,16 @@ class Kelly:
     floor: Any = Fraction(1, 1 << 20)
 
     def __post_init__(self) -> None:
+        if isinstance(self.sentences, str) or not isinstance(self.sentences, Sequence):
+            raise InputError(f"a Kelly trader of {self.sentences!r}; give a list of exclusive, exhaustive sentences")
         if not 0 < exact(self.floor, "the floor") <= 1:
             raise InputError(f"floor {self.floor}; it is above 0 and at most 1")
         if not callable(self.forecast):
             object.__setattr__(self, "forecast", self._checked(self.forecast))
 
     def _checked(self, forecast: Sequence[Any]) -> tuple[Fraction, ...]:
+        if not isinstance(forecast, Iterable):
+            raise InputError(f"a forecast of {forecast!r}; give a probability for each sentence")
         given = tuple(unit(q, "a forecast") for q in forecast)
         if len(given) != len(self.sentences) or abs(sum(given, Fraction(-1))) > Fraction(1, 10**6):
             raise InputError(

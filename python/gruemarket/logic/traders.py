@@ -34,8 +34,8 @@ class Seen(Protocol):
 
 
 Trader: TypeAlias = Any
-"""A strategy, which is then the same each day; or a function of `Seen` that gives the day's, or None to buy nothing; or
-an object whose attribute `strategy` is either."""
+"""A strategy, which is then the same each day; or a function of `Seen` that is asked once a day and gives the day's, or
+None to buy nothing; or an object whose attribute `strategy` is either."""
 
 
 @dataclass(frozen=True)
@@ -162,14 +162,17 @@ class Arbitrage:
     strategy: Strategy = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.sentences, str) or len(self.sentences) < 2:
-            raise InputError(f"arbitrage of {self.sentences!r}; give two sentences or more")
+        given: Any = self.sentences
+        if isinstance(given, str) or not isinstance(given, Sequence) or len(given) < 2:
+            raise InputError(f"arbitrage of {given!r}; give a list of two sentences or more")
         slope, most = _positive(self.slope, "the slope"), _positive(self.most, "the most shares a day")
         total = price(self.sentences[0])
         for sentence in self.sentences[1:]:
             total = total + price(sentence)
         shares = clip(slope * (1 - total), -most, most)
         object.__setattr__(self, "strategy", dict.fromkeys(self.sentences, shares))
+        if len(self.strategy) < len(self.sentences):
+            raise InputError(f"arbitrage of {given!r}; give each sentence once")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, Self
 
 from gruemarket._core import PlausibleWorlds, Sentence
-from gruemarket.logic.numbers import exact
+from gruemarket.logic.numbers import exact, mapping
 from gruemarket.logic.sentences import SentenceLike, as_sentence, as_sentences
 
 
@@ -99,6 +99,7 @@ class Worlds:
         return self._extreme(shares, greatest=True)
 
     def _extreme(self, shares: Mapping[SentenceLike, Any], *, greatest: bool) -> Worth:
+        mapping(shares, "shares")
         sentences = as_sentences(shares)
         numbers = [exact(number, "a number of shares") for number in shares.values()]
         value, truths = self._core.extreme(sentences, numbers, greatest)

@@ -58,22 +58,48 @@ fn pool() -> Option<Arc<ThreadPool>> {
     held.workers.clone()
 }
 
+/// Scratch that is lent for a share of the work: shares are many, the scratch of a few workers serves them all.
+struct Lent<'a, S> {
+    scratch: Option<S>,
+    idle: &'a Mutex<Vec<S>>,
+}
+
+impl<'a, S> Lent<'a, S> {
+    fn new(idle: &'a Mutex<Vec<S>>, scratch: impl Fn() -> S) -> Self {
+        let held = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Self {
+            scratch: Some(held.unwrap_or_else(scratch)),
+            idle,
+        }
+    }
+}
+
+impl<S> Drop for Lent<'_, S> {
+    fn drop(&mut self) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.extend(self.scratch.take());
+    }
+}
+
 /// Applies `work` to every item, keeping their order; in parallel where there is enough of it.
-pub fn map<T: Send, S, R: Send>(
+pub fn map<T: Send, S: Send, R: Send>(
     items: Vec<T>,
     scratch: impl Fn() -> S + Sync + Send,
     work: impl Fn(&mut S, T) -> R + Sync + Send,
 ) -> Vec<R> {
     let workers = if items.len() > 1 && threads() > 1 { pool() } else { None };
     if let Some(workers) = workers {
-        return workers.install(|| items.into_par_iter().map_init(scratch, work).collect());
+        let idle = Mutex::new(Vec::new());
+        let lend = || Lent::new(&idle, &scratch);
+        let lent = |lent: &mut Lent<'_, S>, item| work(lent.scratch.get_or_insert_with(&scratch), item);
+        return workers.install(|| items.into_par_iter().map_init(lend, lent).collect());
     }
     let mut held = scratch();
     items.into_iter().map(|item| work(&mut held, item)).collect()
 }
 
 /// [`map`] over runs of `len` consecutive items.
-pub fn map_runs<T: Send, S, R: Send>(
+pub fn map_runs<T: Send, S: Send, R: Send>(
     items: Vec<T>,
     len: usize,
     scratch: impl Fn() -> S + Sync + Send,

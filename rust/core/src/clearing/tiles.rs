@@ -102,7 +102,7 @@ impl<'a> Cut<'a> {
     }
 
     /// Works on every item, in parallel where it pays, and keeps their order.
-    pub fn map<T: Send, S, R: Send>(
+    pub fn map<T: Send, S: Send, R: Send>(
         &self,
         items: impl Iterator<Item = T>,
         scratch: impl Fn() -> S + Sync + Send,

@@ -187,7 +187,9 @@ impl Sentences {
     pub fn make(&mut self, kind: &str, name: &str, parts: &[SentenceId]) -> Result<SentenceId> {
         if let Some(unknown) = parts.iter().find(|part| part.index() >= self.len()) {
             let unknown = unknown.index();
-            return Err(MarketError::input(format!("a sentence of sentence {unknown}, which is not known")));
+            return Err(MarketError::input(format!(
+                "a sentence of sentence {unknown}, which is not known"
+            )));
         }
         Ok(match (kind, parts) {
             ("atom", []) => return self.atom(name),

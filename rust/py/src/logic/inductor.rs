@@ -328,7 +328,11 @@ impl LogicalInductor {
         let state = self.state()?;
         let all = (2..state.sentences.len() as u32).map(|id| match state.sentences.get(SentenceId(id)) {
             Made::Atom(name) => ("atom", name.to_string(), Vec::new()),
-            made => (made.kind(), String::new(), made.parts().iter().map(|part| part.0).collect()),
+            made => (
+                made.kind(),
+                String::new(),
+                made.parts().iter().map(|part| part.0).collect(),
+            ),
         });
         Ok(all.collect())
     }
@@ -340,7 +344,10 @@ impl LogicalInductor {
             let parts: Vec<_> = parts.into_iter().map(SentenceId).collect();
             let made = state.sentences.make(&kind, &name, &parts).map_err(exception)?;
             if made.index() != number {
-                return Err(InputError::new_err(format!("sentence {number} is sentence {} again", made.0)));
+                return Err(InputError::new_err(format!(
+                    "sentence {number} is sentence {} again",
+                    made.0
+                )));
             }
         }
         Ok(())
