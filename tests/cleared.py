@@ -16,6 +16,7 @@ RULES = {
     "isoelastic 1/2": gm.Isoelastic(0.5),
     "isoelastic 4": gm.Isoelastic(4),
     "isoelastic each": gm.Isoelastic([0.25, 1, 2, 8, 1e5]),
+    "isoelastic floored": gm.Isoelastic([3, 1, 0.5, 3, 16], floor=0.2),
     "log pool": gm.LogPool(0.4, floor=1e-5),
     "LMSR": gm.LMSR(0.3, maker=1),
     "demand": gm.Demand(linear, tolerance=1e-12),
@@ -43,6 +44,7 @@ def growth(rule, price, q, u):
     """(K, N) what a unit staked grows to, outcome by outcome, from the price alone, by the formula of each rule."""
     whole = u.sum()
     if isinstance(rule, gm.Isoelastic):
+        q = np.clip(q, rule.floor, 1 - rule.floor)
         logs = np.log(price)[:, None] + (np.log(q) - np.log(price)[:, None]) / np.asarray(rule.aversion)
         budget = np.exp(logs - logs.max(axis=0))
         return budget / budget.sum(axis=0) / price[:, None]

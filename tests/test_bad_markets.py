@@ -78,6 +78,9 @@ BAD_TAXES = {
     "landmark 0.5 is neither": lambda: gm.GrueTax(gm.schedules.inverse(), landmarks={0.5: 1}),
     "landmark 3 of -1 bits": lambda: gm.GrueTax(gm.schedules.inverse(), landmarks={3: -1}),
     "landmark 3 of nan bits": lambda: gm.GrueTax(gm.schedules.inverse(), landmarks={3: np.nan}),
+    "landmark 3 of 'few' bits": lambda: gm.GrueTax(gm.schedules.inverse(), landmarks={3: "few"}),
+    r"landmarks \[3\]; give a dict": lambda: gm.GrueTax(gm.schedules.inverse(), landmarks=[3]),
+    "names 2; give one name a trader": lambda: gm.Market([1, 1], names=2),
 }
 
 

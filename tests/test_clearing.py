@@ -49,6 +49,22 @@ def test_aversion_one_is_kelly(market_class, each):
         np.testing.assert_allclose(ours, theirs, rtol=1e-11)
 
 
+@pytest.mark.parametrize("aversion", (0.25, 1, 4, 1e6, "mixed"))
+def test_a_floor_lifts_what_forecasts_rule_out(market_class, aversion):
+    wealth, forecasts = world(1, traders=5)
+    forecasts[:, 1], forecasts[:, 3], forecasts[2] = [1, 0, 0], [0, 1, 0], 0  # nobody believes in outcome 2
+    forecasts /= forecasts.sum(axis=0)
+    aversion = mixed(5) if aversion == "mixed" else aversion
+    lifted = np.clip(forecasts, 1e-3, 1 - 1e-3)
+    lifted /= lifted.sum(axis=0)  # of which isoelastic traders ask nothing, but markets do
+    for ours, theirs in zip(
+        cleared(market_class, gm.Isoelastic(aversion, floor=1e-3), wealth, forecasts),
+        cleared(market_class, gm.Isoelastic(aversion), wealth, lifted),
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+
+
 @pytest.mark.parametrize("aversion", (0.25, 0.5, 1, 2, 4, 16, "mixed"))
 @pytest.mark.parametrize("seed", range(3))
 def test_a_general_solver_finds_the_same_price_from_any_start(market_class, aversion, seed):

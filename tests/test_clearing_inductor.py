@@ -102,6 +102,7 @@ def test_the_rule_of_an_inductor_may_stand_in_a_file(tmp_path):
 
 def test_what_rules_say_of_themselves():
     assert re.fullmatch(r"Isoelastic\(aversion=4.0\)", repr(gm.Isoelastic(4)))
+    assert repr(gm.Isoelastic(4, floor=0.01)) == "Isoelastic(aversion=4.0, floor=0.01)"
     assert gm.LMSR(0.1).to_dict() == {"kind": "lmsr", "liquidity": 0.1, "maker": 0, "step": 0.05, "floor": 2.0**-20}
     assert gm.Demand(linear).to_dict()["fn"].endswith("linear")
 

@@ -101,9 +101,10 @@ class Isoelastic:
 
     Args:
         aversion: eta, in [1/16, 1e6]: one number, or (N,) each trader's own.
+        floor: forecasts are kept between this and 1 - `floor`, in [0, 1/2); 0 takes them as given.
 
     Raises:
-        InputError: an aversion is out of range.
+        InputError: an aversion or `floor` is out of range.
         NotClearedError: raised by the market where no price was found.
 
     >>> import gruemarket as gm
@@ -117,6 +118,7 @@ class Isoelastic:
     """
 
     aversion: float | npt.ArrayLike
+    floor: float = 0.0
 
     def __post_init__(self) -> None:
         given = floats(self.aversion, "aversion").astype(np.float64, copy=True)
@@ -130,16 +132,25 @@ class Isoelastic:
             )
         given.flags.writeable = False
         object.__setattr__(self, "aversion", given if given.ndim else float(given))
+        _check_numbers(self, "floor")
+        if not 0 <= self.floor < 0.5:
+            raise InputError(f"Isoelastic floor {self.floor} is not in [0, 0.5); 0 takes forecasts as given")
 
     def to_dict(self) -> dict[str, Any]:
         """The rule in plain values."""
-        return {"kind": "isoelastic", "aversion": np.asarray(self.aversion).tolist()}
+        return {"kind": "isoelastic", "aversion": np.asarray(self.aversion).tolist(), "floor": self.floor}
+
+    def __repr__(self) -> str:
+        floor = f", floor={self.floor}" if self.floor else ""
+        return f"Isoelastic(aversion={self.aversion!r}{floor})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Isoelastic) and np.array_equal(np.asarray(self.aversion), np.asarray(other.aversion))
+        if not isinstance(other, Isoelastic) or self.floor != other.floor:
+            return False
+        return np.array_equal(np.asarray(self.aversion), np.asarray(other.aversion))
 
     def __hash__(self) -> int:
-        return hash(np.asarray(self.aversion).tobytes())
+        return hash((np.asarray(self.aversion).tobytes(), self.floor))
 
 
 @dataclass(frozen=True)
@@ -282,10 +293,10 @@ class RuleSpec:
         if clearing is None or isinstance(clearing, Kelly):
             return cls("kelly", [1.0 if clearing is None else clearing.fraction])
         if isinstance(clearing, Isoelastic):
-            eta = clearing.aversion
-            return (
-                cls("isoelastic", [eta]) if isinstance(eta, float) else cls("isoelastic", [], vector(eta, "aversion"))
-            )
+            eta, floor = clearing.aversion, float(clearing.floor)
+            if isinstance(eta, float):
+                return cls("isoelastic", [floor, eta])
+            return cls("isoelastic", [floor], vector(eta, "aversion"))
         if isinstance(clearing, LogPool):
             return cls("log pool", [clearing.step, clearing.floor])
         if isinstance(clearing, LMSR):
@@ -301,7 +312,7 @@ class RuleSpec:
         if self.function is not None:
             return self.function
         if self.kind == "isoelastic":
-            return Isoelastic(self.numbers[0] if self.each is None else self.each)
+            return Isoelastic(self.numbers[1] if self.each is None else self.each, self.numbers[0])
         if self.kind == "lmsr":
             liquidity, step, floor = self.numbers
             return LMSR(liquidity, self.maker, step, floor)
@@ -315,7 +326,7 @@ def restricted(clearing: Any, kept: npt.NDArray[np.bool_]) -> Any:
         InputError: the maker of an LMSR is not among them.
     """
     if isinstance(clearing, Isoelastic) and not isinstance(clearing.aversion, float):
-        return Isoelastic(np.asarray(clearing.aversion)[kept])
+        return Isoelastic(np.asarray(clearing.aversion)[kept], clearing.floor)
     if isinstance(clearing, LMSR):
         if not kept[clearing.maker]:
             raise InputError(f"{clearing!r}: without its maker there is no such market")

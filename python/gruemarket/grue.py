@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -27,8 +28,8 @@ class GrueTax:
             group's sum, for payers of the group) or a sparse matrix in CSR form whose row i lists what i may become and
             `rho(k|i)` in shares: an object with `indptr`, `indices`, `data`, or a tuple of these three.
         landmarks: index or stage name -> bits; replaces the hazard there by `2^-bits`. A stage's name stands for its
-            first levy; one that no stage ever has does nothing, and a market, which may be played on, cannot tell
-            (a run from a TOML file can, and refuses it).
+            first levy; where that falls on an index with a landmark, the index's holds. A name that no stage ever has
+            does nothing: a market, which may be played on, cannot tell (a run from a TOML file can, and refuses it).
         unit: what the index counts: "round", "episode", "batch" or "stage".
 
     Raises:
@@ -51,14 +52,18 @@ class GrueTax:
         if self.unit not in UNITS:
             raise InputError(f"unknown unit {self.unit!r}; one of {', '.join(UNITS)}")
         object.__setattr__(self, "kernel", _kernel(self.kernel))
-        landmarks: dict[Any, float] = dict(self.landmarks or {})
+        given: Any = self.landmarks
+        given = {} if given is None else given
+        if not isinstance(given, Mapping):
+            raise InputError(f"landmarks {given!r}; give a dict of bits by index or by the name of a stage")
+        landmarks: dict[Any, Any] = dict(given)
         for key, bits in landmarks.items():
             if not (isinstance(key, str) or (isinstance(key, int | np.integer) and 0 <= key < 2**63)):
                 raise InputError(f"landmark {key!r} is neither an index >= 0 nor the name of a stage")
             if key == 0:
                 raise InputError("landmark at index 0; no tax is levied there, the first index is 1")
-            if not (np.isfinite(bits) and bits >= 0):
-                raise InputError(f"landmark {key!r} of {bits} bits; give a finite number >= 0")
+            if not (isinstance(bits, Real) and 0 <= float(bits) < np.inf):
+                raise InputError(f"landmark {key!r} of {bits!r} bits; give a finite number >= 0")
         object.__setattr__(self, "landmarks", landmarks)
 
     def to_dict(self) -> dict[str, Any]:

@@ -592,6 +592,8 @@ def _outcomes(given: Any) -> int:
 def _names(given: Sequence[str] | None, traders: int) -> list[str] | None:
     if given is None:
         return None
+    if not isinstance(given, Iterable):
+        raise InputError(f"names {given!r}; give one name a trader")
     names = [str(name) for name in given]
     if len(names) != traders:
         raise ShapeError(f"{len(names)} names for {traders} traders")

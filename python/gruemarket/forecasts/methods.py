@@ -57,14 +57,17 @@ def named(clearing: Any, grue: GrueTax | None = None) -> str:
     ('Kelly, fraction 0.3', 'log pool, step 0.3, taxed')
     >>> named(LogPool(step=1, floor=0.01)), named(Kelly(fraction=0.30000000004))
     ('log pool, step 1, floor 0.01', 'Kelly, fraction 0.30000000004')
+    >>> named(Isoelastic(4, floor=0.01))
+    'isoelastic, aversion 4, floor 0.01'
     """
     if isinstance(clearing, Kelly):
         name = "Kelly" if clearing.fraction == 1 else f"Kelly, fraction {_digits(clearing.fraction)}"
-    elif isinstance(clearing, LogPool):
-        floor = "" if clearing.floor == LogPool.floor else f", floor {_digits(clearing.floor)}"
-        name = f"log pool, step {_digits(clearing.step)}{floor}"
     else:
-        name = f"isoelastic, aversion {_digits(clearing.aversion)}"
+        floor = "" if clearing.floor == type(clearing).floor else f", floor {_digits(clearing.floor)}"
+        if isinstance(clearing, LogPool):
+            name = f"log pool, step {_digits(clearing.step)}{floor}"
+        else:
+            name = f"isoelastic, aversion {_digits(clearing.aversion)}{floor}"
     return name if grue is None else f"{name}, taxed"
 
 

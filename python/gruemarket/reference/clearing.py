@@ -65,7 +65,9 @@ def _isoelastic(rule: Isoelastic, log2_stakes: Floats, log2_forecast: Floats) ->
     """Who stakes nothing has no say; an outcome that nobody else thinks possible has the price 0."""
     aversion = np.broadcast_to(np.asarray(rule.aversion, dtype=float), log2_stakes.shape)
     awake = log2_stakes > NOTHING
-    log_price = LN2 * _kelly(log2_stakes, log2_forecast).log2_price
+    if rule.floor:
+        log2_forecast = _floored(log2_forecast, rule.floor) / LN2
+    log_price = _normed(LN2 * _kelly(log2_stakes, log2_forecast).log2_price)
     possible = log_price > NOTHING
     log_shares = LN2 * (log2_stakes - total(log2_stakes))[awake]
     said = LN2 * log2_forecast[np.ix_(possible, awake)]

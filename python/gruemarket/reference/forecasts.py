@@ -305,7 +305,7 @@ def listed(rule: Any, awake: Ints, forecasters: Ints) -> Any:
     Where the maker has nothing at stake the others trade alone, at the same tolerance of risk.
     """
     if isinstance(rule, Isoelastic) and np.ndim(rule.aversion) and len(forecasters):
-        return Isoelastic(np.asarray(rule.aversion)[forecasters])
+        return Isoelastic(np.asarray(rule.aversion)[forecasters], rule.floor)
     if isinstance(rule, LMSR):
         if np.sum(awake == rule.maker) > 1:
             raise InputError(f"the maker {rule.maker} stands there more than once")

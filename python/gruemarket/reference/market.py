@@ -134,7 +134,7 @@ class Market:
         }
         if isinstance(self._clearing, Isoelastic) and np.ndim(self._clearing.aversion):  # who is redefined keeps its
             each = np.asarray(self._clearing.aversion)
-            later["clearing"] = Isoelastic(np.append(each, each[source]))
+            later["clearing"] = Isoelastic(np.append(each, each[source]), self._clearing.floor)
         if self._grue and not isinstance(self._grue.kernel, str):  # nothing leads from or to the new traders
             indptr, targets, shares = self._grue.kernel
             later["grue"] = replace(self._grue, kernel=(np.pad(indptr, (0, m), mode="edge"), targets, shares))
@@ -194,7 +194,7 @@ class Market:
             "normalize": False,
         }
         if isinstance(self._clearing, Isoelastic) and np.ndim(self._clearing.aversion):
-            later["clearing"] = Isoelastic(np.asarray(self._clearing.aversion)[source])
+            later["clearing"] = Isoelastic(np.asarray(self._clearing.aversion)[source], self._clearing.floor)
         if maker is not None:
             later["clearing"] = replace(self._clearing, maker=int(first[maker]))
         other = Market(**(self._arguments | later))

@@ -63,6 +63,7 @@ fn forecasts(traders: usize, outcomes: usize, sharpness: f64) -> (Vec<f64>, Vec<
 fn isoelastic(eta: f64) -> Rule {
     Rule::Isoelastic(Isoelastic {
         aversion: Aversion::Common(eta),
+        floor: 0.0,
         max_passes: 100,
     })
 }
@@ -117,6 +118,7 @@ fn table(traders: usize, outcomes: usize, sharpness: f64, times: usize) {
     }
     let each = Rule::Isoelastic(Isoelastic {
         aversion: Aversion::Each((0..traders).map(|i| [0.5, 1.0, 4.0][i % 3]).collect()),
+        floor: 0.0,
         max_passes: 100,
     });
     report("isoelastic, each its own", &each, outcomes, &parts, times, unit);

@@ -40,12 +40,13 @@ impl RuleSpec<'_> {
     pub fn parse(self) -> PyResult<Rule> {
         let aversion = match &self.each {
             Some(each) => Aversion::Each(each.as_slice()?.into()),
-            None => Aversion::Common(self.numbers.first().copied().unwrap_or(1.0)),
+            None => Aversion::Common(self.numbers.get(1).copied().unwrap_or(1.0)),
         };
         Ok(match (self.kind.as_str(), &self.numbers[..], self.function) {
             ("kelly", &[fraction], _) => Rule::Kelly { fraction },
-            ("isoelastic", ..) => Rule::Isoelastic(Isoelastic {
+            ("isoelastic", &[floor, ..], _) => Rule::Isoelastic(Isoelastic {
                 aversion,
+                floor,
                 max_passes: MAX_PASSES,
             }),
             ("log pool", &[step, floor], _) => Rule::LogPool(LogPool { step, floor }),
@@ -69,9 +70,12 @@ pub fn parts<'py>(py: Python<'py>, rule: &Rule) -> RuleParts<'py> {
     let plain = |kind, numbers| (kind, numbers, None, 0, None);
     match rule {
         Rule::Kelly { fraction } => plain("kelly", vec![*fraction]),
-        Rule::Isoelastic(Isoelastic { aversion, .. }) => match aversion {
-            Aversion::Common(eta) => plain("isoelastic", vec![*eta]),
-            Aversion::Each(each) => ("isoelastic", Vec::new(), Some(each.to_vec().into_pyarray(py)), 0, None),
+        Rule::Isoelastic(Isoelastic { aversion, floor, .. }) => match aversion {
+            Aversion::Common(eta) => plain("isoelastic", vec![*floor, *eta]),
+            Aversion::Each(each) => {
+                let each = each.to_vec().into_pyarray(py);
+                ("isoelastic", vec![*floor], Some(each), 0, None)
+            }
         },
         Rule::LogPool(LogPool { step, floor }) => plain("log pool", vec![*step, *floor]),
         Rule::Lmsr(rule) => {

@@ -9,9 +9,11 @@
 //! `c_k <- c_k (1 + z_k)^g`.
 
 use super::passes::{Budgets, GIVEN_UP, Pass, Passes};
+use super::tiles::Cut;
 use super::{Part, Price, Room, Round, Terms, kelly, linear, within};
 use crate::error::{MarketError, Result};
 use crate::lanes::{budgets, logs};
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,6 +40,8 @@ const RISE: f64 = 0.9;
 #[derive(Clone, Debug)]
 pub struct Isoelastic {
     pub aversion: Aversion,
+    /// Forecasts are brought into `[floor, 1 - floor]`; 0 takes them as given.
+    pub floor: f64,
     /// Passes over the traders after which clearing is given up.
     pub max_passes: u32,
 }
@@ -60,7 +64,14 @@ impl Aversion {
 }
 
 impl Isoelastic {
-    pub(super) fn check(&self, traders: usize) -> Result<()> {
+    pub(super) fn check(&self, outcomes: usize, traders: usize) -> Result<()> {
+        within(
+            "floor",
+            self.floor,
+            0.0,
+            1.0 / outcomes as f64,
+            "0 takes forecasts as given",
+        )?;
         let what_to_do = "1 is Kelly, more is more cautious";
         match &self.aversion {
             Aversion::Common(eta) => within("risk aversion", *eta, LEAST, MOST, what_to_do),
@@ -75,7 +86,41 @@ impl Isoelastic {
     }
 
     pub(super) fn clear(&self, round: &Round<'_>, room: &mut Room) -> Result<Price> {
-        if matches!(self.aversion, Aversion::Common(1.0)) {
+        if self.floor <= 0.0 {
+            return self.cleared(round, room);
+        }
+        // a copy, so that the passes need not floor again and again
+        let rows: Vec<_> = round.parts.iter().flat_map(|part| &part.rows).collect();
+        let rows: Vec<_> = rows.into_iter().map(|row| self.floored(row)).collect();
+        let parts = round.parts.iter().zip(rows.chunks(round.outcomes));
+        let parts: Vec<_> = parts
+            .map(|(part, rows)| Part {
+                rows: rows.iter().map(|row| &**row).collect(),
+                ..*part
+            })
+            .collect();
+        let cut = Cut::new(&parts, round.outcomes, round.threads_ok);
+        self.cleared(
+            &Round {
+                parts: &parts,
+                cut,
+                ..*round
+            },
+            room,
+        )
+    }
+
+    fn floored<'a>(&self, row: &'a [f64]) -> Cow<'a, [f64]> {
+        if self.floor <= 0.0 {
+            return Cow::Borrowed(row);
+        }
+        row.iter().map(|q| q.clamp(self.floor, 1.0 - self.floor)).collect()
+    }
+
+    /// The same, of forecasts that are floored already.
+    fn cleared(&self, round: &Round<'_>, room: &mut Room) -> Result<Price> {
+        // floored forecasts need not sum to 1, as Kelly's are taken to
+        if self.floor <= 0.0 && matches!(self.aversion, Aversion::Common(1.0)) {
             return Ok(round.priced(kelly::prices(round), Terms::Kelly));
         }
         let (mut passes, mut prices) = Passes::begin(&self.aversion, round, room);
@@ -174,7 +219,7 @@ impl Isoelastic {
             .map(|i| 1.0 / self.aversion.of(part.traders.index(i)))
             .collect();
         budgets::log2_growth(
-            part.rows[outcome],
+            &self.floored(part.rows[outcome]),
             price.prices[outcome],
             &budgets.scales[traders.clone()],
             &budgets.sums[traders],

@@ -146,7 +146,7 @@ impl Rule {
     pub fn check(&self, outcomes: usize, traders: usize) -> Result<()> {
         match self {
             Self::Kelly { fraction } => kelly::check(*fraction),
-            Self::Isoelastic(rule) => rule.check(traders),
+            Self::Isoelastic(rule) => rule.check(outcomes, traders),
             Self::LogPool(rule) => rule.check(outcomes),
             Self::Lmsr(rule) => rule.check(outcomes, traders),
             Self::Demand(rule) => rule.check(),

@@ -87,6 +87,7 @@ fn rules() -> [Rule; 3] {
         Rule::Kelly { fraction: 0.5 },
         Rule::Isoelastic(Isoelastic {
             aversion: Aversion::Common(4.0),
+            floor: 0.0,
             max_passes: 100,
         }),
         Rule::LogPool(LogPool { step: 0.3, floor: 1e-6 }),

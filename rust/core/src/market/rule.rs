@@ -11,6 +11,8 @@ pub enum Saved {
     /// `aversion` is null where each trader has its own, which the file keeps beside the header.
     Isoelastic {
         aversion: Option<f64>,
+        #[serde(default)]
+        floor: f64,
         max_passes: u32,
     },
     LogPool {
@@ -30,8 +32,13 @@ impl Saved {
     #[must_use]
     pub fn rule(&self, each: Vec<f64>) -> Rule {
         match *self {
-            Self::Isoelastic { aversion, max_passes } => Rule::Isoelastic(Isoelastic {
+            Self::Isoelastic {
+                aversion,
+                floor,
+                max_passes,
+            } => Rule::Isoelastic(Isoelastic {
                 aversion: aversion.map_or_else(|| Aversion::Each(each.into()), Aversion::Common),
+                floor,
                 max_passes,
             }),
             Self::LogPool { step, floor } => Rule::LogPool(LogPool { step, floor }),
@@ -81,6 +88,7 @@ impl Rule {
                     Aversion::Common(eta) => Some(eta),
                     Aversion::Each(_) => None,
                 },
+                floor: rule.floor,
                 max_passes: rule.max_passes,
             },
             Self::LogPool(LogPool { step, floor }) => Saved::LogPool {
@@ -118,15 +126,17 @@ impl Rule {
     #[must_use]
     pub fn grown(&self, sources: impl Iterator<Item = usize>) -> Self {
         match self {
-            Self::Isoelastic(Isoelastic {
-                aversion: Aversion::Each(each),
-                max_passes,
-            }) => {
+            Self::Isoelastic(
+                rule @ Isoelastic {
+                    aversion: Aversion::Each(each),
+                    ..
+                },
+            ) => {
                 let new = sources.map(|source| each[source]);
                 let all: Arc<[f64]> = each.iter().copied().chain(new).collect();
                 Self::Isoelastic(Isoelastic {
                     aversion: Aversion::Each(all),
-                    max_passes: *max_passes,
+                    ..rule.clone()
                 })
             }
             other => other.clone(),
@@ -138,12 +148,14 @@ impl Rule {
     #[must_use]
     pub fn parted<I: Iterator<Item = usize>>(&self, sources: impl Fn() -> I, first: &[u32]) -> Self {
         match self {
-            Self::Isoelastic(Isoelastic {
-                aversion: Aversion::Each(each),
-                max_passes,
-            }) => Self::Isoelastic(Isoelastic {
+            Self::Isoelastic(
+                rule @ Isoelastic {
+                    aversion: Aversion::Each(each),
+                    ..
+                },
+            ) => Self::Isoelastic(Isoelastic {
                 aversion: Aversion::Each(sources().map(|source| each[source]).collect()),
-                max_passes: *max_passes,
+                ..rule.clone()
             }),
             Self::Lmsr(rule) => Self::Lmsr(Lmsr {
                 maker: first[rule.maker] as usize,

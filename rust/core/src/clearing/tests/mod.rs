@@ -79,6 +79,7 @@ impl Random {
 fn isoelastic(eta: f64) -> Rule {
     Rule::Isoelastic(Isoelastic {
         aversion: Aversion::Common(eta),
+        floor: 0.0,
         max_passes: 100,
     })
 }
@@ -86,6 +87,7 @@ fn isoelastic(eta: f64) -> Rule {
 fn each(etas: &[f64]) -> Rule {
     Rule::Isoelastic(Isoelastic {
         aversion: Aversion::Each(etas.into()),
+        floor: 0.0,
         max_passes: 100,
     })
 }
