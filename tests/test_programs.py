@@ -18,6 +18,7 @@ def digits(text):
         ("+[>.<.]", "01" * 16, 96, "OUTPUT_LIMIT"),
         ("+[.>+.<]", "1110" * 8, 111, "OUTPUT_LIMIT"),
         (">+[>+.<]", "10" * 16, 192, "OUTPUT_LIMIT"),
+        ("+>+[.<]", "11", 12, "HALTED"),
         # its third `[` is evaluated and leaves the loop: 4 + 2 * 4 + 1, as in the public code of Grau-Moya et al.
         (">+>+[.<]", "11", 13, "HALTED"),
         ("+.", "1", 2, "HALTED"),

@@ -24,7 +24,7 @@ KINDS = {
     "with a tail": {"machine": "brainphoque", "max_length": 4, "tail": 2000},
     "reader": {"machine": "reader", "max_length": 6},
     "reader of three": {"machine": "reader", "max_length": 4, "alphabet": 3, "horizon": 2},
-    "turing": {"machine": "turing", "max_length": 2, "steps": 200},
+    "turing": {"machine": "turing", "max_length": 2, "steps": 200, "max_output": 6},
 }
 
 
@@ -216,6 +216,31 @@ def test_parts_of_an_account_are_described_and_listed():
         assert f"Account {account}, {family.names[account]!r}" in family.describe(family.names[account])
     definition = inductor.market.definitions(top=family.accounts)["definition"]
     assert any(f"programs[{family.names[-1]}]" in text for text in definition)
+
+
+@pytest.mark.parametrize(
+    "kind", ("brainfuck", "three symbols", "slow and large cost", "with a tail", "reader", "turing")
+)
+def test_parts_of_an_account_have_all_columns(kind):
+    family = gm.Programs(**KINDS[kind])
+    before = family.table()
+    symbols = np.random.default_rng(0).integers(family.outcomes, size=300)
+    assert family.split_accounts([symbols.astype(np.uint32)])
+    origins = pl.Series("origin", family.origins)
+    after = family.table().with_columns(origins).filter(pl.col("shortest").is_not_null())
+    told = after.drop("behaviour", "mass_bits_lower")
+    assert told.null_count().sum_horizontal().item() == 0
+    assert (after["mass_bits_lower"] <= after["mass_bits_upper"] + 1e-9).all()
+    parts = after.join(before, left_on="origin", right_on="account", suffix="_before")
+    for bound in ("mass_bits_lower", "steps", "memory", "length"):
+        assert (parts[bound] >= parts[f"{bound}_before"] - 1e-9).all()
+    split = parts.filter(pl.len().over("origin") > 1)
+    assert split.height > 1
+    if kind in ("brainfuck", "three symbols"):
+        limits = {name: family.arguments[name] for name in ("alphabet", "memory", "steps", "max_output")}
+        for row in split.iter_rows(named=True):
+            best = [gm.programs.run(row[name], machine="brainfuck", **limits) for name in ("fastest", "leanest")]
+            assert (best[0].steps, best[1].cells) == (row["steps"], row["memory"])
 
 
 def test_inductors_of_several_families_split_the_right_accounts():

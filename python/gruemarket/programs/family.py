@@ -128,7 +128,7 @@ class Programs:
     @property
     def names(self) -> list[str]:
         """(N,) the shortest program of each account; the coin is the coin."""
-        return [program or COIN for program, _ in self._core.examples()]
+        return [COIN if best is None else best[1] for best in self._core.examples()]
 
     @property
     def reserve(self) -> float:
@@ -176,30 +176,37 @@ class Programs:
             `account`, `name`, `behaviour` (the first symbols; of the heavier one, where the complement is in it),
             `mass_bits_lower` and `mass_bits_upper` (-log2 of the mass's upper and lower bound; the account holds the
             lower bound), `members` (programs), `shortest`, `fastest`, `leanest` (programs), `length` (tokens of the
-            shortest), `steps` (of the fastest), `memory` (cells of the leanest). Of parts that an account was split
-            into only the lower bound, the number of members and the shortest program are told.
+            shortest), `steps` (of the fastest), `memory` (cells of the leanest). Of the parts of an account that was
+            split, and of programs that were drawn, the fastest and the leanest are found among the shortest ones of
+            each kind, where a kind prints the same for ever. An account of drawn programs alone has no upper bound.
         """
-        names, counts = zip(*self._core.examples(), strict=True)
+        schema = {"members": pl.UInt64, "shortest": pl.String, "fastest": pl.String, "steps": pl.UInt32}
+        schema |= {"leanest": pl.String, "memory": pl.UInt32}
+        examples = [one or (None,) * len(schema) for one in self._core.examples()]
+        own = pl.DataFrame(examples, schema, orient="row").with_row_index("account")
         origins = self.origins
         alone = np.bincount(origins, minlength=self.accounts)[origins] == 1  # parts of one account have one origin
-        own = pl.DataFrame({"account": range(self.accounts), "origin": origins, "whole": alone, "name": self.names})
-        own = own.with_columns(
-            mass_bits_upper=self.bits, members=pl.Series(counts, dtype=pl.UInt64), shortest=pl.Series(names)
-        )
-        frame = own.join(self._behaviours(), left_on="origin", right_on="account", how="left")
-        whole = ("mass_bits_lower", "fastest", "leanest", "steps", "memory")
-        coin = pl.col("name") == COIN
+        own = own.with_columns(origin=pl.Series(origins), whole=alone, mass_bits_upper=self.bits)
+        frame = own.join(self._behaviours(), left_on="origin", right_on="account", how="left", suffix="_all")
+
+        def best(name: str) -> pl.Expr:
+            return pl.coalesce(pl.when("whole").then(pl.col(f"{name}_all")), name).alias(name)
+
+        # what an account's bounds leave open may be any part's
+        most = pl.lit(2.0).pow(-pl.col("mass_bits_upper")) + pl.col("open")
         return frame.sort("account").select(
             "account",
-            "name",
+            pl.col("shortest").fill_null(COIN).alias("name"),
             "behaviour",
-            *(pl.when("whole").then(pl.col(name)).alias(name) for name in whole[:1]),
+            (-most.log(2)).alias("mass_bits_lower"),
             "mass_bits_upper",
-            pl.when("whole", ~coin).then("all").otherwise("members").alias("members"),
-            pl.when(~coin).then("shortest"),
-            *(pl.when("whole").then(pl.col(name)).alias(name) for name in whole[1:3]),
-            pl.when(~coin).then(pl.col("shortest").str.len_bytes()).alias("length"),
-            *(pl.when("whole").then(pl.col(name)).alias(name) for name in whole[3:]),
+            best("members"),
+            "shortest",
+            best("fastest"),
+            best("leanest"),
+            pl.col("shortest").str.len_bytes().alias("length"),
+            best("steps"),
+            best("memory"),
         )
 
     def _behaviours(self) -> pl.DataFrame:
@@ -207,10 +214,11 @@ class Programs:
         rows = pl.DataFrame({"index": range(self.found.distinct), "account": self.rows})
         frame = self.found.table().join(rows, on=pl.col("index").cast(pl.Int64)).filter(pl.col("account") >= 0)
         best = {"fastest": "steps", "leanest": "memory"}
+        least, most = (pl.lit(2.0).pow(-pl.col(f"mass_bits_{bound}")) for bound in ("upper", "lower"))
         return frame.group_by("account").agg(
             pl.col("behaviour").sort_by("mass_bits_upper", "index").first(),
-            -pl.lit(2.0).pow(-pl.col("mass_bits_lower")).sum().log(2).alias("mass_bits_lower"),
-            pl.col("members").sum().alias("all"),
+            (most - least).sum().alias("open"),
+            pl.col("members").sum(),
             *(pl.col(name, best[name]).sort_by(best[name], "index").first() for name in best),
         )
 
@@ -349,8 +357,8 @@ def _virgin(
     return found, _core.Programs(found._core, settings["machine"], masses, drawn, (noise == "kt", forget, coin))  # noqa: SLF001
 
 
-def _drawn(settings: dict[str, Any], count: int, seed: int) -> list[tuple[str, bytes, float]]:
-    """Drawn programs that are longer than those enumerated and print enough: program, output, mass."""
+def _drawn(settings: dict[str, Any], count: int, seed: int) -> list[tuple[str, int, int, bytes, float]]:
+    """Drawn programs that are longer than those enumerated and print enough: program, steps, cells, output, mass."""
     limits = {name: settings[name] for name in ("alphabet", "memory", "steps", "max_output")}
     frame = sample(count, seed=seed, beyond=settings["max_length"], **limits)
     full = frame.filter(status="OUTPUT_LIMIT")
@@ -359,4 +367,4 @@ def _drawn(settings: dict[str, Any], count: int, seed: int) -> list[tuple[str, b
     )
     masses = (full["weight"] * np.exp2(-bits)).to_list()
     outputs = [bytes(run(program, machine="brainphoque", **limits).output) for program in full["program"]]
-    return list(zip(full["program"], outputs, masses, strict=True))
+    return list(zip(full["program"], full["steps"], full["cells"], outputs, masses, strict=True))
