@@ -80,9 +80,9 @@ class Enumeration:
             `index` (as in `outputs`), `behaviour`, `mass_bits_lower` (-log2 of the mass's upper bound) and
             `mass_bits_upper` (of its lower bound; both null where the mass is in the reserve), `members` (programs,
             those that were only counted included), `shortest`, `fastest` and `leanest` (programs; where the status is
-            not "full", among those that were run),
-            `length` (tokens of the shortest), `steps` (of the fastest, to its last symbol, or to its end where it has
-            one sooner than the output is full), `memory` (cells of the leanest), `status` ("full", "halted": prints nothing more, or "open": more steps or tokens may go on),
+            not "full", among those that were run), `length` (tokens of the shortest), `steps` (of the fastest, to its
+            last symbol; where it halts, to its end), `memory` (cells of the leanest), `status` ("full", "halted":
+            prints nothing more, or "open": more steps or tokens may go on),
             `mass_halted` and `mass_open` (upper bounds of what its programs leave in the reserve).
         """
         columns = self._columns

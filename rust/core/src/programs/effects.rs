@@ -24,6 +24,9 @@ pub enum Fate<T> {
     Open,
 }
 
+/// For each symbol, a body, and what it takes to print it.
+type Firsts = Box<[(Code, Mark)]>;
+
 /// Bodies that do the same on a tape.
 #[derive(Clone, Debug)]
 pub struct Effect<T> {
@@ -41,7 +44,7 @@ pub struct Effect<T> {
     pub bodies: loose::Bodies,
     /// By rising length, where a body of that length prints some symbol earlier than all shorter ones: for each symbol the
     /// first one to print it, of at most that length.
-    faster: Vec<(usize, Box<[(Code, Mark)]>)>,
+    faster: Vec<(usize, Firsts)>,
     pub least_steps: u32,
     /// How many bodies there are of the example's length, and of each length after it.
     count: u64,
@@ -430,12 +433,11 @@ impl<T: Tape> Effect<T> {
     fn hasten(&mut self, length: usize, bodies: impl Iterator<Item = (Code, Mark)> + Clone) {
         let next = self.no_longer(length);
         let known = next.checked_sub(1).map(|last| &self.faster[last]);
-        let earlier = match known {
-            Some((_, first)) => bodies.clone().zip(first).any(|(new, old)| new.1.time < old.1.time),
-            None => {
-                let marks = &self.example.marks;
-                bodies.clone().zip(marks).any(|(new, old)| new.1.time < old.time)
-            }
+        let earlier = if let Some((_, first)) = known {
+            bodies.clone().zip(first).any(|(new, old)| new.1.time < old.1.time)
+        } else {
+            let marks = &self.example.marks;
+            bodies.clone().zip(marks).any(|(new, old)| new.1.time < old.time)
         };
         if !earlier {
             return;
