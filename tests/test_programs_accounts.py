@@ -308,19 +308,34 @@ def test_a_curriculum_may_split_accounts_on_its_way():
         ({"noise": "none"}, "noise 'none'; give \"kt\", or None"),
         ({"coin_bits": 0}, "coin_bits 0; give a number > 0"),
         ({"coin_bits": np.nan}, "coin_bits nan"),
+        ({"coin_bits": 5000}, "coin_bits 5000; give a number > 0, 1000 at most"),
+        ({"coin_bits": "3"}, "coin_bits '3'"),
+        ({"max_length": [6]}, r"max_length \[6\]"),
+        ({"max_length": -3}, "max_length -3"),
+        ({"alphabet": 2.0}, "alphabet 2.0"),
         ({"tail": 10}, 'only "brainphoque" is drawn from'),
-        ({"tail": -1, "machine": "brainphoque"}, "a count >= 1"),
+        ({"tail": -1, "machine": "brainphoque"}, "tail -1"),
         ({"max_length": 3}, "no program prints 32 symbols in 1000 steps; give a larger max_length"),
-        ({"machine": "abacus"}, 'machine "abacus"'),
+        ({"machine": "abacus"}, "machine 'abacus'"),
         ({"max_length": 99}, "max_length 99; give 0 to 19"),
         ({"a": -1}, "a -1; give an exponent from 0 to 64"),
-        ({"alphabet": 1}, "alphabet 1; give 2 to 256"),
+        ({"alphabet": 1}, "alphabet 1; give a whole number, from 2 to 256"),
         ({"order": "best"}, "order 'best'"),
     ),
 )
 def test_what_is_out_of_range_is_refused(settings, message):
     with pytest.raises(gm.InputError, match=message):
         gm.Programs(**settings)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    family = gm.Programs(max_length=np.int64(6), a=np.float32(1), coin_bits=np.int32(2))
+    family.save(tmp_path / "programs")
+    assert (
+        repr(gm.Programs.load(tmp_path / "programs"))
+        == repr(family)
+        == repr(gm.Programs(max_length=6, a=1, coin_bits=2))
+    )
 
 
 def test_what_is_no_program_or_no_outcome_is_refused(tmp_path):

@@ -161,6 +161,12 @@ def test_readers_answer_histories():
         ({"machine": "reader", "max_length": 4, "horizon": 40}, "histories"),
         ({"a": -1}, "a -1"),
         ({"b": float("nan")}, "b NaN"),
+        ({"a": "1"}, "a '1'; give a number"),
+        ({"max_length": -1}, "max_length -1"),
+        ({"max_length": 2.5}, "max_length 2.5; give a whole number"),
+        ({"steps": 2**40}, f"steps {2**40}"),
+        ({"machine": ["reader"]}, "machine ['reader']"),
+        ({"machine": "reader", "horizon": -1}, "horizon -1"),
         ({"order": "chance"}, "chance"),
         ({"alphabet": 1}, "alphabet 1"),
     ),
@@ -174,3 +180,5 @@ def test_bad_settings(settings, words):
 def test_no_such_behaviour(found):
     with pytest.raises(gm.InputError, match="behaviour 463; there are 463"):
         found.members(463)
+    with pytest.raises(gm.InputError, match="behaviour -1"):
+        found.members(-1)

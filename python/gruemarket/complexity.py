@@ -35,7 +35,7 @@ PROCESSES: dict[str, Any] = {
 }
 TABLES: dict[str, dict[str, Any]] = {"runs": RUNS, "curves": CURVES, "processes": PROCESSES}
 MEASURES = ("regret_bits", "time")
-AGREEMENT = dict.fromkeys(("spearman", "low", "high"), pl.Float64)
+AGREEMENT: dict[str, Any] = {"processes": pl.Int64, "spearman": pl.Float64, "low": pl.Float64, "high": pl.Float64}
 CELLS = "cells"  # the folder of what is done so far
 
 
@@ -88,9 +88,7 @@ class Complexity:
         pairs = [(a, b) for a, b in itertools.combinations(columns, 2) if a in self.inductors]
         random = np.random.default_rng(seed)
         rows = [(a, b, *agreement(columns[a], columns[b], draws, random)) for a, b in pairs]
-        return pl.DataFrame(
-            rows, {"first": pl.String, "second": pl.String, "processes": pl.Int64} | AGREEMENT, orient="row"
-        )
+        return pl.DataFrame(rows, {"first": pl.String, "second": pl.String, **AGREEMENT}, orient="row")
 
     def repeats(self, measure: str = "regret_bits", *, draws: int = 2000, seed: int = 0) -> pl.DataFrame:
         """How far each inductor agrees with itself: its order on every other sequence against that on the rest.
@@ -114,12 +112,14 @@ class Complexity:
             Complexity(self.runs.filter(pl.col("seed").is_in(numbers[i::2])), self.curves, self.processes)
             for i in (0, 1)
         ]
-        columns = [half._columns(measure) if len(half.runs) else {} for half in halves]  # noqa: SLF001 # of this class
+        some, rest = [half._columns(measure) if len(half.runs) else {} for half in halves]  # noqa: SLF001 # of this class
         random = np.random.default_rng(seed)
         unknown = np.full(len(self.processes), math.nan)
-        both = [[half.get(name, unknown) for half in columns] for name in self.inductors]
-        rows = [(name, *agreement(*pair, draws, random)) for name, pair in zip(self.inductors, both, strict=True)]
-        return pl.DataFrame(rows, {"inductor": pl.String, "processes": pl.Int64} | AGREEMENT, orient="row")
+        rows = [
+            (name, *agreement(some.get(name, unknown), rest.get(name, unknown), draws, random))
+            for name in self.inductors
+        ]
+        return pl.DataFrame(rows, {"inductor": pl.String, **AGREEMENT}, orient="row")
 
     def _columns(self, measure: str) -> dict[str, Floats]:
         """(processes,) of each inductor and of each measure of the processes; nan where it is not known."""
@@ -205,7 +205,7 @@ def complexity(
     names = [process.name for process in chosen]
     if twice := [name for i, name in enumerate(names) if name in names[:i]]:
         raise InputError(f"two processes are called {twice[0]!r}; give each a name of its own")
-    numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    numbers = learning.seeds_of(seeds)
     settings = {"length": length, "seeds": numbers, "epsilon": epsilon, "window": window}
     if out is None:
         return _measured(inductors, chosen, settings, None, progress=progress)

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from inspect import signature
 from pathlib import Path
@@ -16,6 +17,8 @@ import polars as pl
 from gruemarket import _core, files
 from gruemarket.errors import CheckpointError, InputError
 from gruemarket.families import Outcomes, outcomes_of
+from gruemarket.processes.checks import whole
+from gruemarket.programs import checks
 from gruemarket.programs.describe import described
 from gruemarket.programs.enumeration import Enumeration, Order, enumerate_programs
 from gruemarket.programs.machines import run
@@ -27,6 +30,7 @@ FORMAT = "gruemarket programs 1"
 LENGTHS = {"brainfuck": 10, "brainphoque": 7, "reader": 6, "turing": 3}  # where none is given
 RECORD = ("masses", "hits", "misses", "coin", "partition")  # what a file keeps
 COIN = "coin"  # its name
+MOST_BITS = 1000  # of the coin
 KEPT = 4  # enumerations that are kept for families like the last ones
 
 
@@ -102,18 +106,19 @@ class Programs:
     ) -> None:
         if noise not in ("kt", None):
             raise InputError(f'noise {noise!r}; give "kt", or None')
-        if coin_bits is not None and not (np.isfinite(coin_bits) and coin_bits > 0):
-            raise InputError(f"coin_bits {coin_bits!r}; give a number > 0, or None for no coin")
+        coin = None if coin_bits is None else checks.real(coin_bits, "coin_bits")
+        if coin is not None and not 0 < coin <= MOST_BITS:
+            raise InputError(f"coin_bits {coin_bits!r}; give a number > 0, {MOST_BITS} at most, or None for no coin")
         if tail and machine != "brainphoque":
             raise InputError(f'a tail of {tail} programs of machine {machine!r}; only "brainphoque" is drawn from')
-        length = LENGTHS.get(machine, 0) if max_length is None else max_length
-        settings: dict[str, Any] = {"max_length": length, "steps": steps, "alphabet": alphabet, "memory": memory}
-        settings |= {"max_output": max_output, "a": a, "b": b, "order": order, "horizon": horizon}
-        self.arguments = {"machine": machine, **settings, "noise": noise, "coin_bits": coin_bits}
-        self.arguments |= {"tail": tail, "seed": seed, "forget": bool(forget)}
+        length = LENGTHS.get(str(machine), 0) if max_length is None else max_length
+        sizes = {"alphabet": alphabet, "memory": memory, "steps": steps, "max_output": max_output}
+        given = checks.settings(machine, max_length=length, a=a, b=b, order=order, horizon=horizon, **sizes)
+        drawn = {"tail": whole(tail, "tail", 0, checks.LARGEST), "seed": whole(seed, "seed", 0, 2**64 - 1)}
+        self.arguments = {**given, "noise": noise, "coin_bits": coin, **drawn, "forget": bool(forget)}
         self.found, core = _virgin(**self.arguments)
         self._core = core.fork()
-        self.outcomes = alphabet
+        self.outcomes: int = given["alphabet"]
 
     @property
     def accounts(self) -> int:
@@ -167,7 +172,7 @@ class Programs:
         >>> Programs(max_length=6).unrolled(".+[.]", 8)
         (b'\x00', b'\x01')
         """
-        return self._core.unroll(program, symbols)
+        return self._core.unroll(checks.text(program), whole(symbols, "symbols", 0, checks.LARGEST))
 
     def table(self) -> pl.DataFrame:
         """The accounts, in their order: at first the coin, then behaviours, the heaviest first.
@@ -236,7 +241,7 @@ class Programs:
         "'+[.]' prints 1 again and again: 65 steps for 32 symbols, 1 cell.
         Account 1, '+[.]': 75 programs that print this or its complement, 12.2 bits together"
         """
-        return described(self, program)
+        return described(self, checks.text(program))
 
     # --- A family
 
@@ -262,7 +267,7 @@ class Programs:
         symbols: Outcomes = outcomes_of(outcomes, self.outcomes)
         return self._core.read(symbols)
 
-    def split_accounts(self, episodes: list[Outcomes], *, fresh: bool = True) -> list[tuple[int, float]]:
+    def split_accounts(self, episodes: Iterable[Any], *, fresh: bool = True) -> list[tuple[int, float]]:
         """Makes accounts of all programs that would come to differ within an account while these episodes are read.
 
         Until then an account forecasts as the mixture of its programs, weighed by prior mass and by what they foresaw
@@ -275,7 +280,7 @@ class Programs:
         Returns:
             For each account from now on, the account it was part of and its share of that; empty if nothing changed.
         """
-        return self._core.split(episodes, fresh)
+        return self._core.split([outcomes_of(episode, self.outcomes) for episode in episodes], fresh)
 
     @property
     def frozen(self) -> bool:

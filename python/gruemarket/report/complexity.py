@@ -85,11 +85,11 @@ def _answer(between: pl.DataFrame, repeats: pl.DataFrame) -> str:
     own = {name: value for name, value in repeats.select("inductor", "spearman").iter_rows() if value is not None}
     pairs = between.select("first", "second", "high").iter_rows()
     less = sum(high is not None and high < min(own.get(a, -1), own.get(b, -1)) for a, b, high in pairs)
-    rho = between["spearman"]
+    least, middle, most = between["spearman"].sort().to_numpy()[[0, len(between) // 2, -1]]
     more = between.filter(pl.col("low") > 0).height
     told = (
-        f"By regret, two inductors' orders of the processes correlate by {rho.min():.2f} to {rho.max():.2f}, with "
-        f"{rho.median():.2f} in the middle. It is a property of the process as far as they agree: {more} of "
+        f"By regret, two inductors' orders of the processes correlate by {least:.2f} to {most:.2f}, with "
+        f"{middle:.2f} in the middle. It is a property of the process as far as they agree: {more} of "
         f"{len(between)} pairs do beyond chance (the 95 % interval, by a bootstrap over processes, lies above 0)."
     )
     if own:
