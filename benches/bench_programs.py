@@ -69,7 +69,7 @@ def bench_memory_of_length_15(benchmark):
     full = sum(len(output) == LIMITS[-1] for output in found.behaviours()["output"])
     case = f"all {found.programs:,} programs up to length 15: {full:,} full"
     _work(benchmark, case, amount=found.programs, unit="programs", peak_gb=peak_gb(), must_gb=2.0)
-    assert full > 37_000
+    assert full == 37_264
 
 
 def bench_market_of_programs(race):

@@ -163,7 +163,7 @@ def enumerate_programs(
         alphabet: symbols, 2 to 256; with two, Brainfuck has no `-`.
         memory: cells of the circular tape; Turing machines have an endless one.
         steps: of a run; for readers, for one answer.
-        max_output: a behaviour of so many symbols is full.
+        max_output: a behaviour of so many symbols is full, be the last one printed in the very last step.
         a: exponent of time, >= 0.
         b: exponent of memory, >= 0. With a or b above 0, programs that were only counted widen the bounds.
         order: "mass", or "rank": full behaviours by their shortest program, in lexicographic order, with prior

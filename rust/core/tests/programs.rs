@@ -3,7 +3,7 @@
 use gruemarket_core::programs::bodies::Bodies;
 use gruemarket_core::programs::brainfuck::Brainfuck;
 use gruemarket_core::programs::brainphoque::BrainPhoque;
-use gruemarket_core::programs::enumerate::enumerate;
+use gruemarket_core::programs::enumerate::{Enumeration, enumerate};
 use gruemarket_core::programs::futures::Future;
 use gruemarket_core::programs::plain::enumerate as plain;
 use gruemarket_core::programs::prior::Prior;
@@ -13,7 +13,7 @@ use gruemarket_core::programs::turing::{Table, leaves};
 use gruemarket_core::programs::words::matched;
 use gruemarket_core::programs::{Event, Limits, Machine, Status, lazy, run, sample};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const LIMITS: Limits = Limits {
     alphabet: 2,
@@ -138,8 +138,23 @@ fn classes_of_bodies_add_up_to_all_bodies() {
     }
 }
 
+#[test]
+fn of_words_that_do_the_same_the_first_to_print_is_kept() {
+    let bodies = Bodies::new(&straight(2, false), (2, 64), 6);
+    let mut counts = bodies.counts();
+    let mut kept = BTreeSet::new();
+    for part in bodies.parts(6) {
+        bodies.visit(&mut counts, 6, part, &mut |body, _| {
+            kept.insert(body.code.to_string());
+        });
+    }
+    for (first, later) in [(">.<+", "+>.<"), (">.<+<", "+>.<<"), ("+.<+>", "<+>+.")] {
+        assert!(kept.contains(first) && !kept.contains(later), "{first} {later}");
+    }
+}
+
 /// What is known of a behaviour: masses, and the tokens of the shortest program.
-fn facts(found: &gruemarket_core::programs::enumerate::Enumeration) -> BTreeMap<Vec<u8>, ([f64; 3], usize)> {
+fn facts(found: &Enumeration) -> BTreeMap<Vec<u8>, ([f64; 3], usize)> {
     let rows = found.behaviours.rows.iter();
     rows.map(|row| {
         let masses = [row.full, row.ended, row.open].map(|mass| mass.lower());
@@ -176,6 +191,30 @@ fn pruned_is_unpruned() {
             );
             assert!(masses[1] > others[1] - 1e-12);
             assert_eq!(*shortest, other_shortest, "{output:?}");
+        }
+    }
+}
+
+/// Of programs that do the same, some print sooner: the one that is run must be full whenever another one is.
+#[test]
+fn pruned_is_as_full_as_unpruned_within_any_steps() {
+    for (alphabet, longest) in [(2, 7), (3, 6)] {
+        for steps in 1..40 {
+            let limits = Limits {
+                alphabet,
+                steps,
+                max_output: 5,
+                ..LIMITS
+            };
+            let full = |found: Enumeration| -> BTreeSet<Vec<u8>> {
+                let rows = found.behaviours.rows.into_iter();
+                let full = rows.filter(|row| row.full.upper() > 0.0);
+                full.map(|row| row.output).collect()
+            };
+            let pruned = full(enumerate(longest, &limits, Prior::default(), &go()).unwrap());
+            let unpruned = full(plain(longest, &limits, Prior::default(), &go()).unwrap());
+            assert!(pruned.iter().all(|output| output.len() == 5));
+            assert_eq!(pruned, unpruned, "{alphabet} symbols, {steps} steps");
         }
     }
 }

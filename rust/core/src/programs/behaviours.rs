@@ -64,7 +64,7 @@ impl Mass {
 /// How the programs of a share end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
-    /// The output is as long as was asked for.
+    /// The output is as long as was asked for, be it with the very last step.
     Full,
     /// Nothing more will ever be printed.
     Ended,

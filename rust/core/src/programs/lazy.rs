@@ -145,7 +145,7 @@ impl Tree<'_> {
 
     fn leaf(&mut self, branch: &Branch, stop: &Stop) {
         let shown = branch.output.len().min(self.limits.max_output);
-        let full = shown == self.limits.max_output && branch.times[shown - 1] < self.limits.steps;
+        let full = shown == self.limits.max_output;
         let silent = matches!(stop, Stop::Cycle { printed } if *printed == branch.output.len());
         let ending = match () {
             () if full => Ending::Full,

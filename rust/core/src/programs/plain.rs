@@ -24,9 +24,9 @@ pub fn enumerate(longest: usize, limits: &Limits, prior: Prior, stop: &dyn Fn() 
             let done = run(&mut machine, limits, std::iter::empty());
             let share = Share {
                 ending: match done.status {
+                    _ if done.output.len() == limits.max_output => Ending::Full,
                     Status::Halted => Ending::Ended,
-                    Status::OutputLimit => Ending::Full,
-                    Status::Timeout => Ending::Open,
+                    _ => Ending::Open,
                 },
                 own: code[length],
                 all: code[length],

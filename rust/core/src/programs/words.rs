@@ -243,34 +243,45 @@ impl Words {
 type Classes = (Vec<Deed>, Vec<[Word; 5]>, Vec<[Word; 5]>);
 
 /// The classes in order of length, where each goes by a token, and the same for kept words only.
+///
+/// Of the shortest words of a class the one is kept that prints each symbol first: what a loop prints within a limit of
+/// steps, the others of its class print no sooner. There is always one that is first with all of them, so the sum of the
+/// moments tells which.
 fn classes(straight: &[Token], sizes: Sizes, longest: usize) -> Classes {
     let mut index = Index::default();
     let mut deeds = vec![Deed::nothing()];
     index.place(&deeds[0], 0, |_| false);
-    let (mut goes, mut next) = (Vec::new(), Vec::new());
+    let mut goes = Vec::new();
+    // of the kept word of each class: the sum of the moments at which it prints, and what it goes on from
+    let mut moments = vec![0];
+    let mut kept = vec![(0, 0)];
     let mut done = 0;
-    for _ in 0..longest {
-        for from in done..deeds.len() {
-            let (mut all, mut kept) = ([NONE; 5], [NONE; 5]);
+    for length in 1..=longest {
+        let level = deeds.len();
+        for from in done..level {
+            let mut all = [NONE; 5];
             for (i, &token) in straight.iter().enumerate() {
                 let deed = deeds[from].then(token, sizes);
-                let (new, to) = (
-                    deeds.len(),
-                    index.place(&deed, deeds.len(), |place| deeds[place] == deed),
-                );
+                let to = index.place(&deed, deeds.len(), |place| deeds[place] == deed);
                 all[i] = to as Word;
-                if to == new {
-                    kept[i] = to as Word;
+                let moment = moments[from] + if token == Token::Print { length } else { 0 };
+                if to == deeds.len() {
                     deeds.push(deed);
+                    moments.push(moment);
+                    kept.push((from, i));
+                } else if to >= level && moment < moments[to] {
+                    (moments[to], kept[to]) = (moment, (from, i));
                 }
             }
             goes.push(all);
-            next.push(kept);
         }
-        done = goes.len();
+        done = level;
     }
     goes.resize(deeds.len(), [NONE; 5]);
-    next.resize(deeds.len(), [NONE; 5]);
+    let mut next = vec![[NONE; 5]; deeds.len()];
+    for (to, &(from, i)) in kept.iter().enumerate().skip(1) {
+        next[from][i] = to as Word;
+    }
     (deeds, goes, next)
 }
 

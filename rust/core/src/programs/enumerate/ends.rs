@@ -39,13 +39,12 @@ impl<T: Tape> Enumerator<T> {
         let wanted = self.limits.max_output - printed;
         let steps = self.limits.steps;
         let left = self.longest - length - 2;
-        // the step limit is tested before the output limit
         let printed_all = effect.symbols.len() >= wanted;
         let examples = printed_all.then(|| effect.examples(wanted - 1, left));
         let mut examples = examples
             .into_iter()
             .flatten()
-            .filter(|(_, mark)| node.steps + mark.time < steps);
+            .filter(|(_, mark)| node.steps + mark.time <= steps);
         if let Some(first) = examples.next() {
             let share = self.loop_share(length, node, effect, Ending::Full, (first.0, Some(first.1)), wanted);
             let place = self.full(length, node, effect, &share);

@@ -358,11 +358,7 @@ impl<T: Tape> Enumerator<T> {
         let left = self.longest - length;
         let full = self.printed[node.output as usize].len() >= self.limits.max_output;
         if full || node.steps >= self.limits.steps {
-            let ending = if node.steps >= self.limits.steps {
-                Ending::Open
-            } else {
-                Ending::Full
-            };
+            let ending = if full { Ending::Full } else { Ending::Open };
             return self.share(length, &node, ending);
         }
         if left == 0 {
