@@ -153,9 +153,6 @@ def test_damaged_files_are_refused(tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(CheckpointError):
             logic.LogicalInductor.load(path)
-    path.write_bytes(whole.replace(b"logic 1", b"logic 2", 1))
-    with pytest.raises(CheckpointError, match="newer"):
-        logic.LogicalInductor.load(path)
     with pytest.raises(FileNotFoundError):
         logic.LogicalInductor.load(tmp_path / "nowhere")
 

@@ -150,7 +150,7 @@ def test_the_worlds_that_matter_are_found_where_there_are_many():
 def test_a_day_that_is_not_cleared_moves_nothing_and_can_be_tried_again():
     inductor = logic.LogicalInductor([["b"]], [logic.Belief("a", F(1, 2))], tolerance=F(1, 2**20), entry=1)
     with pytest.raises(NotClearedError, match="day 1"):
-        inductor._advance([F(0)])
+        inductor._advance(([F(0)], "start", 0))
     assert inductor.day == 0
     assert inductor.prices.is_empty()
     inductor.run(2, progress=False)

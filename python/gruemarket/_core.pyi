@@ -253,6 +253,13 @@ class Market:
     def load(path: Path) -> tuple[Market, str]:
         """A saved market and the note kept with it."""
 
+    def to_bytes(self, note: str) -> bytes:
+        """What `save` writes."""
+
+    @staticmethod
+    def from_bytes(bytes: bytes) -> tuple[Market, str]:
+        """The market that `to_bytes` gave, and the note kept with it."""
+
     def __copy__(self) -> Market: ...
 
 @final
@@ -813,12 +820,12 @@ class LogicalInductor:
         """From now on it stands for this one."""
 
     def text(self, number: int) -> str:
-        """A sentence as text."""
+        """A sentence as text; of one that is too long for that, the beginning."""
 
-    def texts(self) -> list[str]:
-        """All sentences."""
+    def told(self) -> list[tuple[str, str, list[int]]]:
+        """All sentences but the two constants, by number: kind, name (of an atom), parts."""
 
-    def restore(self, texts: Sequence[str]) -> None:
+    def restore(self, told: Sequence[tuple[str, str, Sequence[int]]]) -> None:
         """Gives sentences the numbers that they had."""
 
     def enter(self, weight: Fraction | int) -> int:
@@ -847,9 +854,11 @@ class LogicalInductor:
         tolerance: Fraction | int,
         polish: Fraction | int | None,
         evaluations: int,
-        given: Sequence[Fraction | int] | None,
+        given: tuple[Sequence[Fraction | int], str, int] | None,
     ) -> None:
-        """Finds the prices of the day that has begun, or takes those given, and enters what is bought."""
+        """Finds the prices of the day that has begun, and enters what is bought; or takes given prices, and how they
+        were found.
+        """
 
     def days(self) -> int:
         """How many days have prices."""

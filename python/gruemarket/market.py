@@ -521,8 +521,7 @@ class Market:
             InputError: the market clears by a function (`Demand`), which a file cannot hold.
             OSError: the folder cannot be written, or the disk is full. What was at `path` before is still there.
         """
-        note = {"names": self._names, "groups": self._group_names}
-        self._core.save(Path(path), json.dumps(note))
+        self._core.save(Path(path), self._note())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -532,15 +531,15 @@ class Market:
             CheckpointError: the file is truncated, damaged, or of a newer format.
             FileNotFoundError: there is none.
         """
-        core, note = _core.Market.load(Path(path))
-        try:
-            kept = json.loads(note)
-            names, groups = kept["names"], kept["groups"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{path}: its names cannot be read ({error!r})") from error
         market = object.__new__(cls)
-        market._adopt(core, names, groups)
+        market._restore(_core.Market.load(Path(path)), path)
         return market
+
+    def __getstate__(self) -> bytes:
+        return self._core.to_bytes(self._note())
+
+    def __setstate__(self, saved: bytes) -> None:
+        self._restore(_core.Market.from_bytes(saved), "a market's bytes")
 
     # --- Inside
 
@@ -548,6 +547,18 @@ class Market:
         self._core, self._names, self._group_names = core, names, groups
         self._reader = Reader(core.traders, core.outcomes)
         self._pending: weakref.ref[Run] | None = None
+
+    def _note(self) -> str:
+        return json.dumps({"names": self._names, "groups": self._group_names})
+
+    def _restore(self, saved: tuple[_core.Market, str], where: object) -> None:
+        core, note = saved
+        try:
+            kept = json.loads(note)
+            names, groups = kept["names"], kept["groups"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{where}: its names cannot be read ({error!r})") from error
+        self._adopt(core, names, groups)
 
     def _settle_pending(self) -> None:
         """Works out the last Run's regret while the accounts it comes from are still the market's."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +63,10 @@ class Run:
         if not len(bits):
             raise InputError("these rounds were played with regret=False; play them with regret=True")
         return bits
+
+    def __getstate__(self) -> dict[str, Any]:
+        # the market that the regret comes from stays behind
+        return self.__dict__ | {"find_regret": self.find_regret().copy}
 
     @property
     def total_loss_bits(self) -> float:

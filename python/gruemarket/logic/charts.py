@@ -1,6 +1,6 @@
 """Plots of a logical inductor, as Altair charts: `.save("beliefs.svg")` keeps one as SVG, PNG or HTML."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import altair as alt
@@ -8,6 +8,9 @@ import polars as pl
 
 from gruemarket.errors import InputError
 from gruemarket.logic.inductor import LogicalInductor
+from gruemarket.logic.numbers import whole
+from gruemarket.logic.sentences import as_sentences
+from gruemarket.logic.traders import Daily
 from gruemarket.report.charts import GREY, PALETTE, WIDTH, Chart, Colours, chart_of, tips
 
 MOST = len(PALETTE)  # lines of different colours
@@ -19,11 +22,12 @@ def beliefs(inductor: LogicalInductor, sentences: Sequence[Any] | None = None) -
 
     Args:
         inductor: one with days.
-        sentences: which; None for all that were traded. If these are more than a few (as where each day has its own),
-            the mean of each day's prices is drawn, and the least and the greatest as a band.
+        sentences: which; None for all that were traded. A `Daily` is that of each day. If these are more than a few (as
+            where each day has its own), the mean of each day's prices is drawn, and the least and the greatest as a
+            band.
 
     Raises:
-        InputError: none of them was ever traded.
+        InputError: none of them was ever traded, or one is no sentence.
 
     >>> import gruemarket as gm
     >>> inductor = gm.logic.LogicalInductor({5: ["rain"]}, [gm.logic.Belief("rain", 0.25)], entry=1)
@@ -31,9 +35,9 @@ def beliefs(inductor: LogicalInductor, sentences: Sequence[Any] | None = None) -
     >>> gm.logic.charts.beliefs(inductor).to_dict()["mark"]["type"]
     'line'
     """
-    rows = inductor.prices.filter(pl.col("traded"))
+    rows = _by_day(inductor.prices.filter(pl.col("traded")))
     if sentences is not None:
-        rows = rows.filter(pl.col("sentence").is_in([str(sentence) for sentence in sentences]))
+        rows = rows.filter(pl.col("sentence").is_in(_texts(sentences, inductor.day)))
     if rows.is_empty():
         raise InputError("none of these sentences was traded on any day; nothing to draw")
     y = alt.Y("price:Q", title="price", scale=alt.Scale(domain=[0, 1]))
@@ -44,6 +48,20 @@ def beliefs(inductor: LogicalInductor, sentences: Sequence[Any] | None = None) -
     lines = chart_of(thin).mark_line(strokeWidth=1.8, interpolate="step-after")
     colour = Colours(names).hue("sentence", names)
     return lines.encode(x=_days(), y=y, color=colour, tooltip=tips(thin)).properties(width=WIDTH - 130, height=260)
+
+
+def _texts(sentences: Any, days: int) -> list[str]:
+    if isinstance(sentences, Daily):
+        return _texts([sentences], days)
+    if isinstance(sentences, Sequence) and not isinstance(sentences, str):
+        each = [[one] if not isinstance(one, Daily) else map(one.on, range(1, days + 1)) for one in sentences]
+        sentences = [sentence for one in each for sentence in one]
+    return [str(sentence) for sentence in as_sentences(sentences)]
+
+
+def _by_day(rows: pl.DataFrame) -> pl.DataFrame:
+    """With days as polars wants them where it groups by them."""
+    return rows.with_columns(pl.col("day").cast(pl.Int64))
 
 
 def _band(rows: pl.DataFrame, y: alt.Y) -> Chart:
@@ -65,7 +83,7 @@ def net_worth(inductor: LogicalInductor, traders: Sequence[int] | None = None) -
         traders: which, counted from 1; None for the first few.
 
     Raises:
-        InputError: none of them has entered.
+        InputError: none of them has entered, or one is no number from 1 on.
 
     >>> import gruemarket as gm
     >>> inductor = gm.logic.LogicalInductor({5: ["rain"]}, [gm.logic.Belief("rain", 0.25)], entry=1)
@@ -73,16 +91,16 @@ def net_worth(inductor: LogicalInductor, traders: Sequence[int] | None = None) -
     >>> len(gm.logic.charts.net_worth(inductor).to_dict()["layer"])
     2
     """
-    frame = inductor.net_worth
-    chosen = range(1, MOST + 1) if traders is None else traders
-    rows = frame.filter(pl.col("trader").is_in(list(chosen)))
+    chosen = [whole(k, "trader", least=1) for k in (range(1, MOST + 1) if traders is None else traders)]
+    rows = _by_day(inductor.net_worth.filter(pl.col("trader").is_in(chosen)))
     if rows.is_empty():
-        raise InputError(f"none of the traders {list(chosen)} has entered; nothing to draw")
+        raise InputError(f"none of the traders {chosen} has entered; nothing to draw")
     rows = rows.with_columns(trader=pl.format("trader {}", "trader"))
     thin = _thinned(rows, ["trader"], "min", "max")
     names = thin["trader"].unique(maintain_order=True).to_list()
     title = "net worth, shares"
-    base = chart_of(thin).encode(x=_days(), color=Colours(names).hue("trader", names))
+    legend = alt.Legend(symbolType="stroke", symbolOpacity=1)  # the band is faint
+    base = chart_of(thin).encode(x=_days(), color=Colours(names).hue("trader", names, legend=legend))
     band = base.mark_area(opacity=0.25).encode(y=alt.Y("min:Q", title=title), y2="max:Q")
     line = base.mark_line(strokeWidth=1.4).encode(y=alt.Y("min:Q", title=title), tooltip=tips(thin))
     return alt.layer(band, line).properties(width=WIDTH - 130, height=260)
@@ -100,7 +118,7 @@ def certificates(inductor: LogicalInductor) -> Chart:
     >>> len(gm.logic.charts.certificates(inductor).to_dict()["layer"])
     2
     """
-    frame = inductor.certificates
+    frame = _by_day(inductor.certificates)
     if frame.is_empty():
         raise InputError("no day has prices yet; nothing to draw")
     floor = 2.0**-1000  # a log scale has no 0

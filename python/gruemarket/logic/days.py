@@ -3,22 +3,27 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 
 from gruemarket import _core
 from gruemarket.errors import InputError
+from gruemarket.logic.features import Feature
 from gruemarket.logic.nodes import Leaf
-from gruemarket.logic.numbers import exact
+from gruemarket.logic.numbers import exact, shown, whole
 from gruemarket.logic.processes import begin
 from gruemarket.logic.roster import Roster
-from gruemarket.logic.sentences import parse
+from gruemarket.logic.sentences import as_sentence
 from gruemarket.logic.steps import flatten
 from gruemarket.logic.tokens import Tokens
 from gruemarket.logic.traders import Daily, SentenceLike, Strategy, Trader, shares_of
 from gruemarket.run import Floats
 
+MOST_EVALUATIONS = 2**32 - 1
+"""What the engine can count."""
+Found: TypeAlias = tuple[Sequence[Fraction], str, int]
+"""Prices, what found them, and after how many evaluations."""
 Schedule = Callable[[int], Any]
 """What each day has, or each trader, counted from 1."""
 
@@ -42,18 +47,27 @@ def inverse_square(n: int) -> Fraction:
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """Who says each day what it buys; what it said last, and on which day."""
+
+    ask: Callable[..., Any]
+    last: Strategy | None = None
+    day: int = 0
+
+
+@dataclass(frozen=True)
 class _Seen:
-    """What trader `number` sees on a day."""
+    """What a trader sees on a day."""
 
     day: int
     memory: dict[str, Any]
     _of: "Days"
 
     def price(self, sentence: SentenceLike, day: int) -> Fraction:
-        return self._of.price(sentence.on(self.day) if isinstance(sentence, Daily) else sentence, day)
+        return self._of.price(_meant(sentence, self.day), day)
 
     def truth(self, sentence: SentenceLike) -> bool | None:
-        return self._of.truth(sentence.on(self.day) if isinstance(sentence, Daily) else sentence)
+        return self._of.truth(_meant(sentence, self.day))
 
 
 class Days:
@@ -88,16 +102,20 @@ class Days:
         self._roster = Roster(traders, weights, entry)
         self._tolerance: Schedule = tolerance if callable(tolerance) else lambda _: tolerance
         self._polish = None if polish is None else positive(polish, "polish")
-        self._evaluations = evaluations
+        self._evaluations = min(whole(evaluations, "evaluations", least=1), MOST_EVALUATIONS)
         self._ids: dict[Any, int] = {}
         self._stand_ins: dict[Daily, int] = {}
-        self._asked: dict[int, Any] = {}  # who is asked every day, and what it said last
+        self._asked: dict[int, _Asked] = {}  # who is asked every day
         self._told: dict[int, Strategy] = {}  # what the engine is still to be told of those who say it once
         self._memories: list[dict[str, Any]] = []
         self._observed: list[int] = []  # symbols, where the process is `Tokens`
         self._ahead: Floats | None = None  # what it forecasts while it is frozen
         self._frozen = False
-        self._watch = [self._id(sentence) for sentence in watch]
+        if isinstance(watch, str) or not isinstance(watch, Iterable):
+            raise InputError(f"watch {watch!r}; give a list of sentences")
+        self._watch = list(watch)
+        for sentence in self._watch:
+            self._id(sentence)
 
     # --- Days
 
@@ -120,7 +138,7 @@ class Days:
         sentences, prices = self._core.day(self.day)
         return dict(zip(sentences, prices, strict=True))
 
-    def _advance(self, given: Sequence[Fraction] | None = None) -> None:
+    def _advance(self, given: Found | None = None) -> None:
         today = self.day + 1
         self._begin_day(today)
         self._enter(today)
@@ -139,39 +157,39 @@ class Days:
 
     def _enter(self, today: int) -> None:
         """Lets in who enters today, and tells the engine what everybody buys who may have changed its mind."""
-        for weight in self._roster.enter(today):
+        for weight, strategy in self._roster.enter(today):
             at = self._core.enter(weight)
-            trader = self._roster.entered[at]
             self._memories.append({})
-            strategy = trader if isinstance(trader, Mapping) else getattr(trader, "strategy", trader)
             if isinstance(strategy, Mapping):
                 self._told[at] = strategy
-            elif callable(strategy):
-                self._asked[at] = (strategy, None)
             else:
-                raise InputError(
-                    f"{self._roster.name(at)} is a {type(trader).__name__}; give a mapping from sentences to features, "
-                    "a function that gives one, or an object with a strategy"
-                )
+                self._asked[at] = _Asked(strategy)
         for at in list(self._told):
             self._follow(at, self._told[at])
             del self._told[at]
-        for at, (ask, last) in self._asked.items():
-            strategy = ask(_Seen(today, self._memories[at], self))
-            if strategy is not None and not isinstance(strategy, Mapping):
-                raise InputError(f"{self._roster.name(at)} gave {strategy!r} on day {today}; give a mapping, or None")
-            if strategy is not last:
-                self._follow(at, strategy)
-                self._asked[at] = (ask, strategy)
+        for at, asked in self._asked.items():
+            if asked.day < today:
+                self._ask(at, asked, today)
+
+    def _ask(self, at: int, asked: "_Asked", today: int) -> None:
+        """Once a day, also where prices are looked for again: what is asked may remember that it was."""
+        strategy = asked.ask(_Seen(today, self._memories[at], self))
+        if strategy is not None and not isinstance(strategy, Mapping):
+            raise InputError(f"{self._roster.name(at)} gave {strategy!r} on day {today}; give a mapping, or None")
+        if asked.day == 0 or strategy is not asked.last:
+            self._follow(at, strategy)
+        self._asked[at] = _Asked(asked.ask, strategy, today)
 
     def _follow(self, at: int, strategy: Strategy | None) -> None:
-        if not strategy:
+        shares: dict[int, Feature] = {}
+        for sentence, bought in shares_of(strategy or {}).items():
+            known = self._id(sentence)  # of one sentence that is written in two ways, the sum
+            shares[known] = shares[known] + bought if known in shares else bought
+        if not shares:
             self._core.follow(at, [], None, [])
         else:
-            shares = shares_of(strategy)
             flat = flatten(shares.values())
-            leaves = [self._leaf(leaf) for leaf in flat.leaves]
-            self._core.follow(at, [self._id(sentence) for sentence in shares], flat.steps, leaves)
+            self._core.follow(at, list(shares), flat.steps, [self._leaf(leaf) for leaf in flat.leaves])
 
     def _leaf(self, leaf: Leaf) -> tuple[int, bool, int]:
         return self._id(leaf.sentence), leaf.day is None, -leaf.offset if leaf.day is None else leaf.day
@@ -184,15 +202,19 @@ class Days:
                 known = self._stand_ins[sentence] = self._core.stand_in()
                 self._core.mean(known, self._id(sentence.on(self.day + 1)))
             else:
-                spoken = parse(sentence) if isinstance(sentence, str) else sentence
+                spoken = as_sentence(sentence)
                 known = self._ids[spoken] = self._core.numbers([spoken])[0]
-            self._ids[sentence] = known
+            if not isinstance(sentence, bool):  # which is a number to a dictionary
+                self._ids[sentence] = known
         return known
 
     def _known(self, sentence: SentenceLike) -> int | None:
         """The number of a sentence that was spoken of. To ask leaves no trace."""
-        known = self._ids.get(sentence)
-        return self._ids.get(parse(sentence)) if known is None and isinstance(sentence, str) else known
+        try:
+            known = self._ids.get(sentence)
+        except TypeError:  # it has no hash: no sentence
+            known = None
+        return self._ids.get(as_sentence(sentence)) if known is None and not isinstance(sentence, Daily) else known
 
     # --- What it believes, and who is worth what
 
@@ -202,15 +224,14 @@ class Days:
         Raises:
             InputError: the day has no prices.
         """
-        known = self._known(sentence)
-        return self._core.price(known, self.day if day is None else day)
+        on = self.day if day is None else whole(day, "day", least=0)
+        return self._core.price(self._known(_meant(sentence, on)), on)
 
     def truth(self, sentence: SentenceLike) -> bool | None:
         """Whether a sentence is true in all plausible worlds (True), in none (False), or in some (None)."""
-        known = self._known(sentence)
-        if known is not None:
-            return self._core.truth_of(known)
-        return self._core.truth(parse(sentence) if isinstance(sentence, str) else sentence)
+        meant = _meant(sentence, self.day)
+        known = self._known(meant)
+        return self._core.truth(as_sentence(meant)) if known is None else self._core.truth_of(known)
 
     @property
     def prices(self) -> pl.DataFrame:
@@ -219,10 +240,11 @@ class Days:
 
     def _prices(self, after: int) -> pl.DataFrame:
         (days, sentences), prices = self._core.prices(after)
-        frame = pl.DataFrame({"day": days, "number": sentences, "price": prices, "traded": True})
+        frame = pl.DataFrame({"day": days, "number": sentences, "price": prices}).with_columns(traded=pl.lit(value=True))
         if self._watch:
-            every = pl.int_range(after + 1, self.day + 1, dtype=pl.UInt32, eager=True).alias("day").to_frame()
-            watched = every.join(pl.DataFrame({"number": self._watch}, schema={"number": pl.UInt32}), how="cross")
+            days = range(after + 1, self.day + 1)
+            rows = [(day, self._known(_meant(sentence, day))) for day in days for sentence in self._watch]
+            watched = pl.DataFrame(rows, schema={"day": pl.UInt32, "number": pl.UInt32}, orient="row").unique()
             unsold = watched.join(frame, on=["day", "number"], how="anti").with_columns(price=pl.lit(0.0), traded=False)
             frame = pl.concat([frame, unsold]).sort("day", "number")
         known = frame["number"].unique(maintain_order=True)
@@ -253,10 +275,15 @@ class Days:
                 "day": pl.int_range(1, self.day + 1, dtype=pl.UInt32, eager=True),
                 "tolerance": tolerances,
                 "certificate": certificates,
-                "solver": solvers,
+                "solver": pl.Series(solvers, dtype=pl.String),
                 "evaluations": pl.Series(evaluations, dtype=pl.UInt32),
             }
         )
+
+
+def _meant(sentence: SentenceLike, day: int) -> SentenceLike:
+    """Of a daily sentence that of a day."""
+    return sentence.on(day) if isinstance(sentence, Daily) else sentence
 
 
 def positive(given: Any, what: str) -> Fraction:
@@ -267,5 +294,5 @@ def positive(given: Any, what: str) -> Fraction:
     """
     value = exact(given, what)
     if value <= 0:
-        raise InputError(f"{what} {given} is not above 0; it is the most that any world lets the traders gain")
+        raise InputError(f"{what} {shown(value)} is not above 0; it is the most that any world lets the traders gain")
     return value

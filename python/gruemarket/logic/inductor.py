@@ -1,11 +1,12 @@
 """The logical inductor: a deductive process and traders go in, beliefs come out, day by day."""
 
 import inspect
+import operator
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from fractions import Fraction
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from gruemarket.errors import CheckpointError, InputError, NotClearedError
-from gruemarket.logic import saved
+from gruemarket.logic import numbers, saved
 from gruemarket.logic.audited import Audit
-from gruemarket.logic.days import Days
+from gruemarket.logic.days import Days, Found
 from gruemarket.logic.processes import begin
 from gruemarket.logic.roster import Roster
 from gruemarket.logic.tokens import Tokens
@@ -79,15 +80,18 @@ class LogicalInductor(Days):
             NotClearedError: the same.
             OSError: the file cannot be written.
         """
+        numbers.whole(days, "days", least=0)
         before, saved = self.day, time.monotonic()
         with Shown(wanted=progress) as shown:
             shown.stage("days", days)
             for done in range(1, days + 1):
                 self._advance()
                 shown.step(done, "")
-                if save is not None and (done == days or time.monotonic() - saved > EVERY):
+                if save is not None and time.monotonic() - saved > EVERY:
                     self.save(save)
                     saved = time.monotonic()
+        if save is not None:
+            self.save(save)
         return self._prices(before)
 
     # --- Checks, copies, files
@@ -127,7 +131,7 @@ class LogicalInductor(Days):
             _stand_ins=dict(self._stand_ins),
             _asked=dict(self._asked),
             _told=dict(self._told),
-            _memories=[dict(memory) for memory in self._memories],
+            _memories=deepcopy(self._memories),
             _observed=list(self._observed),
             _frozen=self._frozen,
             _ahead=self._ahead,
@@ -149,9 +153,16 @@ class LogicalInductor(Days):
         for name, given in self._given.items():
             with suppress(saved.NotPlain):
                 told[name] = saved.plain(given)
-        prices = [[str(price) for price in self._core.day(day)[1]] for day in range(1, self.day + 1)]
-        state = {"prices": prices, "given": told, "texts": self._core.texts(), "observed": self._observed}
-        saved.write(Path(path), state | {"frozen": self._frozen})
+        prices = [[numbers.told(price) for price in self._core.day(day)[1]] for day in range(1, self.day + 1)]
+        _, _, solvers, evaluations = self._core.certificates(0)
+        state = {
+            "given": told,
+            "sentences": self._core.told(),
+            "days": list(zip(prices, solvers, evaluations, strict=True)),
+            "observed": self._observed,
+            "frozen": self._frozen,
+        }
+        saved.write(Path(path), state)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], **given: Any) -> Self:
@@ -165,23 +176,33 @@ class LogicalInductor(Days):
             CheckpointError: not a whole file of an inductor, or the process or the traders say something else than
                 they did.
             FileNotFoundError: there is none.
-            InputError: an argument is missing.
+            InputError: an argument is missing, or there is none of this name.
         """
-        state = saved.read(Path(path))
         names = inspect.signature(cls).parameters
+        if unknown := [name for name in given if name not in names]:
+            raise InputError(f"unknown argument {unknown[0]!r}; known are {', '.join(names)}")
+        state = saved.read(Path(path))
         loaded = cls(**{name: saved.given_or_told(name, given, state["given"]) for name in names})
         try:
-            loaded._enter_again(state)  # of the same class
+            days = loaded._restore(state)  # of the same class
+        except saved.BROKEN as error:
+            raise CheckpointError(f"{path}: not what a logical inductor writes of itself: {error}") from error
+        try:
+            loaded._enter_again(days)
         except (InputError, NotClearedError) as error:
             raise CheckpointError(f"{path}: day {loaded.day + 1} cannot be entered again: {error}") from error
         return loaded
 
-    def _enter_again(self, state: dict[str, Any]) -> None:
-        self._core.restore(state["texts"])
-        self._observed = state["observed"]
-        for prices in state["prices"]:
-            self._advance([Fraction(price) for price in prices])
-        self.freeze(state["frozen"])
+    def _restore(self, state: dict[str, Any]) -> list[Found]:
+        """What is to be known before any day; the days."""
+        self._core.restore([(kind, name, parts) for kind, name, parts in state["sentences"]])
+        self._observed, self._frozen = [operator.index(symbol) for symbol in state["observed"]], bool(state["frozen"])
+        days = state["days"]
+        return [([numbers.heard(p) for p in prices], solver, evaluations) for prices, solver, evaluations in days]
+
+    def _enter_again(self, days: Iterable[Found]) -> None:
+        for day in days:
+            self._advance(day)
 
     # --- As a family of one account that forecasts symbols, where the process is `Tokens`
 
@@ -199,6 +220,10 @@ class LogicalInductor(Days):
             raise AttributeError("outcomes: only an inductor whose process is Tokens forecasts symbols")  # noqa: TRY004
         return self._process.outcomes
 
+    def _refuse_others(self) -> None:
+        if not isinstance(self._process, Tokens):
+            raise InputError("only an inductor whose process is Tokens forecasts symbols and observes them")
+
     @property
     def frozen(self) -> bool:
         """Whether it learns nothing from what it observes."""
@@ -215,8 +240,10 @@ class LogicalInductor(Days):
         """(K, 1) probabilities of the next symbol: the prices of its sentences over their sum; even if that is 0.
 
         Raises:
+            InputError: its process is not `Tokens`.
             NotClearedError: no prices were found.
         """
+        self._refuse_others()
         if self._frozen and self.day == len(self._observed):
             if self._ahead is None:
                 trial = self.fork()
@@ -234,15 +261,20 @@ class LogicalInductor(Days):
         """Sees the next symbol.
 
         Raises:
-            InputError: there is no such symbol.
+            InputError: there is no such symbol, or its process is not `Tokens`.
         """
-        if not 0 <= outcome < self.outcomes:
+        self._refuse_others()
+        try:
+            symbol = operator.index(outcome)
+        except TypeError:
+            raise InputError(f"outcome {outcome!r} is not a whole number") from None
+        if not 0 <= symbol < self.outcomes:
             raise InputError(f"outcome {outcome}; it knows 0 to {self.outcomes - 1}")
         if self._frozen:
             return
         if self.day == len(self._observed):
             self._advance()
-        self._observed.append(int(outcome))
+        self._observed.append(symbol)
 
     def __repr__(self) -> str:
         return f"LogicalInductor({len(self._memories)} traders, {self.day} days)"

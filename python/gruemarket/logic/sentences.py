@@ -123,5 +123,5 @@ def as_sentences(given: Iterable[SentenceLike]) -> list[Sentence]:
     [<a>, <~b>]
     """
     if isinstance(given, Sentence | str | bool) or not isinstance(given, Iterable):
-        raise InputError(f"{given!r} is not a list of sentences; write [{given!s}]")
+        raise InputError(f"{given!r} is not a list of sentences; write [{given!r}]")
     return [as_sentence(sentence) for sentence in given]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from gruemarket.logic.nodes import Leaf, Node
+from gruemarket.logic.numbers import shown
 
 LONGEST = 2000
 """Characters of a feature's text; of longer ones the middle is left out."""
@@ -34,7 +35,7 @@ def _in_order(node: Node) -> Iterable[Node]:
 
 def _part(part: Node, texts: Mapping[Node, str]) -> str:
     if part.kind == "number":
-        return str(part.number)
+        return shown(part.number)
     if part.kind == "price":
         return _price(part.parts[0])
     if part.kind == "sum":

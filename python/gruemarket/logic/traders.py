@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 from gruemarket.errors import InputError
 from gruemarket.logic.features import Feature, Number, clip, constant, price
-from gruemarket.logic.numbers import exact
+from gruemarket.logic.numbers import exact, shown, unit
 
 SentenceLike: TypeAlias = Any
 """A sentence, its text, or a `Daily`."""
@@ -76,7 +76,7 @@ class Daily:
 def _positive(given: Any, what: str) -> Fraction:
     value = exact(given, what)
     if value <= 0:
-        raise InputError(f"{what} {given}; it is above 0")
+        raise InputError(f"{what} {shown(value)}; it is above 0")
     return value
 
 
@@ -105,9 +105,7 @@ class Belief:
     strategy: Strategy = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        belief = exact(self.probability, "the probability")
-        if not 0 <= belief <= 1:
-            raise InputError(f"the probability {self.probability} is not in [0, 1]")
+        belief = unit(self.probability, "the probability")
         slope, most = _positive(self.slope, "the slope"), _positive(self.most, "the most shares a day")
         shares = clip(slope * (belief - price(self.sentence)), -most, most)
         object.__setattr__(self, "strategy", {self.sentence: shares})

@@ -72,8 +72,7 @@ fn report(name: &str, rule: &Rule, outcomes: usize, parts: &[Part<'_>], times: u
     let clear = best(times, || drop(black_box(rule.clear(outcomes, parts, true).unwrap())));
     let mut growth = vec![0.0; parts[0].stakes.len()];
     let settle = best(times, || {
-        let settlement = rule.settle(&price, parts, 0, true);
-        rule.growth(&price, &settlement, 0, &parts[0], &mut growth);
+        black_box(rule.settle(&price, parts, 0, true, &mut growth));
     });
     let passes = price.passes.max(1);
     println!(
@@ -103,8 +102,7 @@ fn table(traders: usize, outcomes: usize, sharpness: f64, times: usize) {
     let mut growth = vec![0.0; traders];
     let unit = best(times, || {
         black_box(kelly.clear(outcomes, &parts, true).unwrap());
-        let settlement = kelly.settle(&price, &parts, 0, true);
-        kelly.growth(&price, &settlement, 0, &parts[0], &mut growth);
+        black_box(kelly.settle(&price, &parts, 0, true, &mut growth));
     });
     report("Kelly", &kelly, outcomes, &parts, times, unit);
     for eta in [0.25, 0.5, 2.0, 3.0, 4.0, 16.0] {

@@ -49,7 +49,19 @@ impl<'a> Tensors<'a> {
             path: path.display().to_string(),
             source,
         };
-        let header = serde_json::to_string(header).map_err(|e| fault(std::io::Error::other(e)))?;
+        let bytes = self.bytes(kind, header).map_err(fault)?;
+        let temporary = temporary_name(path);
+        let written = write(&bytes, &temporary, path);
+        if written.is_err() {
+            // the fault that is reported matters more than one in clearing up after it
+            let _ = std::fs::remove_file(&temporary);
+        }
+        written.map_err(fault)
+    }
+
+    /// What such a file holds.
+    pub(crate) fn bytes(&self, kind: &str, header: &impl Serialize) -> std::io::Result<Vec<u8>> {
+        let header = serde_json::to_string(header)?;
         let entries = [(HASH.to_owned(), self.hash(&header)), (kind.to_owned(), header)];
         // every map has an order of its own, by chance, and it would show in the file: the same state, the same bytes
         let mut maps = std::iter::repeat_with(|| HashMap::from(entries.clone()));
@@ -60,15 +72,8 @@ impl<'a> Tensors<'a> {
         });
         let views = views
             .collect::<std::result::Result<Vec<_>, _>>()
-            .map_err(|e| fault(std::io::Error::other(e)))?;
-        let bytes = safetensors::serialize(views, metadata).map_err(|e| fault(std::io::Error::other(e)))?;
-        let temporary = temporary_name(path);
-        let written = write(&bytes, &temporary, path);
-        if written.is_err() {
-            // the fault that is reported matters more than one in clearing up after it
-            let _ = std::fs::remove_file(&temporary);
-        }
-        written.map_err(fault)
+            .map_err(std::io::Error::other)?;
+        safetensors::serialize(views, metadata).map_err(std::io::Error::other)
     }
 }
 
@@ -119,6 +124,11 @@ impl Whole {
             path: name.clone(),
             source,
         })?;
+        Self::of(name, bytes, kind, newest)
+    }
+
+    /// The same from what a file holds; `name` is what errors call it.
+    pub(crate) fn of(name: String, bytes: Vec<u8>, kind: &str, newest: u32) -> Result<Self> {
         let fault = |why: &str| MarketError::Checkpoint {
             path: name.clone(),
             why: why.to_owned(),

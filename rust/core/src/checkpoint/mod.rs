@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 const WITH_RULE: u32 = 2;
 /// The header's name in the file.
 const HEADER: &str = "gruemarket";
+/// What errors call a checkpoint that is no file.
+const IN_MEMORY: &str = "a market's bytes";
 
 #[derive(Serialize, Deserialize)]
 struct Header {

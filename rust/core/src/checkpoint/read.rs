@@ -1,6 +1,6 @@
 //! A file becomes a market again.
 
-use super::{HEADER, Header, WITH_RULE, Whole};
+use super::{HEADER, Header, IN_MEMORY, WITH_RULE, Whole};
 use crate::accounts::book::{Book, TILE, Tile};
 use crate::accounts::calendar::Calendar;
 use crate::accounts::groups::Groups;
@@ -31,7 +31,15 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     pub fn read(path: &Path) -> Result<Self> {
-        let file = Whole::read(path, HEADER, WITH_RULE)?;
+        Self::of(Whole::read(path, HEADER, WITH_RULE)?)
+    }
+
+    /// From what [`Market::to_bytes`] gave.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
+        Self::of(Whole::of(IN_MEMORY.to_owned(), bytes, HEADER, WITH_RULE)?)
+    }
+
+    fn of(file: Whole) -> Result<Self> {
         let header = file.header()?;
         Ok(Self { file, header })
     }

@@ -1,14 +1,15 @@
 //! A market becomes a file.
 
-use super::{FORMAT, HEADER, Header, Tensors, WITH_RULE};
+use super::{FORMAT, HEADER, Header, IN_MEMORY, Tensors, WITH_RULE};
 use crate::accounts::book::Book;
-use crate::error::Result;
+use crate::error::{MarketError, Result};
 use crate::grue::Tax;
 use crate::grue::kernel::Kernel;
 use crate::market::Market;
 use crate::real::Real;
 use safetensors::Dtype;
 use std::path::Path;
+use std::sync::Arc;
 
 impl<'a> Tensors<'a> {
     fn put_book<F: Real>(&mut self, name: &str, book: &'a Book<F>) {
@@ -43,10 +44,25 @@ impl<'a> Tensors<'a> {
 impl<F: Real> Market<F> {
     /// Saves the market to `path`; `note` is kept with it.
     pub fn save(&self, path: &Path, note: &str) -> Result<()> {
-        let late = !self.traders().calendar.is_empty();
-        let entered = late.then(|| self.state().roster.rho.book());
+        let entered = self.entered();
         let (header, tensors) = self.freeze(note, entered.as_deref())?;
         tensors.save(path, HEADER, &header)
+    }
+
+    /// What [`Market::save`] writes.
+    pub fn to_bytes(&self, note: &str) -> Result<Vec<u8>> {
+        let entered = self.entered();
+        let (header, tensors) = self.freeze(note, entered.as_deref())?;
+        tensors.bytes(HEADER, &header).map_err(|source| MarketError::Io {
+            path: IN_MEMORY.to_owned(),
+            source,
+        })
+    }
+
+    /// The prior of those who have entered, where some are late.
+    fn entered(&self) -> Option<Arc<Book<F>>> {
+        let late = !self.traders().calendar.is_empty();
+        late.then(|| self.state().roster.rho.book())
     }
 
     /// The header and the tensors; `entered` is the prior of those who have entered, where some are late.

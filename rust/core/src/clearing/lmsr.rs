@@ -2,7 +2,7 @@
 
 use super::log_pool::{LogPool, softmax};
 use super::tiles::TILE;
-use super::{Cut, Part, Price, Room, Round, Settlement, Terms, kelly};
+use super::{Cut, Part, Price, Round, Terms, kelly};
 use crate::error::{MarketError, Result};
 use crate::lanes::logs;
 use std::f64::consts::LOG2_E;
@@ -151,30 +151,29 @@ impl Lmsr {
     pub(super) fn settle(
         &self,
         round: &Round<'_>,
-        room: &mut Room,
         price: &Price,
         maker: Option<&Maker>,
         outcome: usize,
-    ) -> Settlement {
-        if price.staked == 0.0 {
-            return Settlement {
-                outcome,
-                shift: 0.0,
-                gains: vec![0.0; round.cut.places()],
-            };
+        log2_growth: &mut [f64],
+    ) -> f64 {
+        let common = if price.staked == 0.0 {
+            log2_growth.fill(0.0);
+            0.0
+        } else {
+            let received = price.staked * (1.0 + maker.map_or(0.0, |maker| maker.paid[outcome]));
+            self.among_others(round, |others| {
+                self.pool().settle(others, price, outcome, received, log2_growth)
+            })
+        };
+        let mut start = 0;
+        for part in round.parts {
+            if let Some(i) = self.place(part) {
+                let lost = maker.map_or(0.0, |maker| self.liquidity * maker.pull * maker.moves[outcome]);
+                log2_growth[start + i] = logs::ln_1p(-lost) * LOG2_E - common;
+            }
+            start += part.stakes.len();
         }
-        let received = price.staked * (1.0 + maker.map_or(0.0, |maker| maker.paid[outcome]));
-        self.among_others(round, |others| {
-            self.pool().settle(others, room, price, outcome, received)
-        })
-    }
-
-    /// Puts in what the maker's money grows by, where it stands in this part.
-    pub(super) fn pay_maker(&self, maker: Option<&Maker>, part: &Part<'_>, outcome: usize, log2_growth: &mut [f64]) {
-        if let Some(i) = self.place(part) {
-            let lost = maker.map_or(0.0, |maker| self.liquidity * maker.pull * maker.moves[outcome]);
-            log2_growth[i] = logs::ln_1p(-lost) * LOG2_E;
-        }
+        common
     }
 }
 

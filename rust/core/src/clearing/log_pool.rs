@@ -1,9 +1,10 @@
 //! The log pool: traders of exponential utility, whose price is the normalised geometric mean of their forecasts.
 
 use super::tiles::{Cut, Pieces, TILE, Tile};
-use super::{Price, Room, Round, Settlement, Terms, kelly};
+use super::{Price, Round, Terms, kelly};
 use crate::error::{MarketError, Result};
 use crate::lanes::{self, logs};
+use std::f64::consts::LOG2_E;
 
 /// `c_k ∝ exp( sum_i u_i ln q_ik / S )` with forecasts floored to `[floor, 1 - floor]`; a unit staked gains
 /// `g_i(x) = ln(q_ix / c_x) - sum_k c_k ln(q_ik / c_k)` and grows by `exp(step g_i) S / sum_j u_j exp(step g_j)`.
@@ -50,60 +51,49 @@ impl LogPool {
         round.priced(prices, Terms::LogPool)
     }
 
-    /// `step g_i(x) = step sum_k ([k=x] - c_k) (ln q_ik - ln c_k)` of the traders of a tile.
+    /// `log2 e^(step g_i(x)) = step log2(e) sum_k ([k=x] - c_k) (ln q_ik - ln c_k)` of the traders of a tile.
     fn gains(&self, prices: &[f64], tile: &Tile<'_>, outcome: usize, gains: &mut [f64]) {
+        let step = self.step * LOG2_E;
         let weight = |k: usize| f64::from(k == outcome) - prices[k];
         let priced = (0..prices.len()).filter(|&k| prices[k] > 0.0);
-        gains.fill(-self.step * priced.map(|k| weight(k) * logs::ln(prices[k])).sum::<f64>());
+        gains.fill(-step * priced.map(|k| weight(k) * logs::ln(prices[k])).sum::<f64>());
         for k in 0..prices.len() {
-            logs::add_lns(
-                gains,
-                tile.row(k),
-                TILE,
-                self.floor,
-                1.0 - self.floor,
-                self.step * weight(k),
-            );
+            logs::add_lns(gains, tile.row(k), TILE, self.floor, 1.0 - self.floor, step * weight(k));
         }
     }
 
-    /// Every trader's gain, and the factor by which all growth is multiplied so that `received` is paid.
+    /// Writes `log2 e^(step g_i)` of everybody; returns log2 of what all growth is multiplied by so that `received` is paid.
     pub(super) fn settle(
         &self,
         round: &Round<'_>,
-        room: &mut Room,
         price: &Price,
         outcome: usize,
         received: f64,
-    ) -> Settlement {
-        let mut gains = room.take(round.cut.places());
-        let mut rest = Pieces(&mut gains);
+        log2_growth: &mut [f64],
+    ) -> f64 {
+        let mut rest = Pieces(log2_growth);
         let tasks = round
             .cut
             .tasks(false)
-            .map(|tiles| (tiles, Pieces(rest.take(tiles.iter().map(Tile::stride).sum()))));
-        // gains are at most 2 ln(1 / floor): mostly none can overflow
-        let mild = 2.0 * self.step * -logs::ln(self.floor) < 600.0;
-        let work = |scratch: &mut Vec<f64>, (tiles, mut gains): (&[Tile<'_>], Pieces<'_, f64>)| {
+            .map(|tiles| (tiles, Pieces(rest.take(tiles.iter().map(Tile::len).sum()))));
+        // gains are at most 2 log2(1 / floor): mostly none can overflow
+        let mild = 2.0 * self.step * -logs::log2(self.floor) < 900.0;
+        let work = |(): &mut (), (tiles, mut gains): (&[Tile<'_>], Pieces<'_, f64>)| {
             let mut paid = Paid::NOTHING;
             for tile in tiles {
-                let gains = &mut gains.take(tile.stride())[..tile.len()];
+                let gains = gains.take(tile.len());
                 self.gains(&price.prices, tile, outcome, gains);
-                paid = paid.and(Paid::to(tile, gains, mild, &mut scratch[..tile.len()]));
+                paid = paid.and(Paid::to(tile, gains, mild));
             }
             paid
         };
-        let parts = round.cut.map(tasks, || round.cut.row(), work);
+        let parts = round.cut.map(tasks.collect::<Vec<_>>().into_iter(), || (), work);
         let paid = parts.into_iter().fold(Paid::NOTHING, Paid::and);
-        Settlement {
-            outcome,
-            shift: logs::log2(received / paid.sum) - paid.top * std::f64::consts::LOG2_E,
-            gains,
-        }
+        logs::log2(received / paid.sum) - paid.top
     }
 }
 
-/// `sum_j u_j exp(step g_j)` as `sum e^top`, so that nothing overflows.
+/// `sum_j u_j 2^g_j` as `sum 2^top`, so that nothing overflows.
 #[derive(Clone, Copy)]
 struct Paid {
     sum: f64,
@@ -116,7 +106,7 @@ impl Paid {
         top: f64::NEG_INFINITY,
     };
 
-    fn to(tile: &Tile<'_>, gains: &[f64], mild: bool, scratch: &mut [f64]) -> Self {
+    fn to(tile: &Tile<'_>, gains: &[f64], mild: bool) -> Self {
         let staked = tile.stakes().iter().zip(gains).filter(|(u, _)| **u > 0.0);
         let top = if mild {
             0.0
@@ -126,9 +116,8 @@ impl Paid {
         if top == f64::NEG_INFINITY {
             return Self::NOTHING;
         }
-        logs::exps(gains, top, scratch);
         Self {
-            sum: lanes::dot(tile.stakes(), scratch),
+            sum: lanes::growth::paid(gains, top, tile.stakes()),
             top,
         }
     }
@@ -137,7 +126,7 @@ impl Paid {
         let top = self.top.max(other.top);
         let part = |paid: Self| {
             if paid.sum > 0.0 {
-                paid.sum * logs::exp(paid.top - top)
+                paid.sum * (paid.top - top).exp2()
             } else {
                 0.0
             }

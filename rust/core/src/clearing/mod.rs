@@ -29,9 +29,7 @@ pub use room::Room;
 use crate::error::{MarketError, Result};
 use crate::lanes;
 use crate::scaled::Scaled;
-use std::f64::consts::LOG2_E;
-use std::ops::Range;
-use tiles::Cut;
+use tiles::{Cut, Pieces};
 
 /// How stakes and forecasts become a price.
 #[derive(Clone, Debug)]
@@ -108,16 +106,6 @@ enum Terms {
     LogPool,
     Lmsr(Option<lmsr::Maker>),
     Demand(demand::Bought),
-}
-
-/// What is paid when one outcome happens; see [`Rule::settle`].
-#[derive(Clone, Debug)]
-pub struct Settlement {
-    outcome: usize,
-    /// log2 of what every trader's growth is to be multiplied by.
-    shift: f64,
-    /// `step g_i` of every trader, where a rule had to work it out for `shift`.
-    gains: Vec<f64>,
 }
 
 /// What is cleared.
@@ -245,20 +233,25 @@ impl Rule {
         .map(Some)
     }
 
-    /// What `outcome`, whose price is not 0, pays to the same parts.
-    pub fn settle(&self, price: &Price, parts: &[Part<'_>], outcome: usize, threads_ok: bool) -> Settlement {
-        self.settle_in(&mut Room::default(), price, parts, outcome, threads_ok)
+    /// log2 of what a unit staked grows by when `outcome` happens, whose price is not 0: for the traders of all parts, one
+    /// after another; -inf where all is lost.
+    #[must_use]
+    pub fn growth(&self, price: &Price, parts: &[Part<'_>], outcome: usize, threads_ok: bool) -> Vec<f64> {
+        let mut growth = vec![0.0; parts.iter().map(|part| part.stakes.len()).sum()];
+        let common = self.settle(price, parts, outcome, threads_ok, &mut growth);
+        growth.iter_mut().for_each(|bits| *bits += common);
+        growth
     }
 
-    /// The same in the memory of an earlier round.
-    pub fn settle_in(
+    /// The same but for a common term, which is returned: some rules know it last, and a pass over all is dear.
+    pub fn settle(
         &self,
-        room: &mut Room,
         price: &Price,
         parts: &[Part<'_>],
         outcome: usize,
         threads_ok: bool,
-    ) -> Settlement {
+        log2_growth: &mut [f64],
+    ) -> f64 {
         let round = Round {
             parts,
             cut: Cut::new(parts, price.prices.len(), threads_ok),
@@ -267,40 +260,28 @@ impl Rule {
             threads_ok,
         };
         match (self, &price.terms) {
-            (Self::LogPool(rule), _) => rule.settle(&round, room, price, outcome, price.staked),
-            (Self::Lmsr(rule), Terms::Lmsr(maker)) => rule.settle(&round, room, price, maker.as_ref(), outcome),
-            _ => Settlement {
-                outcome,
-                shift: 0.0,
-                gains: Vec::new(),
-            },
+            (Self::LogPool(rule), _) => return rule.settle(&round, price, outcome, price.staked, log2_growth),
+            (Self::Lmsr(rule), Terms::Lmsr(maker)) => {
+                return rule.settle(&round, price, maker.as_ref(), outcome, log2_growth);
+            }
+            _ => {}
         }
+        let mut rest = Pieces(log2_growth);
+        let jobs = parts.iter().map(|part| rest.take(part.stakes.len())).enumerate();
+        let work = |(): &mut (), (p, growth)| self.settle_part(price, &parts[p], p, outcome, growth);
+        round.cut.map(jobs.collect::<Vec<_>>().into_iter(), || (), work);
+        0.0
     }
 
-    /// log2 of what a unit staked grows by, for every trader of part number `p`; -inf where all is lost.
-    pub fn growth(&self, price: &Price, settlement: &Settlement, p: usize, part: &Part<'_>, log2_growth: &mut [f64]) {
-        let outcome = settlement.outcome;
-        let at = price.starts[p]..price.starts[p] + part.stakes.len();
+    /// The growth in part number `p` by a rule that needs no sum over all.
+    fn settle_part(&self, price: &Price, part: &Part<'_>, p: usize, outcome: usize, log2_growth: &mut [f64]) {
         match (self, &price.terms) {
             (Self::Isoelastic(rule), Terms::Isoelastic(budgets)) => {
+                let at = price.starts[p]..price.starts[p] + part.stakes.len();
                 rule.growth(price, budgets, at, part, outcome, log2_growth);
-            }
-            (Self::LogPool(_), _) => settlement.growth(at, log2_growth),
-            (Self::Lmsr(rule), Terms::Lmsr(maker)) => {
-                settlement.growth(at, log2_growth);
-                rule.pay_maker(maker.as_ref(), part, outcome, log2_growth);
             }
             (Self::Demand(_), Terms::Demand(bought)) => bought.growth(p, outcome, log2_growth),
             _ => lanes::logs::log2_ratios(part.rows[outcome], price.prices[outcome], log2_growth),
-        }
-    }
-}
-
-impl Settlement {
-    /// `exp(gain)` times the common factor, for these traders.
-    fn growth(&self, traders: Range<usize>, log2_growth: &mut [f64]) {
-        for (out, gain) in log2_growth.iter_mut().zip(&self.gains[traders]) {
-            *out = gain * LOG2_E + self.shift;
         }
     }
 }

@@ -15,9 +15,8 @@ impl Room {
         self.0.extend(held.into_iter().filter(|held| !held.is_empty()));
     }
 
-    /// What [`super::Rule::clear_in`] and [`super::Rule::settle_in`] have taken.
-    pub fn leave_round(&mut self, price: super::Price, settlement: super::Settlement) {
-        self.leave([settlement.gains]);
+    /// What [`super::Rule::clear_in`] has taken.
+    pub fn leave_round(&mut self, price: super::Price) {
         if let super::Terms::Isoelastic(budgets) = price.terms {
             self.leave([budgets.sums, budgets.scales]);
         }

@@ -212,10 +212,10 @@ impl ForecastBook {
             });
         }
         let parts = [scratch.gathered.part(question, &open.stakes.units)];
-        let settlement = self.rule.settle(price, &parts, x, false);
         scratch.log2_growth.resize(question.forecasters.len(), 0.0);
-        self.rule
-            .growth(price, &settlement, 0, &parts[0], &mut scratch.log2_growth);
+        let growth = &mut scratch.log2_growth;
+        let common = self.rule.settle(price, &parts, x, false, growth);
+        growth.iter_mut().for_each(|bits| *bits += common);
         let mut remnants = Vec::new();
         self.pay(
             &open,

@@ -43,14 +43,16 @@ kernel! {
 
 kernel! {
     /// `out = 2^(log2 - top)`, and 0 below `2^-1021`
-    fn powers<F>(log2: &'a [f64], top: f64, out: &'a mut [F]), _s {
-        out.iter_mut().zip(log2).for_each(|(y, &x)| *y = F::from_f64(exp((x - top) * LN_2)));
+    wide fn powers<F>(log2: &'a [f64], top: f64, out: &'a mut [F]), _s {
+        for (y, &x) in out.iter_mut().zip(log2) {
+            *y = F::from_f64(exp((x - top) * LN_2));
+        }
     }
 }
 
 kernel! {
     /// `sum stakes * 2^(log2 - top)`
-    fn paid(log2: &'a [f64], top: f64, stakes: &'a [f64]) -> f64, _s {
+    wide fn paid(log2: &'a [f64], top: f64, stakes: &'a [f64]) -> f64, _s {
         let mut sums = [0.0; LANES];
         for (log2, stakes) in log2.chunks(LANES).zip(stakes.chunks(LANES)) {
             for ((sum, &x), &u) in sums.iter_mut().zip(log2).zip(stakes) {

@@ -162,15 +162,6 @@ kernel! {
 }
 
 kernel! {
-    /// `out = e^(x - top)`
-    wide fn exps(xs: &'a [f64], top: f64, out: &'a mut [f64]), _s {
-        for (y, &x) in out.iter_mut().zip(xs) {
-            *y = exp(x - top);
-        }
-    }
-}
-
-kernel! {
     /// `out = log2(row / over)`
     wide fn log2_ratios(row: &'a [f64], over: f64, out: &'a mut [f64]), _s {
         for (y, &x) in out.iter_mut().zip(row) {

@@ -47,7 +47,11 @@ pub fn dispatch_wide<Op: WithSimd>(op: Op) -> Op::Output {
 
 /// Defines a kernel: a function whose body is compiled for every kind of vector, one of which is chosen at run time.
 macro_rules! kernel {
+    ($(#[$doc:meta])* fn $name:ident<$($rest:tt)*) => { kernel! { @any dispatch, $(#[$doc])* fn $name<$($rest)* } };
+    // in the widest vectors
+    ($(#[$doc:meta])* wide fn $name:ident<$($rest:tt)*) => { kernel! { @any dispatch_wide, $(#[$doc])* fn $name<$($rest)* } };
     (
+        @any $run:ident,
         $(#[$doc:meta])*
         fn $name:ident<$float:ident $(, $number:ident)?>($($arg:ident: $type:ty),*) $(-> $out:ty)?, $simd:ident $body:block
     ) => {
@@ -65,12 +69,11 @@ macro_rules! kernel {
                     $body
                 }
             }
-            $crate::lanes::dispatch(Kernel { $($arg,)* of: std::marker::PhantomData })
+            $crate::lanes::$run(Kernel { $($arg,)* of: std::marker::PhantomData })
         }
     };
     // the same for f64 alone
     ($(#[$doc:meta])* fn $name:ident $($rest:tt)*) => { kernel! { @f64 dispatch, $(#[$doc])* fn $name $($rest)* } };
-    // and in the widest vectors
     ($(#[$doc:meta])* wide fn $name:ident $($rest:tt)*) => { kernel! { @f64 dispatch_wide, $(#[$doc])* fn $name $($rest)* } };
     (
         @f64 $run:ident,

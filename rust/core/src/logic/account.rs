@@ -81,8 +81,10 @@ impl Account {
 
     /// Shuts off the budgets that a world of today would have cost: the raw net worth there is -b or less.
     pub fn shut_off(&mut self, least: &Exact) {
-        let lost = (-least).floor_at(0) + 1;
-        self.first = self.first.max(u64::try_from(lost).unwrap_or(1));
+        if least.is_negative() {
+            let lost = (-least).floor_at(0) + 1;
+            self.first = self.first.max(u64::try_from(lost).unwrap_or(u64::MAX));
+        }
     }
 }
 
@@ -131,6 +133,7 @@ mod tests {
         assert_eq!(after(ratio(-1, 1), &mut account), 2); // -1 itself costs budget 1
         assert_eq!(after(ratio(-7, 2), &mut account), 4);
         assert_eq!(after(ratio(10, 1), &mut account), 4);
+        assert_eq!(after(-&ratio(1, 1).doubled(70), &mut account), u64::MAX);
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub struct Finding {
     pub budget: Option<u64>,
 }
 
+/// Of greater budgets the bound of this one is asked for, which is the lesser.
+const ENOUGH: u64 = 1 << 16;
+
 /// Cash and shares of somebody.
 #[derive(Clone, Debug, Default)]
 struct Position {
@@ -35,9 +38,8 @@ struct Audited {
     raw: Position,
     /// The most that the raw trader lost on any day in any world.
     lost: Exact,
-    /// Of the budgets 1, 2, ...; all above have the same.
-    budgets: Vec<Position>,
-    above: Position,
+    /// Of all budgets: those from one on, up to the next or without end, have the same.
+    budgets: Vec<(u64, Position)>,
 }
 
 /// Days are told to it one after the other.
@@ -99,29 +101,56 @@ impl Position {
 }
 
 impl Audited {
+    fn new(weight: Exact) -> Self {
+        Self {
+            weight,
+            raw: Position::default(),
+            lost: Exact::default(),
+            budgets: vec![(1, Position::default())],
+        }
+    }
+
     fn positions(&mut self) -> impl Iterator<Item = &mut Position> {
-        self.budgets.iter_mut().chain([&mut self.raw, &mut self.above])
+        let budgets = self.budgets.iter_mut().map(|(_, position)| position);
+        budgets.chain([&mut self.raw])
+    }
+
+    /// From now on this budget and those above may have another position than those below.
+    fn part(&mut self, budget: u64) {
+        if let Err(at) = self.budgets.binary_search_by_key(&budget, |(from, _)| *from) {
+            let position = self.budgets[at.saturating_sub(1)].1.clone();
+            self.budgets.insert(at, (budget, position));
+        }
+    }
+
+    /// The budget from which on others follow, by place.
+    fn ends(&self) -> impl Iterator<Item = Option<u64>> + use<> {
+        let starts: Vec<u64> = self.budgets.iter().map(|(from, _)| *from).collect();
+        (1..=starts.len()).map(move |next| starts.get(next).copied())
     }
 
     /// Enters a trade; the weight of all budgets' shares of it.
     fn enter(&mut self, day: &Day, trade: &Trade) -> Exact {
-        let singly = trade.first + trade.factors.len().max(1) as u64 - 1; // all above have the last factor
-        while (self.budgets.len() as u64) < singly {
-            self.budgets.push(self.above.clone());
-        }
+        let singly = trade.factors.len().max(1) as u64; // all above have the last factor
+        (0..singly).for_each(|above| self.part(trade.first.saturating_add(above)));
         let mut weight = Exact::default();
-        for (budget, position) in (1..).zip(&mut self.budgets) {
-            let factor = trade.factor(budget);
+        let ends = self.ends();
+        for ((from, position), end) in self.budgets.iter_mut().zip(ends) {
+            let factor = trade.factor(*from);
             if !factor.is_zero() {
                 position.buy(day, trade, &factor);
-                weight = &weight + &(&factor * &Exact::two_to_minus(budget as usize));
+                weight = &weight + &(&factor * &weight_from(*from));
+                weight = end.map_or(weight.clone(), |end| &weight - &(&factor * &weight_from(end)));
             }
         }
-        let last = trade.factor(self.budgets.len() as u64 + 1);
-        self.above.buy(day, trade, &last);
         self.raw.buy(day, trade, &Exact::from(1));
-        &weight + &(&last * &Exact::two_to_minus(self.budgets.len()))
+        weight
     }
+}
+
+/// Of a budget and all above together.
+fn weight_from(budget: u64) -> Exact {
+    Exact::two_to_minus(budget as usize - 1)
 }
 
 impl Auditor {
@@ -150,13 +179,7 @@ impl Auditor {
         self.tolerances = &self.tolerances + &day.tolerance;
         self.worlds.reveal_all(sentences, &day.revealed)?;
         for weight in &weights[self.traders.len()..] {
-            self.traders.push(Audited {
-                weight: weight.clone(),
-                raw: Position::default(),
-                lost: Exact::default(),
-                budgets: Vec::new(),
-                above: Position::default(),
-            });
+            self.traders.push(Audited::new(weight.clone()));
         }
         self.trade(day);
         let plausible = self.settle(sentences)?;
@@ -202,7 +225,7 @@ impl Auditor {
         of.extend(
             self.traders
                 .iter()
-                .flat_map(|a| a.budgets.iter().flat_map(|p| p.shares.keys())),
+                .flat_map(|a| a.budgets.iter().flat_map(|(_, held)| held.shares.keys())),
         );
         of.sort_unstable();
         of.dedup();
@@ -231,13 +254,14 @@ impl Auditor {
             let share = most.divided(&audited.weight).unwrap_or_default();
             let mut slacks = Vec::new();
             let left = first_left(&audited.lost);
-            for (budget, position) in (1..).zip(audited.budgets.iter().chain([&audited.above])) {
-                if budget < left && position.shares.is_empty() {
+            for ((budget, position), end) in audited.budgets.iter().zip(audited.ends()) {
+                if end.is_some_and(|end| end <= left) && position.shares.is_empty() {
                     continue; // shut off, and all that it held is decided: nothing has changed since
                 }
-                let low = &plausible.least(position, 1) + &Exact::from(budget as i64);
-                let bound = share.doubled(budget as usize);
-                slacks.push((budget, low, &bound - &plausible.most(position)));
+                // the least of them is bound most
+                let low = &plausible.least(position, 1) + &Exact::dyadic((*budget).into(), 0);
+                let bound = share.doubled((*budget).min(ENOUGH) as usize);
+                slacks.push((*budget, low, &bound - &plausible.most(position)));
             }
             let lost = -&plausible.least(&audited.raw, 1);
             let audited = &mut self.traders[number];
@@ -264,5 +288,5 @@ impl Auditor {
 
 /// The least budget that a loss leaves: b with -b < -lost.
 fn first_left(lost: &Exact) -> u64 {
-    u64::try_from(lost.floor_at(0)).unwrap_or(0) + 1
+    u64::try_from(lost.floor_at(0)).map_or(u64::MAX, |lost| lost.saturating_add(1))
 }

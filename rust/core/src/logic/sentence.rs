@@ -32,6 +32,20 @@ pub enum Sentence {
 }
 
 impl Sentence {
+    /// Its outermost connective, as a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Constant(_) => "constant",
+            Self::Atom(_) => "atom",
+            Self::Not(_) => "not",
+            Self::And(_) => "and",
+            Self::Or(_) => "or",
+            Self::Implies(_) => "implies",
+            Self::Iff(_) => "iff",
+            Self::One(_) => "one",
+        }
+    }
+
     pub fn parts(&self) -> &[SentenceId] {
         match self {
             Self::Constant(_) | Self::Atom(_) => &[],
@@ -167,6 +181,31 @@ impl Sentences {
             return Err(MarketError::input("exactly one of no sentences; give at least one"));
         }
         Ok(self.intern(Sentence::One(of.into())))
+    }
+
+    /// The sentence of a kind, a word as [`Sentence::kind`] gives it: an atom by its name, others of parts that are known.
+    pub fn make(&mut self, kind: &str, name: &str, parts: &[SentenceId]) -> Result<SentenceId> {
+        if let Some(unknown) = parts.iter().find(|part| part.index() >= self.len()) {
+            let unknown = unknown.index();
+            return Err(MarketError::input(format!(
+                "a sentence of sentence {unknown}, which is not known"
+            )));
+        }
+        Ok(match (kind, parts) {
+            ("atom", []) => return self.atom(name),
+            ("not", &[a]) => self.not(a),
+            ("and", &[a, b]) => self.and(a, b),
+            ("or", &[a, b]) => self.or(a, b),
+            ("implies", &[a, b]) => self.implies(a, b),
+            ("iff", &[a, b]) => self.iff(a, b),
+            ("one", parts) => return self.one(parts),
+            _ => {
+                return Err(MarketError::input(format!(
+                    "no sentence is a {kind:?} of {} parts",
+                    parts.len()
+                )));
+            }
+        })
     }
 
     /// These sentences and all their parts, each once, parts before wholes.

@@ -35,6 +35,8 @@ struct Sheet {
     range: Range<usize>,
     /// What each stakes, in units of `2^unit`; 0 for what is too little to count beside the greatest stake.
     stakes: Vec<f64>,
+    /// Whether the book's own numbers are that, and are read in place.
+    own: bool,
     unit: i64,
     /// The exponent of the greatest stake beside the maker's, if there is one.
     top: Option<i64>,
@@ -66,7 +68,7 @@ struct Size {
 
 /// How a tile is settled.
 pub(super) struct Growth<'a> {
-    /// log2 of what a unit staked has grown by, trader by trader; minus infinity for who has lost it or sleeps.
+    /// log2 of what a unit staked has grown by but for a common factor; minus infinity for who has lost it or sleeps.
     pub(super) log2: &'a [f64],
     /// The least that is finite.
     pub(super) least: f64,
@@ -117,6 +119,7 @@ impl Sheet {
         let maker = size.maker.filter(|i| range.contains(i));
         Self {
             stakes: vec![0.0; range.len()],
+            own: false,
             unit: 0,
             top: None,
             maker: maker.map(|i| (i - range.start, Scaled::ZERO)),
@@ -159,7 +162,7 @@ impl Sheet {
             return Err(t);
         }
         self.stake(wealth, rounds.stakes(t).map(|b| &b[self.range.clone()]));
-        self.opened = rule.open(&self.part(rounds, t));
+        self.opened = rule.open(&self.part(rounds, wealth, t));
         Ok(())
     }
 
@@ -170,7 +173,11 @@ impl Sheet {
             *made = staked(*i);
         }
         let small = stakes.is_some_and(|b| lanes::extremes(b).1 < pow2(SMALL));
-        if wealth.tile.drained.is_empty() && !small {
+        let plain = wealth.tile.drained.is_empty() && !small;
+        self.own = plain && stakes.is_none() && self.maker.is_none() && F::DTYPE == f64::DTYPE;
+        if self.own {
+            self.unit = wealth.tile.exponent;
+        } else if plain {
             self.unit = wealth.tile.exponent;
             lanes::convert(wealth.m, &mut self.stakes);
             if let Some(b) = stakes {
@@ -194,14 +201,26 @@ impl Sheet {
         if let Some((i, _)) = self.maker {
             self.stakes[i] = 0.0; // until the others' unit is known
         }
-        let most = lanes::extremes(&self.stakes).0;
+        let most = lanes::extremes(self.stakes(wealth)).0;
         self.top = (most > 0.0).then(|| Scaled::new(most, self.unit).exponent);
     }
 
+    fn stakes<'a, F: Real>(&'a self, wealth: TileRef<'a, F>) -> &'a [f64] {
+        if self.own {
+            bytemuck::cast_slice(wealth.m)
+        } else {
+            &self.stakes
+        }
+    }
+
     /// Changes to units of `2^unit`.
-    fn rescale(&mut self, unit: i64) {
+    fn rescale<F: Real>(&mut self, wealth: TileRef<'_, F>, unit: i64) {
         let shift = self.unit - unit;
         if shift != 0 {
+            if self.own {
+                lanes::convert(wealth.m, &mut self.stakes);
+                self.own = false;
+            }
             // in two steps, since a float may not hold the whole shift
             for factor in [pow2(shift / 2), pow2(shift - shift / 2)] {
                 lanes::scale(&mut self.stakes, factor);
@@ -214,14 +233,14 @@ impl Sheet {
         }
     }
 
-    fn part<'a, P: Real>(&'a self, rounds: &'a Rounds<'_, P>, t: usize) -> Part<'a> {
+    fn part<'a, F: Real, P: Real>(&'a self, rounds: &'a Rounds<'_, P>, wealth: TileRef<'a, F>, t: usize) -> Part<'a> {
         let n = self.range.len();
         let row = |k: usize| match rounds.in_place::<f64>(t, k, self.range.clone(), Next::Sent) {
             Some((row, _)) => row,
             None => &self.forecasts[k * n..(k + 1) * n],
         };
         Part {
-            stakes: &self.stakes,
+            stakes: self.stakes(wealth),
             rows: (0..rounds.outcomes).map(row).collect(),
             traders: Who::From(self.range.start),
         }
@@ -281,7 +300,7 @@ impl<P: Real> Game<'_, P> {
             };
             played.record(&price, self.rounds.outcome(t), t)?;
             let of_outcome = Scaled::new(price.prices[self.rounds.outcome(t)], 0);
-            let scale = self.grow(price, t, desk);
+            let scale = self.grow(&accounts.wealth, price, t, desk);
             // a book that is kept in case the call is refused is copied tile by tile
             let kept = Arc::get_mut(&mut accounts.wealth).is_none();
             let before = kept.then(|| accounts.replace_wealth(book.take()));
@@ -324,50 +343,54 @@ impl<P: Real> Game<'_, P> {
         let unit = sheets.iter().map(|sheet| sheet.unit).max().unwrap_or(top);
         let unit = if (unit - top).abs() < FAR { unit } else { top };
         threads::map(
-            sheets.iter_mut().collect(),
+            sheets.iter_mut().enumerate().collect(),
             || (),
-            |(), sheet: &mut Sheet| sheet.rescale(unit),
+            |(), (tile, sheet): (usize, &mut Sheet)| sheet.rescale(wealth.tile(tile), unit),
         );
         let opened = sheets.iter().filter_map(|sheet| sheet.opened.as_deref());
         let opened = opened.map(<[f64]>::to_vec).reduce(|mut sums, more| {
             sums.iter_mut().zip(more).for_each(|(a, b)| *a += b);
             sums
         });
-        let parts: Vec<_> = sheets.iter().map(|sheet| sheet.part(self.rounds, t)).collect();
+        let parts = self.parts(sheets, wealth, t);
         self.rule
             .clear_in(room, self.rounds.outcomes, &parts, opened.as_deref(), true)
             .map_err(|error| in_round(error, t))
     }
 
-    /// Works out log2 of everybody's growth, and what it is to be measured by.
-    fn grow(&self, price: Price, t: usize, desk: &mut Desk) -> Scale {
+    fn parts<'a, F: Real>(&'a self, sheets: &'a [Sheet], wealth: &'a Book<F>, t: usize) -> Vec<Part<'a>> {
+        let part = |(tile, sheet): (usize, &'a Sheet)| sheet.part(self.rounds, wealth.tile(tile), t);
+        sheets.iter().enumerate().map(part).collect()
+    }
+
+    /// Works out log2 of everybody's growth but for a common factor, and what it is to be measured by.
+    fn grow<F: Real>(&self, wealth: &Book<F>, price: Price, t: usize, desk: &mut Desk) -> Scale {
         let Desk {
             sheets,
             log2_growth: growth,
             room,
             ..
         } = desk;
-        let parts: Vec<_> = sheets.iter().map(|sheet| sheet.part(self.rounds, t)).collect();
-        let paid = self.rule.settle_in(room, &price, &parts, self.rounds.outcome(t), true);
+        let parts = self.parts(sheets, wealth, t);
+        let common = self.rule.settle(&price, &parts, self.rounds.outcome(t), true, growth);
+        room.leave_round(price);
         let stakes = self.rounds.stakes(t);
-        let jobs: Vec<_> = parts.iter().zip(growth.chunks_mut(TILE)).enumerate().collect();
+        let jobs: Vec<_> = sheets.iter().zip(growth.chunks_mut(TILE)).collect();
         let spans = threads::map(
             jobs,
             || (),
-            |(), (p, (part, growth)): (usize, (&Part<'_>, &mut [f64]))| {
-                self.rule.growth(&price, &paid, p, part, growth);
-                if let Some(b) = stakes.map(|b| &b[sheets[p].range.clone()]) {
+            |(), (sheet, growth)| {
+                if let Some(b) = stakes.map(|b| &b[sheet.range.clone()]) {
                     let asleep = growth.iter_mut().zip(b).filter(|(_, b)| **b == 0.0);
                     asleep.for_each(|(growth, _)| *growth = f64::NEG_INFINITY);
                 }
                 lanes::growth::span(growth)
             },
         );
-        room.leave_round(price, paid);
         let (least, tops): (Vec<_>, Vec<_>) = spans.into_iter().unzip();
         let top = tops.into_iter().fold(f64::NEG_INFINITY, f64::max);
-        if stakes.is_none() || top > STEEP {
-            let kept = power(-top);
+        if stakes.is_none() || top + common > STEEP {
+            let kept = power(-(top + common));
             return Scale { least, top, kept };
         }
         // who stakes a part must not gain or lose by the price's last digits
@@ -386,7 +409,7 @@ impl<P: Real> Game<'_, P> {
         let kept = if staked < f64::INFINITY {
             Scaled::new(paid / staked, 0)
         } else {
-            power(-top)
+            power(-(top + common))
         };
         Scale { least, top, kept }
     }
@@ -466,10 +489,7 @@ impl Listed {
 
     /// What a unit staked by each has grown by where x happened. All stakes together keep their sum, to the last digits.
     pub(super) fn growth(&self, rule: &Rule, price: &Price, x: usize) -> Vec<Scaled> {
-        let mut log2_growth = vec![0.0; self.stakes.len()];
-        let parts = [self.part()];
-        let settlement = rule.settle(price, &parts, x, true);
-        rule.growth(price, &settlement, 0, &parts[0], &mut log2_growth);
+        let log2_growth = rule.growth(price, &[self.part()], x, true);
         let growth: Vec<_> = log2_growth.into_iter().map(power).collect();
         let paid = Scaled::sum(self.stakes.iter().zip(&growth).map(|(&u, &g)| u * g));
         let staked = Scaled::sum(self.stakes.iter().copied());

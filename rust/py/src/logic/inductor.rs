@@ -8,11 +8,11 @@ use crate::errors::{InputError, PyResult, exception, in_use};
 use crate::gil::released;
 use gruemarket_core::logic::audit::Finding;
 use gruemarket_core::logic::feature::{Features, Leaf, When};
-use gruemarket_core::logic::inductor::{Day, LogicalInductor as Core, Terms};
-use gruemarket_core::logic::maker::Options;
+use gruemarket_core::logic::inductor::{Day, Given, LogicalInductor as Core, Terms};
+use gruemarket_core::logic::maker::{Options, Solver};
 use gruemarket_core::logic::number::Exact;
 use gruemarket_core::logic::process::Process;
-use gruemarket_core::logic::{SentenceId, Sentences};
+use gruemarket_core::logic::{Sentence as Made, SentenceId, Sentences};
 use gruemarket_core::{MarketError, Result};
 use numpy::{IntoPyArray, PyArray1};
 use pyo3::prelude::*;
@@ -32,6 +32,21 @@ type Priced<'py> = (Vec<Py<Sentence>>, Vec<Bound<'py, PyAny>>);
 /// Sentences, shares, the first budget, factors.
 type Traded<'py> = (Vec<u32>, Vec<Bound<'py, PyAny>>, u64, Vec<Bound<'py, PyAny>>);
 type Numbers<'py> = Bound<'py, PyArray1<f64>>;
+/// A sentence: kind, name, parts.
+type Told = (&'static str, String, Vec<u32>);
+
+const SOLVERS: [Solver; 5] = [
+    Solver::Start,
+    Solver::Line,
+    Solver::DeepLine,
+    Solver::Coupled,
+    Solver::Deep,
+];
+
+fn solver(name: &str) -> PyResult<Solver> {
+    let found = SOLVERS.into_iter().find(|solver| solver.name() == name);
+    found.ok_or_else(|| InputError::new_err(format!("no prices are found by {name:?}")))
+}
 
 /// An inductor and the sentences that it speaks of: their numbers depend on nothing else, so neither do its answers.
 #[derive(Default)]
@@ -87,7 +102,7 @@ impl State {
     }
 
     /// Finds today's prices, and tells the process.
-    fn clear(&mut self, terms: &Terms<'_>) -> Result<()> {
+    fn clear(&mut self, terms: &Terms) -> Result<()> {
         let day = self.core.clear(&self.sentences, terms)?;
         let prices = day.sentences.iter().copied().zip(day.prices.iter().cloned());
         match &mut self.process {
@@ -166,9 +181,11 @@ impl LogicalInductor {
         state.sentences.atom(&name).map(|id| id.0).map_err(exception)
     }
 
+    /// A sentence as text; of one that is too long for that, the beginning.
     fn text(&self, number: u32) -> PyResult<String> {
         let state = self.state()?;
-        state.sentences.text(state.known(number)?).map_err(exception)
+        let id = state.known(number)?;
+        Ok(state.sentences.text(id).unwrap_or_else(|_| state.sentences.shown(id)))
     }
 
     fn enter(&self, weight: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -237,9 +254,17 @@ impl LogicalInductor {
         tolerance: &Bound<'_, PyAny>,
         polish: Option<Bound<'_, PyAny>>,
         evaluations: u32,
-        given: Option<Vec<Bound<'_, PyAny>>>,
+        given: Option<(Vec<Bound<'_, PyAny>>, String, u32)>,
     ) -> PyResult<()> {
-        let given = given.map(|prices| exacts(&prices)).transpose()?;
+        let given = given
+            .map(|(prices, name, evaluations)| {
+                Ok::<_, PyErr>(Given {
+                    prices: exacts(&prices)?,
+                    solver: solver(&name)?,
+                    evaluations,
+                })
+            })
+            .transpose()?;
         let terms = Terms {
             tolerance: exact(tolerance)?,
             options: Options {
@@ -247,7 +272,7 @@ impl LogicalInductor {
                 evaluations,
                 ..Options::default()
             },
-            given: given.as_deref(),
+            given,
         };
         let mut state = self.state()?;
         let state = &mut *state;
@@ -298,20 +323,30 @@ impl LogicalInductor {
             .map_err(exception)
     }
 
-    /// All sentences, by number.
-    fn texts(&self) -> PyResult<Vec<String>> {
+    /// All sentences but the two constants, by number: kind, name (of an atom), parts.
+    fn told(&self) -> PyResult<Vec<Told>> {
         let state = self.state()?;
-        let all = (0..state.sentences.len() as u32).map(|id| state.sentences.text(SentenceId(id)));
-        all.collect::<Result<_>>().map_err(exception)
+        let all = (2..state.sentences.len() as u32).map(|id| match state.sentences.get(SentenceId(id)) {
+            Made::Atom(name) => ("atom", name.to_string(), Vec::new()),
+            made => (
+                made.kind(),
+                String::new(),
+                made.parts().iter().map(|part| part.0).collect(),
+            ),
+        });
+        Ok(all.collect())
     }
 
     /// Gives sentences the numbers that they had; before anything else is said.
-    fn restore(&self, texts: Vec<String>) -> PyResult<()> {
+    fn restore(&self, told: Vec<(String, String, Vec<u32>)>) -> PyResult<()> {
         let mut state = self.state()?;
-        for (number, text) in texts.iter().enumerate() {
-            if state.sentences.parse(text).map_err(exception)?.index() != number {
+        for (number, (kind, name, parts)) in (2..).zip(told) {
+            let parts: Vec<_> = parts.into_iter().map(SentenceId).collect();
+            let made = state.sentences.make(&kind, &name, &parts).map_err(exception)?;
+            if made.index() != number {
                 return Err(InputError::new_err(format!(
-                    "sentence {number} is {text} in this file, which it cannot be"
+                    "sentence {number} is sentence {} again",
+                    made.0
                 )));
             }
         }

@@ -183,16 +183,7 @@ impl Sentence {
 
     #[getter]
     fn kind(&self) -> &'static str {
-        with_all(|all| match all.get(self.id) {
-            Made::Constant(_) => "constant",
-            Made::Atom(_) => "atom",
-            Made::Not(_) => "not",
-            Made::And(_) => "and",
-            Made::Or(_) => "or",
-            Made::Implies(_) => "implies",
-            Made::Iff(_) => "iff",
-            Made::One(_) => "one",
-        })
+        with_all(|all| all.get(self.id).kind())
     }
 
     #[getter]

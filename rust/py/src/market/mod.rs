@@ -12,6 +12,7 @@ use crate::input::{Block, TaxSpec};
 use gruemarket_core::MarketError;
 use gruemarket_core::accounts::groups::Groups;
 use gruemarket_core::accounts::prior::Given;
+use gruemarket_core::checkpoint::Checkpoint;
 use gruemarket_core::families::members::{Members, Rollout, Sampling};
 use gruemarket_core::grue::Unit;
 use gruemarket_core::market::read::Definition;
@@ -23,7 +24,7 @@ use gruemarket_core::real::Real;
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray1, PyReadonlyArray2};
 use play::{SparseBlock, price, run, run_batch, run_sparse};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
 use run::Pending;
 use std::path::PathBuf;
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
@@ -115,6 +116,21 @@ impl Market {
 
 fn build<F: Hold>(config: Config<'_>) -> PyResult<Book> {
     Core::<F>::new(config).map(F::book).map_err(exception)
+}
+
+/// The market of a checkpoint, and the note kept with it.
+fn loaded(
+    py: Python<'_>,
+    read: impl FnOnce() -> gruemarket_core::Result<Checkpoint> + Send,
+) -> PyResult<(Market, String)> {
+    let (book, note) = released(py, |_| {
+        let file = read()?;
+        match file.dtype() {
+            "f32" => file.market().map(|(m, note)| (Book::F32(m), note)),
+            _ => file.market().map(|(m, note)| (Book::F64(m), note)),
+        }
+    })?;
+    Ok((Market::of(book), note))
 }
 
 /// One definition: trader, (first index, trader) segments, tax in bits, log2 of its share.
@@ -410,14 +426,20 @@ impl Market {
     /// A saved market and the note kept with it.
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<(Self, String)> {
-        let (book, note) = released(py, |_| {
-            let file = gruemarket_core::checkpoint::Checkpoint::read(&path)?;
-            match file.dtype() {
-                "f32" => file.market().map(|(m, note)| (Book::F32(m), note)),
-                _ => file.market().map(|(m, note)| (Book::F64(m), note)),
-            }
-        })?;
-        Ok((Self::of(book), note))
+        loaded(py, || Checkpoint::read(&path))
+    }
+
+    /// What `save` writes.
+    fn to_bytes<'py>(&self, py: Python<'py>, note: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = on!(&*self.book()?, m => released(py, |_| m.to_bytes(note)))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// The market that `to_bytes` gave, and the note kept with it.
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, bytes: &[u8]) -> PyResult<(Self, String)> {
+        let bytes = bytes.to_vec();
+        loaded(py, || Checkpoint::from_bytes(bytes))
     }
 
     fn __copy__(&self) -> PyResult<Self> {

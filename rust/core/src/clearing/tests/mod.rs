@@ -43,10 +43,7 @@ impl Case {
 
     /// The growth of every trader, when `outcome` happens.
     fn growth(&self, rule: &Rule, price: &Price, outcome: usize) -> Vec<f64> {
-        let mut growth = vec![0.0; self.stakes.len()];
-        let part = self.part();
-        let settlement = rule.settle(price, std::slice::from_ref(&part), outcome, true);
-        rule.growth(price, &settlement, 0, &part, &mut growth);
+        let growth = rule.growth(price, &[self.part()], outcome, true);
         growth.iter().map(|g| g.exp2()).collect()
     }
 
@@ -213,16 +210,7 @@ fn parts_and_threads_leave_prices_alone() {
         let threaded = rule.clear(6, &parts, true).unwrap().unwrap();
         assert_eq!(alone.prices, threaded.prices);
         close(&whole.prices, &alone.prices, 1e-12);
-        let growth = |price: &Price, parts: &[Part<'_>], ok: bool| {
-            let settlement = rule.settle(price, parts, 1, ok);
-            let mut all = Vec::new();
-            for (p, part) in parts.iter().enumerate() {
-                let mut growth = vec![0.0; part.stakes.len()];
-                rule.growth(price, &settlement, p, part, &mut growth);
-                all.extend(growth);
-            }
-            all
-        };
+        let growth = |price: &Price, parts: &[Part<'_>], ok: bool| rule.growth(price, parts, 1, ok);
         assert_eq!(growth(&alone, &parts, false), growth(&threaded, &parts, true));
         close(
             &growth(&alone, &parts, true),

@@ -6,7 +6,7 @@ use super::super::number::{Constant, Exact, Number};
 use super::super::outlook::Outlook;
 use super::super::sentence::SentenceId;
 use super::super::stakes::{Stakes, World};
-use super::Strategy;
+use super::{DEEPEST, Strategy, weight_of};
 
 /// A trader's part of the firm's demand, `w_k sum_b 2^-b Budgeter(b, S^k)` (Garrabrant et al. 2016, 5.3.2).
 ///
@@ -95,9 +95,10 @@ impl Bid {
         let stakes = Stakes::new(outlook, account.cash(), account.shares(), traded);
         // b + W(past) < most is unsure, up to where 2^-b no longer counts
         let unsure = Exact::of_float(most).map_or(u64::MAX, |most| {
-            let below = (&most - &stakes.least(outlook)).ceil_at(0);
-            u64::try_from(below).unwrap_or(0).saturating_sub(first)
+            let below = (&most - &stakes.least(outlook)).ceil_at(0).max(0.into());
+            u64::try_from(below).unwrap_or(u64::MAX).saturating_sub(first)
         });
+        let unsure = if first > DEEPEST { 0 } else { unsure };
         let single = unsure.min(bits as u64) as usize;
         let few = if single > 0 {
             stakes.few(outlook)
@@ -107,7 +108,7 @@ impl Bid {
         let mut bid = Self {
             trader,
             columns,
-            scale: (weight * &Exact::two_to_minus(first as usize - 1)).into(),
+            scale: weight_of(weight, first, &[]).into(),
             first,
             worlds: Vec::new(),
             single,
@@ -206,7 +207,9 @@ impl Bid {
             allowed.fold(one.clone(), Exact::min).round_down(bits)
         };
         let mut factors: Vec<Exact> = (0..self.single).map(of).collect();
-        if !self.capped {
+        if self.first > DEEPEST {
+            factors.push(Exact::default());
+        } else if !self.capped {
             factors.push(one.clone());
         }
         if factors.iter().all(|factor| *factor == one) {

@@ -11,6 +11,10 @@ use super::feature::{FeatureId, Features, Leaf, Program, Source, When};
 use super::number::Exact;
 use super::sentence::SentenceId;
 
+/// Who has lost this many shares trades no more: the budgets that are left weigh `2^-DEEPEST` together, and numbers so small
+/// take longer to work with than they are worth. What these budgets hold they keep.
+pub const DEEPEST: u64 = 1 << 16;
+
 /// A trader of the firm.
 #[derive(Clone, Debug)]
 pub struct Trader {
@@ -83,6 +87,9 @@ impl Strategy {
 
 /// `w_k sum_b 2^-b` times the factor of b, for the factors of the budgets from `first` on; the last is that of all above.
 pub fn weight_of(weight: &Exact, first: u64, factors: &[Exact]) -> Exact {
+    if first > DEEPEST {
+        return Exact::default();
+    }
     let scale = weight * &Exact::two_to_minus(first as usize - 1);
     let Some((last, below)) = factors.split_last() else {
         return scale;

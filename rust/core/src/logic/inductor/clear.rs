@@ -8,12 +8,21 @@ use crate::logic::outlook::Outlook;
 
 /// How a day is cleared.
 #[derive(Clone, Debug)]
-pub struct Terms<'a> {
+pub struct Terms {
     /// What the certificate may be.
     pub tolerance: Exact,
     pub options: Options,
-    /// Prices that were found before, by ascending sentence: they are checked, none are looked for.
-    pub given: Option<&'a [Exact]>,
+    /// Prices that were found before: they are checked, none are looked for.
+    pub given: Option<Given>,
+}
+
+/// Prices that were found before, and how.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// By ascending sentence.
+    pub prices: Vec<Exact>,
+    pub solver: Solver,
+    pub evaluations: u32,
 }
 
 /// The part of the tolerance that the search leaves to rounding: `2^-ROUNDING`.
@@ -39,7 +48,7 @@ impl Found {
 
 /// Looks for prices. Where not all worlds are looked at from the start, those that prove to matter are added, and prices are
 /// looked for again from there.
-pub fn search(demand: &mut FirmDemand<'_>, outlook: &Outlook, start: &[Exact], terms: &Terms<'_>) -> Result<Found> {
+pub fn search(demand: &mut FirmDemand<'_>, outlook: &Outlook, start: &[Exact], terms: &Terms) -> Result<Found> {
     let aim = &terms.tolerance * &(&Exact::from(1) - &Exact::two_to_minus(ROUNDING));
     let mut start = start.to_vec();
     let mut evaluations = 0;
@@ -72,7 +81,8 @@ fn polished(demand: &mut FirmDemand<'_>, start: &[Exact], tolerance: &Exact, opt
 }
 
 /// Takes prices that were found before.
-pub fn given(demand: &mut FirmDemand<'_>, outlook: &Outlook, prices: &[Exact]) -> Result<Found> {
+pub fn given(demand: &mut FirmDemand<'_>, outlook: &Outlook, given: &Given) -> Result<Found> {
+    let prices = &given.prices;
     let (one, asked) = (Exact::from(1), demand.columns());
     if prices.len() != asked || prices.iter().any(|p| p.is_negative() || *p > one) {
         return Err(MarketError::shape(format!(
@@ -82,11 +92,11 @@ pub fn given(demand: &mut FirmDemand<'_>, outlook: &Outlook, prices: &[Exact]) -
     }
     loop {
         let cleared = Cleared {
-            prices: prices.to_vec(),
+            prices: prices.clone(),
             demand: vec![Enclosure::default(); asked],
             certificate: Exact::default(),
-            solver: Solver::Start,
-            evaluations: 0,
+            solver: given.solver,
+            evaluations: given.evaluations,
         };
         let found = Found::at(demand, cleared);
         if !demand.learn(outlook, &found.bought, prices) {

@@ -7,7 +7,7 @@ mod day;
 #[cfg(test)]
 mod tests;
 
-pub use clear::Terms;
+pub use clear::{Given, Terms};
 pub use day::{Day, Trade};
 
 use super::account::Account;
@@ -170,7 +170,7 @@ impl LogicalInductor {
     /// # Errors
     /// No price was found within the tolerance, or those given are not. Then nothing was bought, and the day can be cleared on
     /// other terms.
-    pub fn clear(&mut self, sentences: &Sentences, terms: &Terms<'_>) -> Result<&Day> {
+    pub fn clear(&mut self, sentences: &Sentences, terms: &Terms) -> Result<&Day> {
         if !self.is_open() {
             return Err(MarketError::input(
                 "no day has begun; reveal something first, if only nothing",
@@ -187,7 +187,7 @@ impl LogicalInductor {
         let bits = self.precision(terms);
         let bound = |sentence| today(&self.daily, sentence);
         let mut demand = FirmDemand::new(&self.traders, &columns, &bound, &outlook, bits);
-        let found = match terms.given {
+        let found = match &terms.given {
             Some(prices) => clear::given(&mut demand, &outlook, prices),
             None => clear::search(&mut demand, &outlook, &self.starts(&columns), terms),
         };
@@ -272,7 +272,7 @@ impl LogicalInductor {
     }
 
     /// Bits after the point of what is bought today.
-    fn precision(&self, terms: &Terms<'_>) -> usize {
+    fn precision(&self, terms: &Terms) -> usize {
         let aims = [Some(&terms.tolerance), terms.options.polish.as_ref()]
             .into_iter()
             .flatten();

@@ -21,7 +21,7 @@ fn clipped(features: &mut Features, sentence: SentenceId, belief: &Exact) -> Fea
     features.most(minus, below)
 }
 
-fn terms(tolerance: Exact) -> Terms<'static> {
+fn terms(tolerance: Exact) -> Terms {
     Terms {
         tolerance,
         options: Options::default(),
@@ -102,6 +102,14 @@ fn the_audit_sees_what_does_not_hold() {
         }
     });
     assert!(fails(&more, 0) && !more.holds());
+    // neither one trader nor all may gain that much
+    let rich = audited(&inductor, &sentences, |at, day| {
+        if at == 3 {
+            day.trades[0].shares[0] = Exact::from(100);
+            day.prices[0] = Exact::default();
+        }
+    });
+    assert!(fails(&rich, 2) && fails(&rich, 3));
     // a budget that was held back is not
     let bound = |day: &Day| day.trades.iter().position(|trade| !trade.factors.is_empty());
     let at = inductor.days().iter().position(|day| bound(day).is_some()).unwrap();

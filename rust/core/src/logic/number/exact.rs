@@ -11,6 +11,9 @@ use std::ops::{Add, Mul, Neg, Sub};
 /// Bits that an odd part may have before it is reduced.
 const REDUCED_FROM: usize = 64;
 
+/// No float has an exponent beyond this, the least and the greatest included.
+const FLOATS: i64 = 1100;
+
 /// `numerator / (odd * 2^shift)`, not always in lowest terms.
 #[derive(Clone, Debug)]
 pub struct Exact {
@@ -200,6 +203,10 @@ impl Exact {
         }
         // 60 bits of it, rounded down, then to a float: off by little more than half a unit of the last place
         let exponent = self.numerator.bit_len() as i64 - self.odd.bit_len() as i64 - self.shift as i64;
+        if exponent.abs() > FLOATS {
+            let beyond = if exponent > 0 { f64::INFINITY } else { 0.0 };
+            return (beyond.copysign(if self.is_negative() { -1.0 } else { 1.0 }), false);
+        }
         let bits = 60 - exponent;
         let numerator = match usize::try_from(bits) {
             Ok(bits) => self.floor_at(bits),
