@@ -86,8 +86,22 @@ def test_correlations_are_those_of_the_table(found):
     assert others["second"].to_list()[1:5] == list(found.processes.columns[2:])
     assert others["first"].unique().sort().to_list() == ["machines", "trees"]
     assert others.filter(second="excess_entropy")["processes"].to_list() == [3, 3]  # Mess3 has none that is known
-    with pytest.raises(gm.InputError, match="regret_bits, time"):
-        found.correlations("bits")
+    for measured in (found.correlations, found.repeats):
+        with pytest.raises(gm.InputError, match="regret_bits, time"):
+            measured("bits")
+        with pytest.raises(gm.InputError, match="draws 0"):
+            measured(draws=0)
+
+
+def test_an_inductor_agrees_with_itself_as_far_as_its_sequences_do(found):
+    regrets = found.runs.filter(arm="process").pivot(on="seed", index=["inductor", "process"], values="regret_bits")
+    for row in found.repeats(draws=50).iter_rows(named=True):
+        one, other = (regrets.filter(inductor=row["inductor"])[seed].to_numpy() for seed in ("0", "1"))
+        assert row["processes"] == 4
+        assert row["spearman"] == pytest.approx(stats.spearmanr(one, other).statistic)
+        assert row["low"] <= row["spearman"] <= row["high"]
+    once = Complexity(found.runs.filter(seed=0), found.curves, found.processes)
+    assert once.repeats()["spearman"].to_list() == [None, None]
 
 
 def test_a_stopped_run_goes_on(found, tmp_path):
@@ -192,10 +206,13 @@ def test_the_report_shows_what_was_measured(found, tmp_path):
     headings = re.findall(r"<section id=[^>]*><h2>(.*?)</h2>", text)
     assert headings == ["Agreement", "Regret and learning time", "Regret on the way", "Processes", "What made this"]
     assert set(re.findall(r'<div class="chart" [^>]* data-spec="spec-([a-z]+)"></div>', text)) == {
+        "heat",
         "pairs",
         "times",
         "curves",
     }
+    assert "two inductors' orders of the processes correlate by" in text.replace("&#x27;", "'")
+    assert "of 1 pairs have an interval that lies below that" in text
     assert "&lt;finished&gt;" in text
     assert "golden mean" in text
 

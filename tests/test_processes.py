@@ -198,7 +198,7 @@ def test_generated_machines_are_different_small_and_minimal():
     assert all(one.outcomes == 3 for one in processes.generated(3, outcomes=3))
     with pytest.raises(gm.InputError, match="allow more states"):
         processes.generated(1000, states=[1])
-    with pytest.raises(gm.InputError, match="give 0 or more"):
+    with pytest.raises(gm.InputError, match="machines -1; give a whole number, 0 or more"):
         processes.generated(-1)
 
 

@@ -18,6 +18,7 @@ def digits(text):
         ("+[>.<.]", "01" * 16, 96, "OUTPUT_LIMIT"),
         ("+[.>+.<]", "1110" * 8, 111, "OUTPUT_LIMIT"),
         (">+[>+.<]", "10" * 16, 192, "OUTPUT_LIMIT"),
+        ("+>+[.<]", "11", 12, "HALTED"),
         # its third `[` is evaluated and leaves the loop: 4 + 2 * 4 + 1, as in the public code of Grau-Moya et al.
         (">+>+[.<]", "11", 13, "HALTED"),
         ("+.", "1", 2, "HALTED"),
@@ -67,6 +68,9 @@ def test_brainfuck():
         ({"program": "+", "memory": 0}, "memory 0"),
         ({"program": "+", "steps": 0}, "steps 0"),
         ({"program": "+", "max_output": 0}, "max_output 0"),
+        ({"program": "+", "steps": 2**31}, "steps 2147483648"),
+        ({"program": "+", "steps": 1.5}, "steps 1.5"),
+        ({"program": None}, "program None; give its tokens as text"),
     ),
 )
 def test_bad_programs(settings, words):
@@ -101,8 +105,14 @@ def test_a_predictor_keeps_its_state():
 
 def test_a_predictor_stops_where_its_program_ends():
     assert gm.programs.Predictor("..", machine="brainphoque").symbols(5, 10).tolist() == [0, 0]
-    with pytest.raises(gm.InputError, match="symbol 2"):
-        gm.programs.Predictor(",.").hear(2)
+    predictor = gm.programs.Predictor(",.")
+    for symbol in (2, -1, 300):
+        with pytest.raises(gm.InputError, match=f"symbol {symbol}"):
+            predictor.hear(symbol)
+    with pytest.raises(gm.InputError, match="steps -1"):
+        predictor.next(-1)
+    with pytest.raises(gm.InputError, match="count -1"):
+        predictor.symbols(-1, 5)
 
 
 def test_samples_come_by_their_weight():
@@ -135,7 +145,10 @@ def test_the_head_enumerated_and_the_tail_drawn():
     assert known + tail == pytest.approx(whole, rel=0.1)
 
 
-@pytest.mark.parametrize("bad", ({"count": 0}, {"count": 1, "beyond": -1}, {"count": 1, "seed": -1}))
+@pytest.mark.parametrize(
+    "bad",
+    ({"count": 0}, {"count": 2.5}, {"count": 1, "beyond": -1}, {"count": 1, "seed": -1}, {"count": 1, "seed": 2**64}),
+)
 def test_bad_draws(bad):
     with pytest.raises(gm.InputError):
         gm.programs.sample(**bad)

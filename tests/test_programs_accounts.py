@@ -24,7 +24,7 @@ KINDS = {
     "with a tail": {"machine": "brainphoque", "max_length": 4, "tail": 2000},
     "reader": {"machine": "reader", "max_length": 6},
     "reader of three": {"machine": "reader", "max_length": 4, "alphabet": 3, "horizon": 2},
-    "turing": {"machine": "turing", "max_length": 2, "steps": 200},
+    "turing": {"machine": "turing", "max_length": 2, "steps": 200, "max_output": 6},
 }
 
 
@@ -218,6 +218,31 @@ def test_parts_of_an_account_are_described_and_listed():
     assert any(f"programs[{family.names[-1]}]" in text for text in definition)
 
 
+@pytest.mark.parametrize(
+    "kind", ("brainfuck", "three symbols", "slow and large cost", "with a tail", "reader", "turing")
+)
+def test_parts_of_an_account_have_all_columns(kind):
+    family = gm.Programs(**KINDS[kind])
+    before = family.table()
+    symbols = np.random.default_rng(0).integers(family.outcomes, size=300)
+    assert family.split_accounts([symbols.astype(np.uint32)])
+    origins = pl.Series("origin", family.origins)
+    after = family.table().with_columns(origins).filter(pl.col("shortest").is_not_null())
+    told = after.drop("behaviour", "mass_bits_lower")
+    assert told.null_count().sum_horizontal().item() == 0
+    assert (after["mass_bits_lower"] <= after["mass_bits_upper"] + 1e-9).all()
+    parts = after.join(before, left_on="origin", right_on="account", suffix="_before")
+    for bound in ("mass_bits_lower", "steps", "memory", "length"):
+        assert (parts[bound] >= parts[f"{bound}_before"] - 1e-9).all()
+    split = parts.filter(pl.len().over("origin") > 1)
+    assert split.height > 1
+    if kind in ("brainfuck", "three symbols"):
+        limits = {name: family.arguments[name] for name in ("alphabet", "memory", "steps", "max_output")}
+        for row in split.iter_rows(named=True):
+            best = [gm.programs.run(row[name], machine="brainfuck", **limits) for name in ("fastest", "leanest")]
+            assert (best[0].steps, best[1].cells) == (row["steps"], row["memory"])
+
+
 def test_inductors_of_several_families_split_the_right_accounts():
     rng = np.random.default_rng(4)
     symbols = (np.resize([0, 1, 1], 120) ^ (rng.uniform(size=120) < 0.2)).astype(np.uint32)
@@ -283,19 +308,34 @@ def test_a_curriculum_may_split_accounts_on_its_way():
         ({"noise": "none"}, "noise 'none'; give \"kt\", or None"),
         ({"coin_bits": 0}, "coin_bits 0; give a number > 0"),
         ({"coin_bits": np.nan}, "coin_bits nan"),
+        ({"coin_bits": 5000}, "coin_bits 5000; give a number > 0, 1000 at most"),
+        ({"coin_bits": "3"}, "coin_bits '3'"),
+        ({"max_length": [6]}, r"max_length \[6\]"),
+        ({"max_length": -3}, "max_length -3"),
+        ({"alphabet": 2.0}, "alphabet 2.0"),
         ({"tail": 10}, 'only "brainphoque" is drawn from'),
-        ({"tail": -1, "machine": "brainphoque"}, "a count >= 1"),
+        ({"tail": -1, "machine": "brainphoque"}, "tail -1"),
         ({"max_length": 3}, "no program prints 32 symbols in 1000 steps; give a larger max_length"),
-        ({"machine": "abacus"}, 'machine "abacus"'),
+        ({"machine": "abacus"}, "machine 'abacus'"),
         ({"max_length": 99}, "max_length 99; give 0 to 19"),
         ({"a": -1}, "a -1; give an exponent from 0 to 64"),
-        ({"alphabet": 1}, "alphabet 1; give 2 to 256"),
+        ({"alphabet": 1}, "alphabet 1; give a whole number, from 2 to 256"),
         ({"order": "best"}, "order 'best'"),
     ),
 )
 def test_what_is_out_of_range_is_refused(settings, message):
     with pytest.raises(gm.InputError, match=message):
         gm.Programs(**settings)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    family = gm.Programs(max_length=np.int64(6), a=np.float32(1), coin_bits=np.int32(2))
+    family.save(tmp_path / "programs")
+    assert (
+        repr(gm.Programs.load(tmp_path / "programs"))
+        == repr(family)
+        == repr(gm.Programs(max_length=6, a=1, coin_bits=2))
+    )
 
 
 def test_what_is_no_program_or_no_outcome_is_refused(tmp_path):

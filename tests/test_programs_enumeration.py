@@ -55,17 +55,19 @@ def test_examples_do_what_the_table_says(found, best):
         assert row["memory"] <= run.cells
 
 
-def test_pruned_is_unpruned():
-    pruned = gm.programs.enumerate(max_length=8, steps=5000)
-    unpruned = gm.programs.enumerate(max_length=8, prune=False)
+@pytest.mark.parametrize("settings", ({"max_length": 9}, {"max_length": 7, "alphabet": 3}))
+def test_pruned_is_unpruned(settings):
+    pruned, unpruned = (gm.programs.enumerate(**settings, prune=prune) for prune in (True, False))
     assert pruned.runs < unpruned.runs / 100
     both = pruned.table().join(unpruned.table(), on="behaviour", how="full", suffix="_unpruned")
     assert both.null_count()["behaviour"].item() == 0
     assert both.null_count()["behaviour_unpruned"].item() == 0
     for name in ("members", "length"):
         assert both[name].equals(both[f"{name}_unpruned"])
-    bits = both.filter(status="full")
-    assert bits["mass_bits_upper"].to_numpy() == pytest.approx(bits["mass_bits_upper_unpruned"].to_numpy(), abs=1e-12)
+    full = both.filter(status="full")
+    assert full["mass_bits_upper"].to_numpy() == pytest.approx(full["mass_bits_upper_unpruned"].to_numpy(), abs=1e-12)
+    for name in ("steps", "memory"):  # of the fastest and of the leanest of all
+        assert full[name].equals(full[f"{name}_unpruned"])
 
 
 def test_time_and_memory_cost_bits():
@@ -159,6 +161,12 @@ def test_readers_answer_histories():
         ({"machine": "reader", "max_length": 4, "horizon": 40}, "histories"),
         ({"a": -1}, "a -1"),
         ({"b": float("nan")}, "b NaN"),
+        ({"a": "1"}, "a '1'; give a number"),
+        ({"max_length": -1}, "max_length -1"),
+        ({"max_length": 2.5}, "max_length 2.5; give a whole number"),
+        ({"steps": 2**40}, f"steps {2**40}"),
+        ({"machine": ["reader"]}, "machine ['reader']"),
+        ({"machine": "reader", "horizon": -1}, "horizon -1"),
         ({"order": "chance"}, "chance"),
         ({"alphabet": 1}, "alphabet 1"),
     ),
@@ -172,3 +180,5 @@ def test_bad_settings(settings, words):
 def test_no_such_behaviour(found):
     with pytest.raises(gm.InputError, match="behaviour 463; there are 463"):
         found.members(463)
+    with pytest.raises(gm.InputError, match="behaviour -1"):
+        found.members(-1)

@@ -572,7 +572,7 @@ class Programs:
         found: Enumeration,
         machine: str,
         masses: _Floats,
-        drawn: list[tuple[str, bytes, float]],
+        drawn: list[tuple[str, int, int, bytes, float]],
         manner: tuple[bool, bool, float],
     ) -> Self:
         """Accounts for the behaviours that have a mass.
@@ -581,7 +581,7 @@ class Programs:
             found: what was enumerated.
             machine: as it was enumerated.
             masses: of each behaviour; 0 for none.
-            drawn: further programs, what they print, what they weigh.
+            drawn: further programs, their steps and cells, what they print, what they weigh.
             manner: whether programs err as often as they have, whether they forget between episodes, a coin's mass.
         """
 
@@ -617,8 +617,11 @@ class Programs:
     def fork(self) -> Programs:
         """An independent copy."""
 
-    def examples(self) -> list[tuple[str, int]]:
-        """The shortest program of each account, and how many there are; nothing for the coin."""
+    def examples(self) -> list[tuple[int, str, str, int, str, int] | None]:
+        """How many programs each account has; the shortest, the fastest, its steps, the leanest, its cells.
+
+        None for the coin.
+        """
 
     def unroll(self, program: str, symbols: int) -> tuple[bytes, bytes | None]:
         """What a program prints: first symbols, and what comes again and again where that is known."""

@@ -17,6 +17,7 @@ from gruemarket import files, learning
 from gruemarket.errors import CheckpointError, InputError
 from gruemarket.history import History
 from gruemarket.processes import HiddenMarkov, Process, Recorded
+from gruemarket.processes.checks import whole
 from gruemarket.progress import Shown
 from gruemarket.ranks import agreement
 from gruemarket.run import Floats
@@ -34,6 +35,7 @@ PROCESSES: dict[str, Any] = {
 }
 TABLES: dict[str, dict[str, Any]] = {"runs": RUNS, "curves": CURVES, "processes": PROCESSES}
 MEASURES = ("regret_bits", "time")
+AGREEMENT: dict[str, Any] = {"processes": pl.Int64, "spearman": pl.Float64, "low": pl.Float64, "high": pl.Float64}
 CELLS = "cells"  # the folder of what is done so far
 
 
@@ -81,15 +83,43 @@ class Complexity:
         Raises:
             InputError: another measure, or no draws.
         """
-        if measure not in MEASURES or draws < 1:
-            raise InputError(f"measure {measure!r} and {draws} draws; give one of {', '.join(MEASURES)}, and 1 or more")
+        _check(measure, draws)
         columns = self._columns(measure)
         pairs = [(a, b) for a, b in itertools.combinations(columns, 2) if a in self.inductors]
         random = np.random.default_rng(seed)
         rows = [(a, b, *agreement(columns[a], columns[b], draws, random)) for a, b in pairs]
-        floats = dict.fromkeys(("spearman", "low", "high"), pl.Float64)
-        schema = {"first": pl.String, "second": pl.String, "processes": pl.Int64} | floats
-        return pl.DataFrame(rows, schema, orient="row")
+        return pl.DataFrame(rows, {"first": pl.String, "second": pl.String, **AGREEMENT}, orient="row")
+
+    def repeats(self, measure: str = "regret_bits", *, draws: int = 2000, seed: int = 0) -> pl.DataFrame:
+        """How far each inductor agrees with itself: its order on every other sequence against that on the rest.
+
+        No more can be asked of two inductors than of one and the same.
+
+        Args:
+            measure: as in `correlations`.
+            draws: as there.
+            seed: as there.
+
+        Returns:
+            One row an inductor: inductor, processes, spearman, low and high; null where there is but one sequence.
+
+        Raises:
+            InputError: another measure, or no draws.
+        """
+        _check(measure, draws)
+        numbers = sorted(self.runs["seed"].unique())
+        halves = [
+            Complexity(self.runs.filter(pl.col("seed").is_in(numbers[i::2])), self.curves, self.processes)
+            for i in (0, 1)
+        ]
+        some, rest = [half._columns(measure) if len(half.runs) else {} for half in halves]  # noqa: SLF001 # of this class
+        random = np.random.default_rng(seed)
+        unknown = np.full(len(self.processes), math.nan)
+        rows = [
+            (name, *agreement(some.get(name, unknown), rest.get(name, unknown), draws, random))
+            for name in self.inductors
+        ]
+        return pl.DataFrame(rows, {"inductor": pl.String, **AGREEMENT}, orient="row")
 
     def _columns(self, measure: str) -> dict[str, Floats]:
         """(processes,) of each inductor and of each measure of the processes; nan where it is not known."""
@@ -120,6 +150,12 @@ class Complexity:
             FileNotFoundError: there is none.
         """
         return cls(**{name: _read(Path(path) / f"{name}.parquet", schema) for name, schema in TABLES.items()})
+
+
+def _check(measure: str, draws: Any) -> None:
+    if measure not in MEASURES:
+        raise InputError(f"measure {measure!r}; give one of {', '.join(MEASURES)}")
+    whole(draws, "draws", 1)
 
 
 def _read(path: Path, schema: Mapping[str, Any]) -> pl.DataFrame:
@@ -169,7 +205,7 @@ def complexity(
     names = [process.name for process in chosen]
     if twice := [name for i, name in enumerate(names) if name in names[:i]]:
         raise InputError(f"two processes are called {twice[0]!r}; give each a name of its own")
-    numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    numbers = learning.seeds_of(seeds)
     settings = {"length": length, "seeds": numbers, "epsilon": epsilon, "window": window}
     if out is None:
         return _measured(inductors, chosen, settings, None, progress=progress)

@@ -1,7 +1,7 @@
 """Learning time: what an inductor pays until it forecasts a process as well as who knows its law, and when that is."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from gruemarket.families import Outcomes
 from gruemarket.inductor import Inductor
 from gruemarket.intervals import t_quantile
 from gruemarket.processes import Process
+from gruemarket.processes.checks import whole
 from gruemarket.run import Floats
 
 ARMS = ("process", "shuffled")
@@ -138,13 +139,11 @@ def read(
     null: bool = True,
 ) -> list[Reading]:
     """The readings of a process and of its shuffled symbols, seed by seed."""
-    if length < max(1, window) or window < 1:
-        raise InputError(f"{length} symbols and a window of {window}; give 1 or more, and no larger window")
+    if whole(length, "length", 1) < whole(window, "window", 1):
+        raise InputError(f"{length} symbols and a window of {window}; give no larger window")
     if not isinstance(process, Process):
         raise InputError(f"{process!r} is not a process; give such as gm.processes.golden_mean()")
-    numbers = list(range(seeds)) if isinstance(seeds, int | np.integer) else [int(seed) for seed in seeds]
-    if not numbers or min(numbers) < 0:
-        raise InputError(f"seeds {seeds!r}; give 1 or more, each >= 0")
+    numbers = seeds_of(seeds)
     make = maker(inductor, process.outcomes)
     found = []
     for seed in numbers:
@@ -159,9 +158,26 @@ def read(
     return found
 
 
-def check_epsilon(epsilon: float) -> None:
+def seeds_of(seeds: Any) -> list[int]:
+    """The seeds of sequences: 0, 1, ... up to a number, or those that are given.
+
+    Raises:
+        InputError: none, or something else than whole numbers.
+
+    >>> seeds_of(3), seeds_of([7])
+    ([0, 1, 2], [7])
+    """
+    if not isinstance(seeds, Iterable) or isinstance(seeds, str):
+        return list(range(whole(seeds, "seeds", 1)))
+    numbers = [whole(seed, "seed", 0) for seed in seeds]
+    if not numbers:
+        raise InputError(f"seeds {seeds!r}; give 1 or more")
+    return numbers
+
+
+def check_epsilon(epsilon: Any) -> None:
     """Raises InputError unless epsilon is a loss."""
-    if not (math.isfinite(epsilon) and epsilon >= 0):
+    if not (isinstance(epsilon, int | float) and math.isfinite(epsilon) and epsilon >= 0):
         raise InputError(f"epsilon {epsilon!r}; give a number of bits a symbol, >= 0")
 
 

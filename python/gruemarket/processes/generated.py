@@ -7,6 +7,7 @@ import numpy as np
 
 from gruemarket.errors import InputError
 from gruemarket.processes import measures
+from gruemarket.processes.checks import whole
 from gruemarket.processes.hidden import HiddenMarkov
 from gruemarket.run import Floats
 
@@ -39,11 +40,10 @@ def generated(
     >>> [one.states for one in generated(4, seed=1)]
     [...]
     """
-    sizes = list(states)
-    if n < 0 or not sizes or min(sizes) < 1 or outcomes < 2:
-        raise InputError(
-            f"{n} machines of {sizes} states over {outcomes} symbols; give 0 or more, 1 or more, 2 or more"
-        )
+    sizes = [whole(size, "states", 1) for size in states]
+    if not sizes:
+        raise InputError("machines of no number of states; give one or more, such as (2, 3)")
+    n, seed, outcomes = whole(n, "machines", 0), whole(seed, "seed", 0), whole(outcomes, "outcomes", 2)
     random = np.random.default_rng([seed, outcomes])
     forms = {canonical(one) for one in without if isinstance(one, HiddenMarkov) and one.is_unifilar}
     found: list[HiddenMarkov] = []

@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 
 from gruemarket._core import Enumeration as Core
-from gruemarket.errors import InputError
+from gruemarket.processes.checks import whole
+from gruemarket.programs import checks
 from gruemarket.programs.machines import text
 
 Order = Literal["mass", "rank"]
@@ -79,9 +80,10 @@ class Enumeration:
         Returns:
             `index` (as in `outputs`), `behaviour`, `mass_bits_lower` (-log2 of the mass's upper bound) and
             `mass_bits_upper` (of its lower bound; both null where the mass is in the reserve), `members` (programs,
-            those that were only counted included), `shortest`, `fastest` and `leanest` (programs that were run),
-            `length` (tokens of the shortest), `steps` (of the fastest, to its last symbol), `memory` (cells of the
-            leanest), `status` ("full", "halted": prints nothing more, or "open": more steps or tokens may go on),
+            those that were only counted included), `shortest`, `fastest` and `leanest` (programs; where the status is
+            not "full", among those that were run), `length` (tokens of the shortest), `steps` (of the fastest, to its
+            last symbol; where it halts, to its end), `memory` (cells of the leanest), `status` ("full", "halted":
+            prints nothing more, or "open": more steps or tokens may go on),
             `mass_halted` and `mass_open` (upper bounds of what its programs leave in the reserve).
         """
         columns = self._columns
@@ -120,8 +122,12 @@ class Enumeration:
             (how many print that), `first` and `cycle` (symbols once, then symbols again and again; an empty cycle where
             nothing is known, or comes, after the first ones; null if undecided: only stepping tells), `steps` and
             `memory` of the example.
+
+        Raises:
+            InputError: there is no such behaviour.
         """
-        columns = self._core.members(behaviour)
+        asked = None if behaviour is None else min(whole(behaviour, "behaviour", 0), self.distinct)
+        columns = self._core.members(asked)
         renamed = {"index": columns.pop("behaviour"), "memory": columns.pop("cells")}
         schema = {"first": pl.Binary, "cycle": pl.Binary, "program": pl.String}
         frame = pl.DataFrame(columns | renamed, schema_overrides=schema)
@@ -174,7 +180,9 @@ def enumerate_programs(
     >>> found.table()["shortest"][0]
     '+[.]'
     """
-    if order not in ("mass", "rank"):
-        raise InputError(f'order {order!r}; give "mass" or "rank"')
-    core = Core(machine, max_length, (alphabet, memory, steps, max_output), (a, b), prune, horizon)
+    sizes = {"alphabet": alphabet, "memory": memory, "steps": steps, "max_output": max_output}
+    given = checks.settings(machine, max_length=max_length, a=a, b=b, order=order, horizon=horizon, **sizes)
+    limits = (given["alphabet"], given["memory"], given["steps"], given["max_output"])
+    prior = (given["a"], given["b"])
+    core = Core(machine, given["max_length"], limits, prior, bool(prune), given["horizon"])
     return Enumeration(core, order=order)

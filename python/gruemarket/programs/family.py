@@ -3,6 +3,7 @@
 import io
 import json
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from inspect import signature
 from pathlib import Path
@@ -16,6 +17,8 @@ import polars as pl
 from gruemarket import _core, files
 from gruemarket.errors import CheckpointError, InputError
 from gruemarket.families import Outcomes, outcomes_of
+from gruemarket.processes.checks import whole
+from gruemarket.programs import checks
 from gruemarket.programs.describe import described
 from gruemarket.programs.enumeration import Enumeration, Order, enumerate_programs
 from gruemarket.programs.machines import run
@@ -27,6 +30,7 @@ FORMAT = "gruemarket programs 1"
 LENGTHS = {"brainfuck": 10, "brainphoque": 7, "reader": 6, "turing": 3}  # where none is given
 RECORD = ("masses", "hits", "misses", "coin", "partition")  # what a file keeps
 COIN = "coin"  # its name
+MOST_BITS = 1000  # of the coin
 KEPT = 4  # enumerations that are kept for families like the last ones
 
 
@@ -102,18 +106,19 @@ class Programs:
     ) -> None:
         if noise not in ("kt", None):
             raise InputError(f'noise {noise!r}; give "kt", or None')
-        if coin_bits is not None and not (np.isfinite(coin_bits) and coin_bits > 0):
-            raise InputError(f"coin_bits {coin_bits!r}; give a number > 0, or None for no coin")
+        coin = None if coin_bits is None else checks.real(coin_bits, "coin_bits")
+        if coin is not None and not 0 < coin <= MOST_BITS:
+            raise InputError(f"coin_bits {coin_bits!r}; give a number > 0, {MOST_BITS} at most, or None for no coin")
         if tail and machine != "brainphoque":
             raise InputError(f'a tail of {tail} programs of machine {machine!r}; only "brainphoque" is drawn from')
-        length = LENGTHS.get(machine, 0) if max_length is None else max_length
-        settings: dict[str, Any] = {"max_length": length, "steps": steps, "alphabet": alphabet, "memory": memory}
-        settings |= {"max_output": max_output, "a": a, "b": b, "order": order, "horizon": horizon}
-        self.arguments = {"machine": machine, **settings, "noise": noise, "coin_bits": coin_bits}
-        self.arguments |= {"tail": tail, "seed": seed, "forget": bool(forget)}
+        length = LENGTHS.get(str(machine), 0) if max_length is None else max_length
+        sizes = {"alphabet": alphabet, "memory": memory, "steps": steps, "max_output": max_output}
+        given = checks.settings(machine, max_length=length, a=a, b=b, order=order, horizon=horizon, **sizes)
+        drawn = {"tail": whole(tail, "tail", 0, checks.LARGEST), "seed": whole(seed, "seed", 0, 2**64 - 1)}
+        self.arguments = {**given, "noise": noise, "coin_bits": coin, **drawn, "forget": bool(forget)}
         self.found, core = _virgin(**self.arguments)
         self._core = core.fork()
-        self.outcomes = alphabet
+        self.outcomes: int = given["alphabet"]
 
     @property
     def accounts(self) -> int:
@@ -128,7 +133,7 @@ class Programs:
     @property
     def names(self) -> list[str]:
         """(N,) the shortest program of each account; the coin is the coin."""
-        return [program or COIN for program, _ in self._core.examples()]
+        return [COIN if best is None else best[1] for best in self._core.examples()]
 
     @property
     def reserve(self) -> float:
@@ -167,7 +172,7 @@ class Programs:
         >>> Programs(max_length=6).unrolled(".+[.]", 8)
         (b'\x00', b'\x01')
         """
-        return self._core.unroll(program, symbols)
+        return self._core.unroll(checks.text(program), whole(symbols, "symbols", 0, checks.LARGEST))
 
     def table(self) -> pl.DataFrame:
         """The accounts, in their order: at first the coin, then behaviours, the heaviest first.
@@ -176,30 +181,37 @@ class Programs:
             `account`, `name`, `behaviour` (the first symbols; of the heavier one, where the complement is in it),
             `mass_bits_lower` and `mass_bits_upper` (-log2 of the mass's upper and lower bound; the account holds the
             lower bound), `members` (programs), `shortest`, `fastest`, `leanest` (programs), `length` (tokens of the
-            shortest), `steps` (of the fastest), `memory` (cells of the leanest). Of parts that an account was split
-            into only the lower bound, the number of members and the shortest program are told.
+            shortest), `steps` (of the fastest), `memory` (cells of the leanest). Of the parts of an account that was
+            split, and of programs that were drawn, the fastest and the leanest are found among the shortest ones of
+            each kind, where a kind prints the same for ever. An account of drawn programs alone has no upper bound.
         """
-        names, counts = zip(*self._core.examples(), strict=True)
+        schema = {"members": pl.UInt64, "shortest": pl.String, "fastest": pl.String, "steps": pl.UInt32}
+        schema |= {"leanest": pl.String, "memory": pl.UInt32}
+        examples = [one or (None,) * len(schema) for one in self._core.examples()]
+        own = pl.DataFrame(examples, schema, orient="row").with_row_index("account")
         origins = self.origins
         alone = np.bincount(origins, minlength=self.accounts)[origins] == 1  # parts of one account have one origin
-        own = pl.DataFrame({"account": range(self.accounts), "origin": origins, "whole": alone, "name": self.names})
-        own = own.with_columns(
-            mass_bits_upper=self.bits, members=pl.Series(counts, dtype=pl.UInt64), shortest=pl.Series(names)
-        )
-        frame = own.join(self._behaviours(), left_on="origin", right_on="account", how="left")
-        whole = ("mass_bits_lower", "fastest", "leanest", "steps", "memory")
-        coin = pl.col("name") == COIN
+        own = own.with_columns(origin=pl.Series(origins), whole=alone, mass_bits_upper=self.bits)
+        frame = own.join(self._behaviours(), left_on="origin", right_on="account", how="left", suffix="_all")
+
+        def best(name: str) -> pl.Expr:
+            return pl.coalesce(pl.when("whole").then(pl.col(f"{name}_all")), name).alias(name)
+
+        # what an account's bounds leave open may be any part's
+        most = pl.lit(2.0).pow(-pl.col("mass_bits_upper")) + pl.col("open")
         return frame.sort("account").select(
             "account",
-            "name",
+            pl.col("shortest").fill_null(COIN).alias("name"),
             "behaviour",
-            *(pl.when("whole").then(pl.col(name)).alias(name) for name in whole[:1]),
+            (-most.log(2)).alias("mass_bits_lower"),
             "mass_bits_upper",
-            pl.when("whole", ~coin).then("all").otherwise("members").alias("members"),
-            pl.when(~coin).then("shortest"),
-            *(pl.when("whole").then(pl.col(name)).alias(name) for name in whole[1:3]),
-            pl.when(~coin).then(pl.col("shortest").str.len_bytes()).alias("length"),
-            *(pl.when("whole").then(pl.col(name)).alias(name) for name in whole[3:]),
+            best("members"),
+            "shortest",
+            best("fastest"),
+            best("leanest"),
+            pl.col("shortest").str.len_bytes().alias("length"),
+            best("steps"),
+            best("memory"),
         )
 
     def _behaviours(self) -> pl.DataFrame:
@@ -207,10 +219,11 @@ class Programs:
         rows = pl.DataFrame({"index": range(self.found.distinct), "account": self.rows})
         frame = self.found.table().join(rows, on=pl.col("index").cast(pl.Int64)).filter(pl.col("account") >= 0)
         best = {"fastest": "steps", "leanest": "memory"}
+        least, most = (pl.lit(2.0).pow(-pl.col(f"mass_bits_{bound}")) for bound in ("upper", "lower"))
         return frame.group_by("account").agg(
             pl.col("behaviour").sort_by("mass_bits_upper", "index").first(),
-            -pl.lit(2.0).pow(-pl.col("mass_bits_lower")).sum().log(2).alias("mass_bits_lower"),
-            pl.col("members").sum().alias("all"),
+            (most - least).sum().alias("open"),
+            pl.col("members").sum(),
             *(pl.col(name, best[name]).sort_by(best[name], "index").first() for name in best),
         )
 
@@ -228,7 +241,7 @@ class Programs:
         "'+[.]' prints 1 again and again: 65 steps for 32 symbols, 1 cell.
         Account 1, '+[.]': 75 programs that print this or its complement, 12.2 bits together"
         """
-        return described(self, program)
+        return described(self, checks.text(program))
 
     # --- A family
 
@@ -254,7 +267,7 @@ class Programs:
         symbols: Outcomes = outcomes_of(outcomes, self.outcomes)
         return self._core.read(symbols)
 
-    def split_accounts(self, episodes: list[Outcomes], *, fresh: bool = True) -> list[tuple[int, float]]:
+    def split_accounts(self, episodes: Iterable[Any], *, fresh: bool = True) -> list[tuple[int, float]]:
         """Makes accounts of all programs that would come to differ within an account while these episodes are read.
 
         Until then an account forecasts as the mixture of its programs, weighed by prior mass and by what they foresaw
@@ -267,7 +280,7 @@ class Programs:
         Returns:
             For each account from now on, the account it was part of and its share of that; empty if nothing changed.
         """
-        return self._core.split(episodes, fresh)
+        return self._core.split([outcomes_of(episode, self.outcomes) for episode in episodes], fresh)
 
     @property
     def frozen(self) -> bool:
@@ -349,8 +362,8 @@ def _virgin(
     return found, _core.Programs(found._core, settings["machine"], masses, drawn, (noise == "kt", forget, coin))  # noqa: SLF001
 
 
-def _drawn(settings: dict[str, Any], count: int, seed: int) -> list[tuple[str, bytes, float]]:
-    """Drawn programs that are longer than those enumerated and print enough: program, output, mass."""
+def _drawn(settings: dict[str, Any], count: int, seed: int) -> list[tuple[str, int, int, bytes, float]]:
+    """Drawn programs that are longer than those enumerated and print enough: program, steps, cells, output, mass."""
     limits = {name: settings[name] for name in ("alphabet", "memory", "steps", "max_output")}
     frame = sample(count, seed=seed, beyond=settings["max_length"], **limits)
     full = frame.filter(status="OUTPUT_LIMIT")
@@ -359,4 +372,4 @@ def _drawn(settings: dict[str, Any], count: int, seed: int) -> list[tuple[str, b
     )
     masses = (full["weight"] * np.exp2(-bits)).to_list()
     outputs = [bytes(run(program, machine="brainphoque", **limits).output) for program in full["program"]]
-    return list(zip(full["program"], outputs, masses, strict=True))
+    return list(zip(full["program"], full["steps"], full["cells"], outputs, masses, strict=True))

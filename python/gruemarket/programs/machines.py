@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from gruemarket._core import run_program
+from gruemarket.errors import InputError
+from gruemarket.programs import checks
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -64,5 +66,8 @@ def run(
     >>> run("+[.]", steps=100, max_output=4)
     Run(output=[1, 1, 1, 1], steps=12, status='OUTPUT_LIMIT', cells=1)
     """
-    output, taken, status, cells = run_program(program, machine, (alphabet, memory, steps, max_output))
+    if not isinstance(machine, str):
+        raise InputError(f'machine {machine!r}; give "brainfuck", "brainphoque" or "reader"')
+    limits = checks.limits(alphabet, memory, steps, max_output)
+    output, taken, status, cells = run_program(checks.text(program), machine, limits)
     return Run(list(output), taken, status, cells)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from gruemarket._core import sample_programs
-from gruemarket.errors import InputError
+from gruemarket.processes.checks import whole
+from gruemarket.programs import checks
 from gruemarket.programs.machines import text
 
 
@@ -44,10 +45,9 @@ def sample(
     >>> sample(3, seed=1, max_output=4)["tokens"].min() > 0
     True
     """
-    if count < 1 or beyond < 0 or not 0 <= seed < 2**64:
-        allowed = "a count >= 1, beyond >= 0, 0 <= seed < 2^64"
-        raise InputError(f"count {count}, beyond {beyond}, seed {seed}; give {allowed}")
-    drawn = sample_programs(0, count, seed, (alphabet, memory, steps, max_output))
+    count, beyond = whole(count, "count", 1, checks.LARGEST), whole(beyond, "beyond", 0)
+    limits = checks.limits(alphabet, memory, steps, max_output)
+    drawn = sample_programs(0, count, whole(seed, "seed", 0, 2**64 - 1), limits)
     outputs: Sequence[bytes] = drawn.pop("output")
     frame = pl.DataFrame(drawn | {"behaviour": [text(output) for output in outputs]})
     bits = pl.col("tokens") * pl.lit(7.0).log(2)

@@ -6,7 +6,7 @@ use crate::programs::Enumeration;
 use gruemarket_core::families::Family;
 use gruemarket_core::families::programs::build::{Built, Drawn, Machine, build};
 use gruemarket_core::families::programs::unroll::{Printer, Unrolled};
-use gruemarket_core::families::programs::{Manner, Programs as Core, Record};
+use gruemarket_core::families::programs::{Best, Costs, Manner, Programs as Core, Record};
 use gruemarket_core::programs::Limits;
 use gruemarket_core::programs::token::parse;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
@@ -17,8 +17,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Whether programs err as often as they have, whether they forget between episodes, the mass of a coin.
 type MannerSpec = (bool, bool, f64);
-/// Programs that were drawn, what they printed, what mass they stand for.
-type DrawnSpec = Vec<(String, Vec<u8>, f64)>;
+/// Programs that were drawn, their steps and cells, what they printed, what mass they stand for.
+type DrawnSpec = Vec<(String, u32, u32, Vec<u8>, f64)>;
+/// How many programs an account has; the shortest, the fastest and its steps, the leanest and its cells.
+type BestSpec = (u64, String, String, u32, String, u32);
 
 #[pyclass(module = "gruemarket._core", frozen)]
 pub struct Programs {
@@ -65,9 +67,13 @@ impl Programs {
         };
         let masses = masses.as_slice()?;
         let Built { family, accounts } = released(py, |_| {
-            let drawn = drawn.into_iter().map(|(program, output, mass)| {
-                let tokens = parse(&program, false)?;
-                Ok(Drawn { tokens, output, mass })
+            let drawn = drawn.into_iter().map(|(program, steps, cells, output, mass)| {
+                Ok(Drawn {
+                    tokens: parse(&program, false)?,
+                    costs: Costs { steps, cells },
+                    output,
+                    mass,
+                })
             });
             let drawn = drawn.collect::<gruemarket_core::Result<Vec<_>>>()?;
             build(&found.core.behaviours, masses, &drawn, machine, &found.limits, manner)
@@ -154,10 +160,15 @@ impl Programs {
         }
     }
 
-    /// The shortest program of each account, and how many there are; the coin has none.
-    fn examples(&self, py: Python<'_>) -> PyResult<Vec<(String, u64)>> {
+    /// The best programs of each account; the coin has none.
+    fn examples(&self, py: Python<'_>) -> PyResult<Vec<Option<BestSpec>>> {
+        let told = |best: Best<String>| {
+            let Costs { steps, cells } = best.costs;
+            (best.programs, best.shortest, best.fastest, steps, best.leanest, cells)
+        };
         released(py, |_| {
-            Ok::<_, gruemarket_core::MarketError>(self.detached().examples())
+            let all = self.detached().examples();
+            Ok::<_, gruemarket_core::MarketError>(all.into_iter().map(|best| best.map(told)).collect())
         })
     }
 

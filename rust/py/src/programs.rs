@@ -306,6 +306,12 @@ impl Enumeration {
     }
 }
 
+/// How many, as the core counts.
+fn number(given: i64, what: &str) -> PyResult<u32> {
+    let error = |_| InputError::new_err(format!("{what} {given}; give a whole number, 0 to {}", u32::MAX));
+    u32::try_from(given).map_err(error)
+}
+
 /// A program that is asked for one symbol after the other.
 #[pyclass(module = "gruemarket._core", frozen)]
 pub struct Predictor {
@@ -334,32 +340,33 @@ impl Predictor {
         })
     }
 
-    fn hear(&self, symbol: usize) -> PyResult<()> {
-        if symbol >= self.alphabet {
-            let last = self.alphabet - 1;
-            return Err(InputError::new_err(format!(
-                "symbol {symbol}; this machine knows 0 to {last}"
-            )));
-        }
-        self.held().hear(symbol as u8);
+    fn hear(&self, symbol: i64) -> PyResult<()> {
+        let last = self.alphabet - 1;
+        let known = u8::try_from(symbol).ok().filter(|&symbol| usize::from(symbol) <= last);
+        let error = || InputError::new_err(format!("symbol {symbol}; this machine knows 0 to {last}"));
+        self.held().hear(known.ok_or_else(error)?);
         Ok(())
     }
 
     /// The next symbol, or None; and whether one may still come.
-    fn next(&self, py: Python<'_>, steps: u32) -> (Option<u8>, bool) {
-        py.detach(|| match self.held().next(steps) {
+    fn next(&self, py: Python<'_>, steps: i64) -> PyResult<(Option<u8>, bool)> {
+        let steps = number(steps, "steps")?;
+        Ok(py.detach(|| match self.held().next(steps) {
             Ok(symbol) => (Some(symbol), true),
             Err(ending) => (None, ending == Ending::Open),
-        })
+        }))
     }
 
     /// The next symbols, up to so many, each within so many steps.
-    fn symbols<'py>(&self, py: Python<'py>, count: usize, steps: u32) -> Bound<'py, PyArray1<u8>> {
+    fn symbols<'py>(&self, py: Python<'py>, count: i64, steps: i64) -> PyResult<Bound<'py, PyArray1<u8>>> {
+        let (count, steps) = (number(count, "count")?, number(steps, "steps")?);
         let symbols: Vec<u8> = py.detach(|| {
             let mut held = self.held();
-            std::iter::from_fn(|| held.next(steps).ok()).take(count).collect()
+            std::iter::from_fn(|| held.next(steps).ok())
+                .take(count as usize)
+                .collect()
         });
-        symbols.into_pyarray(py)
+        Ok(symbols.into_pyarray(py))
     }
 
     #[getter]

@@ -24,6 +24,9 @@ pub enum Fate<T> {
     Open,
 }
 
+/// For each symbol, a body, and what it takes to print it.
+type Firsts = Box<[(Code, Mark)]>;
+
 /// Bodies that do the same on a tape.
 #[derive(Clone, Debug)]
 pub struct Effect<T> {
@@ -35,12 +38,13 @@ pub struct Effect<T> {
     /// The shortest of its bodies, and the one that prints it in the fewest cells, if that is another one.
     pub example: Example,
     leanest: Option<Example>,
-    /// The one that leaves the loop first, if that is another one.
-    swiftest: Option<Example>,
+    /// Longer ones that leave the loop sooner than all that are no longer than they are.
+    swifter: Vec<Example>,
     /// If they may part later, all of them.
     pub bodies: loose::Bodies,
-    /// For each symbol, which of its bodies prints it first, if that is another one.
-    fastest: Option<Box<[(Code, Mark)]>>,
+    /// By rising length, where a body of that length prints some symbol earlier than all shorter ones: for each symbol the
+    /// first one to print it, of at most that length.
+    faster: Vec<(usize, Firsts)>,
     pub least_steps: u32,
     /// How many bodies there are of the example's length, and of each length after it.
     count: u64,
@@ -276,7 +280,6 @@ impl<T: Tape> Gathered<T> {
         let effect = if let Some(i) = place {
             let known = &mut self.effects[i];
             known.least_steps = known.least_steps.min(steps);
-            known.hasten(marks.iter().map(|&mark| (body.code, mark)));
             known.offer(example);
             known.add(length, counts[length], &counts[length + 1..]);
             known
@@ -287,9 +290,9 @@ impl<T: Tape> Gathered<T> {
                 symbols: symbols.as_slice().into(),
                 example: example.kept(),
                 leanest: None,
-                swiftest: None,
+                swifter: Vec::new(),
                 bodies: loose::Bodies::default(),
-                fastest: None,
+                faster: Vec::new(),
                 least_steps: steps,
                 count: counts[length],
                 longer: counts[length + 1..].to_vec(),
@@ -310,12 +313,14 @@ impl<T: Tape> Gathered<T> {
         };
         let known = &mut self.effects[i];
         known.least_steps = known.least_steps.min(effect.least_steps);
-        known.hasten((0..effect.symbols.len()).map(|i| effect.fastest(i)));
         for example in std::iter::once(&effect.example)
             .chain(&effect.leanest)
-            .chain(&effect.swiftest)
+            .chain(&effect.swifter)
         {
             known.offer(example.seen());
+        }
+        for (length, first) in &effect.faster {
+            known.hasten(*length, first.iter().copied());
         }
         known.add(effect.example.code.len(), effect.count, &effect.longer);
         known.bodies.append(&effect.bodies);
@@ -358,27 +363,37 @@ impl<T: Tape> Effect<T> {
         some.filter(|&(_, count)| count > 0)
     }
 
-    /// The body of at most so many tokens that leaves the loop first, as far as it is known.
+    /// The body of at most so many tokens that leaves the loop first.
     #[must_use]
     pub fn swiftest(&self, longest: usize) -> &Example {
-        let swiftest = self.swiftest.as_ref().filter(|example| example.code.len() <= longest);
-        swiftest
-            .filter(|example| example.steps < self.example.steps)
-            .unwrap_or(&self.example)
+        let fitting = self.swifter.iter().filter(|example| example.code.len() <= longest);
+        fitting.fold(
+            &self.example,
+            |best, new| if new.steps < best.steps { new } else { best },
+        )
     }
 
-    /// Bodies that print one symbol, and how: the shortest, the first one to print it, and one in few cells.
-    pub fn examples(&self, symbol: usize) -> [(Code, Mark); 3] {
+    /// Bodies of at most so many tokens that print one symbol, and how: the shortest, the first one to print it, and one in
+    /// few cells.
+    pub fn examples(&self, symbol: usize, longest: usize) -> impl Iterator<Item = (Code, Mark)> {
         let of = |example: &Example| (example.code, example.marks[symbol]);
         let leanest = self.leanest.as_ref().unwrap_or(&self.example);
-        [of(&self.example), self.fastest(symbol), of(leanest)]
+        let all = [of(&self.example), self.fastest(symbol, longest), of(leanest)];
+        all.into_iter().filter(move |(code, _)| code.len() <= longest)
     }
 
-    /// The body that prints a symbol first.
+    /// The body of at most so many tokens that prints a symbol first; the shortest body, if none is that short.
     #[must_use]
-    pub fn fastest(&self, symbol: usize) -> (Code, Mark) {
-        let example = || (self.example.code, self.example.marks[symbol]);
-        self.fastest.as_ref().map_or_else(example, |all| all[symbol])
+    pub fn fastest(&self, symbol: usize, longest: usize) -> (Code, Mark) {
+        match self.no_longer(longest).checked_sub(1) {
+            Some(last) => self.faster[last].1[symbol],
+            None => (self.example.code, self.example.marks[symbol]),
+        }
+    }
+
+    /// How many of `faster` are of at most that length.
+    fn no_longer(&self, length: usize) -> usize {
+        self.faster.iter().take_while(|(of, _)| *of <= length).count()
     }
 
     /// Keeps an example if it is the best in some way; what it stands for is counted elsewhere.
@@ -389,45 +404,56 @@ impl<T: Tape> Effect<T> {
         {
             self.leanest = Some(new.kept());
         }
-        if new.steps < self.swiftest.as_ref().unwrap_or(&self.example).steps {
-            self.swiftest = Some(new.kept());
-        }
         if (new.code.len(), new.code) < self.example.rank() {
             self.lengthen(new.code.len());
             let old = std::mem::replace(&mut self.example, new.kept());
-            self.swiftest.get_or_insert_with(|| old.clone());
+            let marks = new.marks.iter().map(|&mark| (new.code, mark));
+            self.faster
+                .iter_mut()
+                .for_each(|(_, first)| sooner(first, marks.clone()));
+            self.quicken(old.seen());
             self.leanest.get_or_insert(old);
+        } else {
+            self.quicken(new);
         }
     }
 
-    /// Takes note of those that print a symbol earlier.
-    fn hasten(&mut self, bodies: impl Iterator<Item = (Code, Mark)> + Clone) {
-        let earlier = match &self.fastest {
-            None => bodies
-                .clone()
-                .zip(&self.example.marks)
-                .any(|(new, old)| new.1.time < old.time),
-            Some(all) => bodies.clone().zip(all).any(|(new, old)| new.1.time < old.1.time),
+    /// Takes note of an example that is not shorter than the shortest, if it is quicker.
+    fn quicken(&mut self, new: Example<&[Mark]>) {
+        let length = new.code.len();
+        if new.steps < self.swiftest(length).steps {
+            self.swifter
+                .retain(|known| known.code.len() < length || known.steps < new.steps);
+            self.swifter.push(new.kept());
+        }
+        self.hasten(length, new.marks.iter().map(|&mark| (new.code, mark)));
+    }
+
+    /// Takes note of bodies of at most that length, one for each symbol, that print it earlier.
+    fn hasten(&mut self, length: usize, bodies: impl Iterator<Item = (Code, Mark)> + Clone) {
+        let next = self.no_longer(length);
+        let known = next.checked_sub(1).map(|last| &self.faster[last]);
+        let earlier = if let Some((_, first)) = known {
+            bodies.clone().zip(first).any(|(new, old)| new.1.time < old.1.time)
+        } else {
+            let marks = &self.example.marks;
+            bodies.clone().zip(marks).any(|(new, old)| new.1.time < old.time)
         };
-        if earlier {
-            let all = self.all_fastest();
-            all.iter_mut()
-                .zip(bodies)
-                .filter(|(old, new)| new.1.time < old.1.time)
-                .for_each(|(old, new)| *old = new);
+        if !earlier {
+            return;
         }
-    }
-
-    /// The first to print each symbol, apart from the example.
-    fn all_fastest(&mut self) -> &mut [(Code, Mark)] {
-        let example = &self.example;
-        self.fastest
-            .get_or_insert_with(|| example.marks.iter().map(|&mark| (example.code, mark)).collect())
+        let same = known.is_some_and(|(of, _)| *of == length);
+        if !same {
+            let marks = self.example.marks.iter().map(|&mark| (self.example.code, mark));
+            let first = known.map_or_else(|| marks.collect(), |(_, first)| first.clone());
+            self.faster.insert(next, (length, first));
+        }
+        let longer = &mut self.faster[next - usize::from(same)..];
+        longer.iter_mut().for_each(|(_, first)| sooner(first, bodies.clone()));
     }
 
     /// Makes room for counts from a smaller length on.
     fn lengthen(&mut self, length: usize) {
-        self.all_fastest();
         for _ in length..self.example.code.len() {
             self.longer.insert(0, self.count);
             self.count = 0;
@@ -440,5 +466,14 @@ impl<T: Tape> Effect<T> {
             .skip(length - self.example.code.len());
         let given = std::iter::once(count).chain(longer.iter().copied());
         counts.by_ref().zip(given).for_each(|(sum, x)| *sum += x);
+    }
+}
+
+/// For each symbol, the one that prints it first.
+fn sooner(first: &mut [(Code, Mark)], bodies: impl Iterator<Item = (Code, Mark)>) {
+    for (old, new) in first.iter_mut().zip(bodies) {
+        if new.1.time < old.1.time {
+            *old = new;
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! however far ahead anybody asks.
 
 use super::unroll::{Printer, Script, Unrolled};
-use super::{Birth, SILENT, flipped};
+use super::{Birth, Costs, SILENT, flipped};
 use crate::error::Result;
 use crate::programs::Limits;
 use crate::programs::futures::Future;
@@ -18,8 +18,9 @@ pub const BLOCK: usize = 32;
 /// Programs of one kind.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// The shortest of them.
+    /// The shortest of them, and what it takes for the symbols that were enumerated.
     pub script: Script,
+    pub costs: Costs,
     pub mass: f64,
     pub programs: u64,
     /// Whether all its symbols are to be turned around, for the complement to stand with it.
@@ -242,7 +243,7 @@ impl Line {
         self.programs += other.programs;
         let rank = |line: &Self| (line.script.len(), line.script.clone());
         if rank(&other) < rank(self) {
-            (self.script, self.flip) = (other.script, other.flip);
+            (self.script, self.costs, self.flip) = (other.script, other.costs, other.flip);
         }
     }
 }

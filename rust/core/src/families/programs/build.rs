@@ -4,10 +4,10 @@ use super::atlas::{Atlas, Line};
 use super::lines::Lines;
 use super::readers::{Member as Reader, Readers};
 use super::unroll::{Printer, Script, Unrolled};
-use super::{Manner, Programs, Voices, flipped};
+use super::{Costs, Manner, Programs, Voices, flipped};
 use crate::error::{MarketError, Result};
 use crate::programs::Limits;
-use crate::programs::behaviours::{Behaviours, Member};
+use crate::programs::behaviours::{Behaviours, Example, Member};
 use crate::programs::futures::Future;
 use crate::programs::hash::Map;
 use crate::programs::tape::{Bits, Cells};
@@ -21,10 +21,11 @@ pub enum Machine {
     Reader,
 }
 
-/// A program that was drawn, what it printed, and the mass it stands for.
+/// A program that was drawn, what it takes and printed, and the mass it stands for.
 #[derive(Clone, Debug)]
 pub struct Drawn {
     pub tokens: Vec<Token>,
+    pub costs: Costs,
     pub output: Vec<u8>,
     pub mass: f64,
 }
@@ -156,8 +157,22 @@ impl Source<'_> {
         for (part, cluster) in (0..).zip(clusters) {
             for &from in &cluster.from {
                 members.extend(self.kinds(from)?.into_iter().map(|line| {
-                    let Line { script, mass, flip, .. } = line;
-                    (part, Reader { script, mass, flip })
+                    let Line {
+                        script,
+                        costs,
+                        mass,
+                        flip,
+                        ..
+                    } = line;
+                    (
+                        part,
+                        Reader {
+                            script,
+                            costs,
+                            mass,
+                            flip,
+                        },
+                    )
                 }));
             }
         }
@@ -182,6 +197,7 @@ impl Source<'_> {
                 let one = &self.drawn[i];
                 let line = Line {
                     script: Script::new(&one.tokens),
+                    costs: one.costs,
                     mass: one.mass,
                     programs: 1,
                     flip,
@@ -196,6 +212,7 @@ impl Source<'_> {
         let unit = self.masses[row] / sum;
         let line = |member: Member| Line {
             script: Script::Short(member.example.program),
+            costs: member.example.into(),
             mass: member.mass.lower() * unit,
             programs: member.programs,
             flip,
@@ -205,6 +222,7 @@ impl Source<'_> {
             let row = &self.found.rows[row];
             return Ok(vec![Line {
                 script: Script::Short(row.shortest.program),
+                costs: row.shortest.into(),
                 mass: self.masses[from.row()],
                 programs: row.programs,
                 flip,
@@ -212,6 +230,12 @@ impl Source<'_> {
             }]);
         }
         Ok(members.into_iter().map(line).collect())
+    }
+}
+
+impl std::convert::From<Example> for Costs {
+    fn from(Example { steps, cells, .. }: Example) -> Self {
+        Self { steps, cells }
     }
 }
 

@@ -137,9 +137,9 @@ impl Voices for Lines {
         Ok(apart)
     }
 
-    fn examples(&self, kept: usize) -> Vec<(String, u64)> {
+    fn examples(&self, kept: usize) -> Vec<Option<Best<String>>> {
         let atlas = self.atlas();
-        let (mut owners, mut best) = (Vec::new(), vec![Best::default(); kept]);
+        let (mut owners, mut best) = (Vec::new(), vec![None; kept]);
         for (p, part) in atlas.parts.iter().enumerate() {
             let owner = if p < kept {
                 p
@@ -149,10 +149,10 @@ impl Voices for Lines {
             owners.push(owner);
             part.lines
                 .iter()
-                .for_each(|line| best[owner].add(&line.script, line.programs));
+                .for_each(|line| Best::add(&mut best[owner], &line.script, line.costs, line.programs));
         }
         let text = |script: &Script| atlas.printer.text(script);
-        best.into_iter().map(|best| best.told(text)).collect()
+        best.into_iter().map(|best| best.map(|best| best.told(text))).collect()
     }
 
     fn undecided(&self) -> u64 {

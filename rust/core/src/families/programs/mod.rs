@@ -49,8 +49,9 @@ pub trait Voices: Send {
     /// else the one that is given goes on from here, up to the forecast after its last outcome but one.
     fn part(&mut self, kept: usize, episodes: &[&[u32]], fresh: bool) -> Result<usize>;
 
-    /// The shortest program of each of the first `kept` parts, those born of it included, and how many there are.
-    fn examples(&self, kept: usize) -> Vec<(String, u64)>;
+    /// The best programs of each of the first `kept` parts, those born of it included; of those that do the same for ever
+    /// just the shortest is known.
+    fn examples(&self, kept: usize) -> Vec<Option<Best<String>>>;
 
     /// How many programs, or kinds of them, are still stepped.
     fn undecided(&self) -> u64;
@@ -63,24 +64,54 @@ pub trait Voices: Send {
     fn restore(&mut self, kept: usize, partition: &[u32]) -> Result<()>;
 }
 
-/// The shortest of some programs, the same one whatever their order, and how many there are.
-#[derive(Clone, Debug, Default)]
-struct Best {
-    script: Option<Script>,
-    programs: u64,
+/// What a program takes, as far as it was run to tell what it does.
+#[derive(Clone, Copy, Debug)]
+pub struct Costs {
+    pub steps: u32,
+    pub cells: u32,
+}
+
+/// The best of some programs, the same ones whatever their order, and how many there are.
+#[derive(Clone, Debug)]
+pub struct Best<S = Script> {
+    pub shortest: S,
+    pub fastest: S,
+    pub leanest: S,
+    pub costs: Costs,
+    pub programs: u64,
 }
 
 impl Best {
-    fn add(&mut self, script: &Script, programs: u64) {
-        self.programs += programs;
-        let rank = |script: &Script| (script.len(), script.clone());
-        if self.script.as_ref().is_none_or(|best| rank(script) < rank(best)) {
-            self.script = Some(script.clone());
+    fn add(best: &mut Option<Self>, script: &Script, costs: Costs, programs: u64) {
+        let best = best.get_or_insert_with(|| Self {
+            shortest: script.clone(),
+            fastest: script.clone(),
+            leanest: script.clone(),
+            costs,
+            programs: 0,
+        });
+        let rank = |cost: u32, script: &Script| (cost, script.len(), script.clone());
+        let Costs { steps, cells } = &mut best.costs;
+        if rank(0, script) < rank(0, &best.shortest) {
+            best.shortest = script.clone();
         }
+        if rank(costs.steps, script) < rank(*steps, &best.fastest) {
+            (*steps, best.fastest) = (costs.steps, script.clone());
+        }
+        if rank(costs.cells, script) < rank(*cells, &best.leanest) {
+            (*cells, best.leanest) = (costs.cells, script.clone());
+        }
+        best.programs += programs;
     }
 
-    fn told(self, text: impl Fn(&Script) -> String) -> (String, u64) {
-        (self.script.as_ref().map(text).unwrap_or_default(), self.programs)
+    fn told(self, text: impl Fn(&Script) -> String) -> Best<String> {
+        Best {
+            shortest: text(&self.shortest),
+            fastest: text(&self.fastest),
+            leanest: text(&self.leanest),
+            costs: self.costs,
+            programs: self.programs,
+        }
     }
 }
 
@@ -327,10 +358,10 @@ impl Programs {
         Ok(split)
     }
 
-    /// The shortest program of each account, and how many programs it has; nothing of the coin.
+    /// The best programs of each account; none of the coin.
     #[must_use]
-    pub fn examples(&self) -> Vec<(String, u64)> {
-        let coin = std::iter::repeat_n((String::new(), 0), self.coins());
+    pub fn examples(&self) -> Vec<Option<Best<String>>> {
+        let coin = std::iter::repeat_n(None, self.coins());
         coin.chain(self.voices.examples(self.kept())).collect()
     }
 

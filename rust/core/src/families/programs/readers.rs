@@ -2,7 +2,7 @@
 
 use super::atlas::heaviest;
 use super::unroll::Script;
-use super::{Best, Birth, SILENT, Voices};
+use super::{Best, Birth, Costs, SILENT, Voices};
 use crate::error::{MarketError, Result};
 use crate::programs::brainfuck::Brainfuck;
 use crate::programs::readers::Predictor;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Member {
     pub script: Script,
+    pub costs: Costs,
     pub mass: f64,
     /// Whether its symbols are to be turned around, for the complement to stand with it.
     pub flip: bool,
@@ -192,13 +193,13 @@ impl<T: Tape + 'static> Voices for Readers<T> {
         Ok(self.births.len())
     }
 
-    fn examples(&self, kept: usize) -> Vec<(String, u64)> {
-        let mut best = vec![Best::default(); kept];
+    fn examples(&self, kept: usize) -> Vec<Option<Best<String>>> {
+        let mut best = vec![None; kept];
         for (member, &part) in self.members.iter().zip(&self.kept) {
-            best[part as usize].add(&member.script, 1);
+            Best::add(&mut best[part as usize], &member.script, member.costs, 1);
         }
         let text = |script: &Script| script.tokens().iter().map(|token| token.sign()).collect();
-        best.into_iter().map(|best| best.told(text)).collect()
+        best.into_iter().map(|best| best.map(|best| best.told(text))).collect()
     }
 
     fn undecided(&self) -> u64 {

@@ -39,17 +39,16 @@ impl<T: Tape> Enumerator<T> {
         let wanted = self.limits.max_output - printed;
         let steps = self.limits.steps;
         let left = self.longest - length - 2;
-        let full = |&&(code, mark): &&(Code, Mark)| code.len() <= left && node.steps + mark.time <= steps;
-        let examples = if effect.symbols.len() < wanted {
-            None
-        } else {
-            Some(effect.examples(wanted - 1))
-        };
-        let mut examples = examples.iter().flatten().filter(full);
-        if let Some(&first) = examples.next() {
+        let printed_all = effect.symbols.len() >= wanted;
+        let examples = printed_all.then(|| effect.examples(wanted - 1, left));
+        let mut examples = examples
+            .into_iter()
+            .flatten()
+            .filter(|(_, mark)| node.steps + mark.time <= steps);
+        if let Some(first) = examples.next() {
             let share = self.loop_share(length, node, effect, Ending::Full, (first.0, Some(first.1)), wanted);
             let place = self.full(length, node, effect, &share);
-            for &(code, mark) in examples {
+            for (code, mark) in examples {
                 let other = self.example(node, code, Some(mark));
                 self.behaviours.rows[place as usize].offer(other);
             }
@@ -129,7 +128,10 @@ impl<T: Tape> Enumerator<T> {
             all: all * node.programs as f64,
             programs: programs * node.programs,
             example,
-            least_steps: node.least_steps + shown.checked_sub(1).map_or(0, |i| effect.fastest(i).1.time),
+            least_steps: node.least_steps
+                + shown
+                    .checked_sub(1)
+                    .map_or(0, |i| effect.fastest(i, Code::LONGEST).1.time),
         }
     }
 
