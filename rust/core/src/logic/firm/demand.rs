@@ -5,7 +5,7 @@ use super::{Strategy, Trader, weight_of};
 use crate::error::{MarketError, Result};
 use crate::logic::feature::Program;
 use crate::logic::maker::Demand;
-use crate::logic::number::{Dual, Enclosure, Exact, Interval, Number, Span};
+use crate::logic::number::{Dual, Enclosure, Exact, Interval, Jet, Number, Span};
 use crate::logic::outlook::Outlook;
 use crate::logic::sentence::SentenceId;
 
@@ -29,6 +29,7 @@ pub struct FirmDemand<'a> {
     units: Units,
     floats: Work<f64>,
     duals: Work<Dual>,
+    jets: Work<Jet>,
     spans: Work<Span>,
     intervals: Work<Interval>,
     /// By sentence: where it stands among those asked for.
@@ -76,6 +77,7 @@ impl<'a> FirmDemand<'a> {
             units: Units::default(),
             floats: Work::default(),
             duals: Work::default(),
+            jets: Work::default(),
             spans: Work::default(),
             intervals: Work::default(),
             places: vec![NOT_ASKED; columns.len()],
@@ -168,6 +170,12 @@ impl<'a> FirmDemand<'a> {
         }
     }
 
+    /// Of some bids those that read the price of a column.
+    fn readers(&self, bidders: &[usize], column: usize) -> Vec<usize> {
+        let reads = |at: &&usize| self.reads[**at].binary_search(&column).is_ok();
+        bidders.iter().filter(reads).copied().collect()
+    }
+
     fn spans(&mut self, prices: &[Exact], bidders: &[usize], asked: usize, bits: usize) -> Option<Vec<Enclosure>> {
         if bits > FLOAT_BITS {
             return None;
@@ -238,8 +246,10 @@ impl Demand for FirmDemand<'_> {
         let mut still: Vec<_> = prices.iter().map(|price| Dual::still(*price)).collect();
         let mut work = std::mem::take(&mut self.duals);
         for (b, column) in asked.iter().enumerate() {
-            let reads = |at: &&usize| asked.len() == 1 || self.reads[**at].binary_search(column).is_ok();
-            let readers: Vec<usize> = bidders.iter().filter(reads).copied().collect();
+            let readers = match asked {
+                [_] => bidders.clone(),
+                _ => self.readers(&bidders, *column),
+            };
             let mut sums = vec![Dual::still(0.0); asked.len()];
             still[*column].slope = 1.0;
             self.fill(&readers, (), &still, &mut work, &mut sums);
@@ -254,6 +264,38 @@ impl Demand for FirmDemand<'_> {
         self.duals = work;
         self.forget(asked);
         finite(out)?;
+        Ok(true)
+    }
+
+    fn deep(
+        &mut self,
+        prices: &[Exact],
+        asked: &[usize],
+        bits: usize,
+        out: &mut [f64],
+        slopes: Option<&mut [f64]>,
+    ) -> Result<bool> {
+        self.ask(asked);
+        let bidders = self.bidders(asked);
+        let mut jets: Vec<_> = prices.iter().map(|price| Jet::still(price, bits)).collect();
+        let nothing = vec![Jet::still(&Exact::default(), bits); asked.len()];
+        let mut work = std::mem::take(&mut self.jets);
+        let mut sums = nothing.clone();
+        self.fill(&bidders, bits, &jets, &mut work, &mut sums);
+        out.iter_mut().zip(&sums).for_each(|(o, d)| *o = d.float());
+        let columns = if slopes.is_some() { asked } else { &[] };
+        let slopes = slopes.unwrap_or_default();
+        for (b, column) in columns.iter().enumerate() {
+            sums.clone_from(&nothing);
+            jets[*column].set_slope(1.0);
+            self.fill(&self.readers(&bidders, *column), bits, &jets, &mut work, &mut sums);
+            jets[*column].set_slope(0.0);
+            sums.iter()
+                .enumerate()
+                .for_each(|(a, sum)| slopes[a * asked.len() + b] = sum.slope());
+        }
+        self.jets = work;
+        self.forget(asked);
         Ok(true)
     }
 

@@ -12,7 +12,9 @@ mod coupled;
 mod deep;
 mod hunt;
 mod line;
+mod newton;
 mod strategy;
+mod zoom;
 
 pub use certify::certificate;
 pub use strategy::Strategy;
@@ -59,6 +61,23 @@ pub trait Demand {
     fn widest(&self, prices: &[f64]) -> f64 {
         let _ = prices;
         0.0
+    }
+
+    /// The demand at exact prices, worked out with so many bits after the point, and its slopes if they are asked for: a search
+    /// beyond the precision of floats reads it. False where the slopes are not known; differences are taken then.
+    fn deep(
+        &mut self,
+        prices: &[Exact],
+        asked: &[usize],
+        bits: usize,
+        out: &mut [f64],
+        slopes: Option<&mut [f64]>,
+    ) -> Result<bool> {
+        let _ = slopes;
+        let mut bought = vec![Enclosure::default(); asked.len()];
+        self.enclose(prices, asked, bits, &mut bought)?;
+        out.iter_mut().zip(bought).for_each(|(o, d)| *o = d.middle().to_f64());
+        Ok(false)
     }
 
     /// Fills `out` with numbers between which the demand for the sentences `asked` certainly lies at these exact prices, not much
@@ -119,7 +138,7 @@ pub enum Solver {
     DeepLine,
     /// The portfolio for several prices together.
     Coupled,
-    /// Newton steps beyond the precision of floats.
+    /// The same, again and again on a smaller scale, beyond the precision of floats.
     Deep,
 }
 
