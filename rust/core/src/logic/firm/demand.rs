@@ -309,18 +309,37 @@ impl Demand for FirmDemand<'_> {
         Ok(())
     }
 
-    fn reads(&self, j: usize) -> Vec<usize> {
-        let mut read = Vec::new();
-        for at in &self.by_column[j] {
-            let bid = &self.bids[*at];
-            match bid.columns.iter().position(|column| *column == j) {
-                Some(root) if bid.is_whole() => read.extend(strategy(self.traders, bid).reads(root)),
-                _ => read.extend(&self.reads[*at]),
-            }
+    fn together(&mut self, prices: &[f64], asked: &[usize], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        self.ask(asked);
+        let mut duals: Vec<_> = prices.iter().map(|price| Dual::still(*price)).collect();
+        asked.iter().for_each(|column| duals[*column].slope = 1.0);
+        let mut work = std::mem::take(&mut self.duals);
+        let mut sums = vec![Dual::still(0.0); asked.len()];
+        self.fill(&self.bidders(asked), (), &duals, &mut work, &mut sums);
+        self.duals = work;
+        self.forget(asked);
+        for ((o, slope), sum) in out.iter_mut().zip(slopes).zip(sums) {
+            (*o, *slope) = (sum.value, sum.slope);
         }
-        read.sort_unstable();
-        read.dedup();
-        read
+        finite(out)?;
+        Ok(true)
+    }
+
+    /// A bid of which some budget may run out stands between its sentences and all that they read.
+    fn reads(&self) -> Vec<Vec<usize>> {
+        let columns = self.by_column.len();
+        let mut graph = vec![Vec::new(); columns];
+        for (at, (bid, reads)) in self.bids.iter().zip(&self.reads).enumerate() {
+            for (root, column) in bid.columns.iter().enumerate() {
+                if bid.is_whole() {
+                    graph[*column].extend(strategy(self.traders, bid).reads(root));
+                } else {
+                    graph[*column].push(columns + at);
+                }
+            }
+            graph.push(if bid.is_whole() { Vec::new() } else { reads.clone() });
+        }
+        graph
     }
 }
 

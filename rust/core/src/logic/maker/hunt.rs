@@ -29,6 +29,8 @@ const FLOAT_BITS: usize = 52;
 const NEAR_BITS: [usize; 3] = [40, 28, 16];
 /// The gain at which the floats of several prices are near enough to go on from beyond their precision.
 const COUPLED_AIM: f64 = 1.0 / (1u64 << 30) as f64;
+/// Prices of a component beyond which they are first looked for as if each were alone.
+const MANY: usize = 32;
 /// The certificate at which a float is near enough.
 const FRACTION_AIM: f64 = 1e-14;
 /// What may seem to be gained at the right fractions.
@@ -57,10 +59,13 @@ impl<'a> Hunt<'a> {
         let parts = match k {
             0 => Vec::new(),
             1 => vec![vec![0]],
-            _ => components(&(0..k).map(|j| self.demand.reads(j)).collect::<Vec<_>>()),
+            _ => components(&self.demand.reads()),
         };
-        for part in &parts {
-            self.component(part)?;
+        for mut part in parts {
+            part.retain(|j| *j < k); // what stands between has no price
+            if !part.is_empty() {
+                self.component(&part)?;
+            }
         }
         Ok(Cleared {
             certificate: certificate(&self.prices, &self.bought),
@@ -86,6 +91,9 @@ impl<'a> Hunt<'a> {
             line::search(self, *j, float_aim)?;
         } else {
             let enough = 0.5 * self.share(self.tolerance, part.len()).to_f64();
+            if part.len() > MANY {
+                line::together(self, part, float_aim)?;
+            }
             coupled::search(self, part, enough.max(COUPLED_AIM), float_aim)?;
         }
         let reached = self.settle(part, &begun_at, &aim)?;
@@ -165,6 +173,13 @@ impl<'a> Hunt<'a> {
             self.check(part, out)?;
         }
         Ok(known)
+    }
+
+    /// The demand of a part at some of its prices, and how each changes as all of them rise alike.
+    pub fn together(&mut self, part: &[usize], at: &[f64], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        self.place(part, at);
+        self.evaluations += 1;
+        self.demand.together(&self.floats, part, out, slopes)
     }
 
     /// The same with kinks rounded off over a width.

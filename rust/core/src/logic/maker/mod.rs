@@ -84,10 +84,17 @@ pub trait Demand {
     /// more than `2^-bits` apart.
     fn enclose(&mut self, prices: &[Exact], asked: &[usize], bits: usize, out: &mut [Enclosure]) -> Result<()>;
 
-    /// The sentences whose prices the demand for sentence `j` may depend on.
-    fn reads(&self, j: usize) -> Vec<usize> {
-        let _ = j;
-        (0..self.len()).collect()
+    /// The demand as floats, and how each changes as all prices of the sentences `asked` rise alike: for demands that hardly
+    /// depend on each other that is the slope with the own price. False where it is not known.
+    fn together(&mut self, prices: &[f64], asked: &[usize], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        let _ = (prices, asked, out, slopes);
+        Ok(false)
+    }
+
+    /// A graph of what may depend on which prices: node `j` leads to the sentences whose prices the demand for sentence `j` reads,
+    /// or to nodes from `len()` on that stand for something between and lead there.
+    fn reads(&self) -> Vec<Vec<usize>> {
+        vec![(0..self.len()).collect(); self.len()]
     }
 }
 

@@ -131,7 +131,7 @@ impl Demand for Strategy {
         }
     }
 
-    fn reads(&self, j: usize) -> Vec<usize> {
-        self.whole.reads(j)
+    fn reads(&self) -> Vec<Vec<usize>> {
+        (0..self.whole.len()).map(|j| self.whole.reads(j)).collect()
     }
 }
