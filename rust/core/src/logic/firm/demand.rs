@@ -8,6 +8,7 @@ use crate::logic::maker::Demand;
 use crate::logic::number::{Dual, Enclosure, Exact, Interval, Jet, Number, Span};
 use crate::logic::outlook::Outlook;
 use crate::logic::sentence::SentenceId;
+use crate::logic::worlds::Stop;
 
 /// Bits that floats may be asked for.
 const FLOAT_BITS: usize = 48;
@@ -32,6 +33,7 @@ pub struct FirmDemand<'a> {
     jets: Work<Jet>,
     spans: Work<Span>,
     intervals: Work<Interval>,
+    stop: Option<Stop>,
     /// By sentence: where it stands among those asked for.
     places: Vec<usize>,
 }
@@ -80,6 +82,7 @@ impl<'a> FirmDemand<'a> {
             jets: Work::default(),
             spans: Work::default(),
             intervals: Work::default(),
+            stop: outlook.asks(),
             places: vec![NOT_ASKED; columns.len()],
         }
     }
@@ -126,6 +129,14 @@ impl<'a> FirmDemand<'a> {
             high: Exact::dyadic(high, self.bits),
         };
         sums.into_iter().map(enclosure).collect()
+    }
+
+    /// Every search for prices asks this again and again.
+    fn heed(&self) -> Result<()> {
+        if self.stop.is_some_and(|stop| stop()) {
+            return Err(MarketError::Interrupted { rounds: 0 });
+        }
+        Ok(())
     }
 
     fn ask(&mut self, asked: &[usize]) {
@@ -228,6 +239,7 @@ impl Demand for FirmDemand<'_> {
     }
 
     fn estimate(&mut self, prices: &[f64], asked: &[usize], out: &mut [f64]) -> Result<()> {
+        self.heed()?;
         self.ask(asked);
         out.fill(0.0);
         let mut work = std::mem::take(&mut self.floats);
@@ -238,6 +250,7 @@ impl Demand for FirmDemand<'_> {
     }
 
     fn slopes(&mut self, prices: &[f64], asked: &[usize], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        self.heed()?;
         if asked.len() > 1 {
             self.estimate(prices, asked, out)?;
         }
@@ -275,6 +288,7 @@ impl Demand for FirmDemand<'_> {
         out: &mut [f64],
         slopes: Option<&mut [f64]>,
     ) -> Result<bool> {
+        self.heed()?;
         self.ask(asked);
         let bidders = self.bidders(asked);
         let mut jets: Vec<_> = prices.iter().map(|price| Jet::still(price, bits)).collect();
@@ -300,6 +314,7 @@ impl Demand for FirmDemand<'_> {
     }
 
     fn enclose(&mut self, prices: &[Exact], asked: &[usize], bits: usize, out: &mut [Enclosure]) -> Result<()> {
+        self.heed()?;
         self.ask(asked);
         let bidders = self.bidders(asked);
         let found = self.spans(prices, &bidders, asked.len(), bits);
@@ -310,6 +325,7 @@ impl Demand for FirmDemand<'_> {
     }
 
     fn together(&mut self, prices: &[f64], asked: &[usize], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        self.heed()?;
         self.ask(asked);
         let mut duals: Vec<_> = prices.iter().map(|price| Dual::still(*price)).collect();
         asked.iter().for_each(|column| duals[*column].slope = 1.0);
