@@ -92,7 +92,7 @@ impl Program {
             _ => 0.0,
         };
         let ahead: Vec<_> = self.steps.iter().map(apart).collect();
-        let values: Vec<_> = jets.iter().map(|jet| jet.float()).collect();
+        let values: Vec<_> = jets.iter().map(Jet::float).collect();
         slopes.fill(0.0);
         let sweep = Sweep {
             program: self,

@@ -291,9 +291,10 @@ impl LogicalInductor {
 
     /// Enters what was bought; nothing of it if that is stopped.
     fn close(&mut self, mut day: Day, outlook: &Outlook, bits: usize) -> Result<()> {
-        let before: Vec<_> = match outlook.searches() {
-            true => self.traders.iter().map(|trader| trader.account.clone()).collect(),
-            false => Vec::new(),
+        let before: Vec<_> = if outlook.searches() {
+            self.traders.iter().map(|trader| trader.account.clone()).collect()
+        } else {
+            Vec::new()
         };
         self.enter_all(&mut day, outlook, bits);
         if let Err(stopped) = outlook.stop() {
