@@ -1,9 +1,9 @@
 """The inductor where days are hard: prices below the precision of floats, many sentences, long searches over worlds."""
 
-import random
 import signal
 import time
 from fractions import Fraction
+from random import Random
 
 import gruemarket as gm
 import pytest
@@ -12,7 +12,7 @@ from gruemarket.errors import InputError
 
 @pytest.mark.parametrize("seed", range(3))
 def test_coupled_sentences_are_priced_beyond_the_precision_of_floats(seed):
-    draws, names = random.Random(seed), ["a", "b", "c"]
+    draws, names = Random(seed), ["a", "b", "c"]
 
     def traders():
         while True:
@@ -29,7 +29,7 @@ def test_coupled_sentences_are_priced_beyond_the_precision_of_floats(seed):
 
     inductor = gm.logic.LogicalInductor([["one(a, b, c)"]], traders(), tolerance=gm.logic.halving)
     inductor.run(75, progress=False)
-    assert inductor._core.certificate(75) <= Fraction(1, 2**75)  # noqa: SLF001
+    assert inductor._core.certificate(75) <= Fraction(1, 2**75)
     assert max(inductor.certificates["evaluations"]) < 20_000
 
 
@@ -50,7 +50,7 @@ class _RungError(Exception):
 
 
 def test_a_signal_is_heard_in_a_long_search_and_the_days_before_stand():
-    draws = random.Random(1)
+    draws = Random(1)
     clauses = [" | ".join(f"{draws.choice(('', '~'))}a{i}" for i in draws.sample(range(200), 3)) for _ in range(840)]
     traders = [gm.logic.Belief(f"a{i}", Fraction(1 + i % 9, 10)) for i in range(60)]
     inductor = gm.logic.LogicalInductor([[], clauses], traders, tolerance=gm.logic.inverse_square, entry=1)
