@@ -2,8 +2,8 @@
 
 Cost: a day takes what is traded and held on it, not what happened before, so time is proportional to days, times what
 a tolerance of 2^-n asks for (numbers of n bits), and to traders. Sentences are priced apart, in proportion to their
-number, unless a strategy reads several of them or a budget that might run out stands behind several: together they take
-the square. Atoms count through the diagrams of what constraints join.
+number; where a strategy reads several of them they are priced together, which takes the square of how many. Atoms
+count through the diagrams of what constraints join.
 """
 
 from fractions import Fraction

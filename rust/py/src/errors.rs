@@ -1,5 +1,6 @@
 //! Every error of the core as the Python exception that fits it.
 
+use crate::gil::raised;
 use gruemarket_core::MarketError;
 use pyo3::PyErr;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError};
@@ -40,7 +41,7 @@ pub fn exception(error: MarketError) -> PyErr {
         MarketError::Shape(_) => ShapeError::new_err(message),
         MarketError::Impossible { .. } => ImpossibleOutcomeError::new_err(message),
         MarketError::NotCleared(_) => NotClearedError::new_err(message),
-        MarketError::Interrupted { .. } => PyKeyboardInterrupt::new_err(message),
+        MarketError::Interrupted { .. } => raised().unwrap_or_else(|| PyKeyboardInterrupt::new_err(message)),
         MarketError::Checkpoint { .. } => CheckpointError::new_err(message),
         // the operating system's own class: FileNotFoundError, PermissionError, ...
         MarketError::Io { source, path } => match source.raw_os_error() {

@@ -4,6 +4,7 @@ use crate::errors::{PyResult, exception};
 use gruemarket_core::Result;
 use gruemarket_core::market::Interrupt;
 use pyo3::prelude::*;
+use std::cell::RefCell;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -36,4 +37,27 @@ pub fn released<T: Send>(py: Python<'_>, work: impl FnOnce(Interrupt<'_>) -> Res
         (Err(gruemarket_core::MarketError::Interrupted { .. }), Some(raised)) => Err(raised),
         (Err(error), _) => Err(exception(error)),
     }
+}
+
+thread_local! {
+    /// When Python was last asked by [`heard`], and what a signal raised.
+    static SIGNAL: RefCell<(Option<Instant>, Option<PyErr>)> = const { RefCell::new((None, None)) };
+}
+
+/// Whether Python has seen Ctrl-C, with the GIL or without: for what runs deep inside a call. True until [`raised`] is asked.
+pub fn heard() -> bool {
+    SIGNAL.with_borrow_mut(|(asked, raised)| {
+        if raised.is_none() && asked.is_none_or(|asked| asked.elapsed() >= LOOK) {
+            *asked = Some(Instant::now());
+            #[allow(clippy::redundant_closure_for_method_calls)] // the bare method's lifetime is not general enough
+            let seen = Python::attach(|py| py.check_signals());
+            *raised = seen.err();
+        }
+        raised.is_some()
+    })
+}
+
+/// What the signal raised that [`heard`] has seen; it is forgotten then.
+pub fn raised() -> Option<PyErr> {
+    SIGNAL.with_borrow_mut(|(_, raised)| raised.take())
 }

@@ -149,6 +149,7 @@ pub fn solve(domain: Domain, start: &[f64], effort: Effort, demand: &mut dyn Fie
     search.look(start)?;
     match domain.dimension(start.len()) {
         0 => {}
+        _ if search.best.certificate <= effort.tolerance.min(effort.aim) => {}
         1 => search.bisect()?,
         free => {
             if domain == Domain::Cube {

@@ -14,6 +14,7 @@ mod kelly;
 pub(crate) mod linear;
 mod lmsr;
 mod log_pool;
+pub mod model;
 mod passes;
 mod proximal;
 mod room;

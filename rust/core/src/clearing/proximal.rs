@@ -3,7 +3,7 @@
 //! nothing better the pull towards p is strengthened, elsewhere it is let go.
 
 use super::equilibrium::{Around, Ease, Search};
-use super::linear;
+use super::model::Model;
 use crate::error::Result;
 
 const STEPS: usize = 60;
@@ -15,10 +15,6 @@ const FIRST_PULL: f64 = 1e-4;
 const PULL_GROWTH: f64 = 8.0;
 /// Shares of a step that are tried.
 const SHARES: [f64; 4] = [1.0, 0.5, 0.25, 0.0625];
-/// Exchanges of prices between the bounds and the inside, many at a time, then one by one.
-const MANY: usize = 12;
-const SINGLE: usize = 40;
-
 /// Each width at which kinks are rounded off is such a share of the one before: in a hurry first, then with care.
 const NARROWER: [f64; 2] = [0.25, 0.5];
 /// Ways with a pull to an anchor that are tried after these, each with another anchor.
@@ -43,7 +39,7 @@ impl Search<'_> {
             }
             let price = self.best.price.clone();
             let around = self.look_around(&price)?;
-            let Some(target) = Model::new(&price, &around, LEAST_PULL * steepest(&around)).solve() else {
+            let Some(target) = target(&price, &around, LEAST_PULL * steepest(&around)) else {
                 return Ok(());
             };
             self.look(&target)?;
@@ -115,7 +111,7 @@ impl Search<'_> {
                 .iter()
                 .fold(f64::MIN_POSITIVE, |most, s| most.max(s.abs()));
             let better = loop {
-                let target = Model::new(&price, &around, pull * steepest).solve();
+                let target = target(&price, &around, pull * steepest);
                 let before = merit(&price, &around.field, steepest);
                 if let Some(better) = self.try_shares(&price, target.as_deref(), (before, steepest), ease)? {
                     break better;
@@ -192,107 +188,9 @@ fn merit(price: &[f64], field: &[f64], steepest: f64) -> f64 {
     price.iter().zip(field).map(term).sum()
 }
 
-/// Where the model puts a price.
-#[derive(Clone, Copy, PartialEq)]
-enum Side {
-    Low,
-    Free,
-    High,
-}
-
-/// Demand `field + (slopes - pull) (q - price)` at prices q.
-struct Model<'a> {
-    price: &'a [f64],
-    around: &'a Around,
-    pull: f64,
-    sides: Vec<Side>,
-}
-
-impl<'a> Model<'a> {
-    /// Prices at a bound begin there if they are pushed against it.
-    fn new(price: &'a [f64], around: &'a Around, pull: f64) -> Self {
-        let side = |(p, d): (&f64, &f64)| match (*p, *d) {
-            (p, d) if p <= 0.0 && d <= 0.0 => Side::Low,
-            (p, d) if p >= 1.0 && d >= 0.0 => Side::High,
-            _ => Side::Free,
-        };
-        Self {
-            price,
-            around,
-            pull,
-            sides: price.iter().zip(&around.field).map(side).collect(),
-        }
-    }
-
-    /// The prices in [0, 1] at which the model clears, by exchanging all that are on a wrong side, in the end one by one (Murty
-    /// 1974; Júdice and Pires 1994); the last ones found where that does not end.
-    fn solve(&mut self) -> Option<Vec<f64>> {
-        let mut found = None;
-        for turn in 0..MANY + SINGLE {
-            let step = self.step()?;
-            let wrong = self.wrong(&step);
-            let done = wrong.is_empty();
-            found = Some(
-                self.price
-                    .iter()
-                    .zip(&step)
-                    .map(|(p, by)| (p + by).clamp(0.0, 1.0))
-                    .collect(),
-            );
-            if done {
-                break;
-            }
-            let from = if turn < MANY { 0 } else { wrong.len() - 1 };
-            wrong[from..].iter().for_each(|(j, side)| self.sides[*j] = *side);
-        }
-        found
-    }
-
-    /// The step after which the free prices clear, the others being at their bounds.
-    fn step(&self) -> Option<Vec<f64>> {
-        let n = self.price.len();
-        let free: Vec<_> = (0..n).filter(|j| self.sides[*j] == Side::Free).collect();
-        let mut step: Vec<_> = (0..n)
-            .map(|j| match self.sides[j] {
-                Side::Low => -self.price[j],
-                Side::Free => 0.0,
-                Side::High => 1.0 - self.price[j],
-            })
-            .collect();
-        let mut right: Vec<_> = free.iter().map(|j| -self.at(*j, &step)).collect();
-        let mut matrix = Vec::with_capacity(free.len() * free.len());
-        for j in &free {
-            let row = &self.around.slopes[j * n..(j + 1) * n];
-            matrix.extend(free.iter().map(|k| row[*k] - if j == k { self.pull } else { 0.0 }));
-        }
-        if !linear::solve_any(&mut matrix, &mut right) {
-            return None;
-        }
-        free.iter().zip(right).for_each(|(j, by)| step[*j] = by);
-        step.iter().all(|by| by.is_finite()).then_some(step)
-    }
-
-    /// The model's demand j after a step.
-    fn at(&self, j: usize, step: &[f64]) -> f64 {
-        let row = &self.around.slopes[j * step.len()..(j + 1) * step.len()];
-        let change: f64 = row.iter().zip(step).map(|(s, by)| s * by).sum();
-        self.around.field[j] + change - self.pull * step[j]
-    }
-
-    /// The prices on a wrong side, with the right one.
-    fn wrong(&self, step: &[f64]) -> Vec<(usize, Side)> {
-        let better = |j: usize| {
-            let after = self.price[j] + step[j];
-            match self.sides[j] {
-                Side::Free if after < 0.0 => Some(Side::Low),
-                Side::Free if after > 1.0 => Some(Side::High),
-                Side::Low if self.at(j, step) > 0.0 => Some(Side::Free),
-                Side::High if self.at(j, step) < 0.0 => Some(Side::Free),
-                _ => None,
-            }
-        };
-        (0..step.len())
-            .filter_map(|j| better(j).map(|side| (j, side)))
-            .collect()
-    }
+/// The prices in [0, 1] at which the linear model of demand clears.
+fn target(price: &[f64], around: &Around, pull: f64) -> Option<Vec<f64>> {
+    let rooms: Vec<_> = price.iter().map(|p| (*p, 1.0 - p)).collect();
+    let step = Model::new(&rooms, &around.field, &around.slopes, pull).solve()?;
+    Some(price.iter().zip(step).map(|(p, by)| (p + by).clamp(0.0, 1.0)).collect())
 }

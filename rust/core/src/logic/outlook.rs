@@ -2,8 +2,8 @@
 
 use super::number::Exact;
 use super::sentence::{SentenceId, Sentences};
-use super::worlds::{Model, Work, Worlds};
-use crate::error::Result;
+use super::worlds::{Model, Stop, Work, Worlds};
+use crate::error::{MarketError, Result};
 
 /// Joint truth values of one part that are listed; where there are more the least is asked for.
 const LISTED: usize = 64;
@@ -25,6 +25,7 @@ pub struct Outlook {
     places: Vec<(SentenceId, Place)>,
     /// By part: all joint truth values, if there are few.
     listed: Vec<Option<Vec<Vec<bool>>>>,
+    stop: Option<Stop>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +53,26 @@ impl Outlook {
             all: of.len(),
             places,
             listed,
+            stop: worlds.stop(),
         })
+    }
+
+    /// Whether searches were told to stop: what was asked for since means nothing.
+    pub fn stop(&self) -> Result<()> {
+        if self.stop.is_some_and(|stop| stop()) {
+            return Err(MarketError::Interrupted { rounds: 0 });
+        }
+        Ok(())
+    }
+
+    /// What searches ask.
+    pub fn asks(&self) -> Option<Stop> {
+        self.stop
+    }
+
+    /// Whether some part has more joint truth values than are listed, so that questions are searches.
+    pub fn searches(&self) -> bool {
+        self.listed.iter().any(Option::is_none)
     }
 
     fn find(&self, sentence: SentenceId) -> Option<Place> {

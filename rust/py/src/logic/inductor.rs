@@ -5,7 +5,7 @@ use super::features::Spec;
 use super::processes::DeductiveProcess;
 use super::sentences::{Sentence, exported, imported};
 use crate::errors::{InputError, PyResult, exception, in_use};
-use crate::gil::released;
+use crate::gil::{heard, released};
 use gruemarket_core::logic::audit::Finding;
 use gruemarket_core::logic::feature::{Features, Leaf, When};
 use gruemarket_core::logic::inductor::{Day, Given, LogicalInductor as Core, Terms};
@@ -138,7 +138,9 @@ impl State {
 impl LogicalInductor {
     #[new]
     fn new() -> Self {
-        Self::default()
+        let mut state = State::default();
+        state.core.heed(heard);
+        Self(Mutex::new(state))
     }
 
     /// A copy without the process: a process cannot be copied, only begun again.

@@ -3,6 +3,7 @@
 use super::exact::{exact, fraction};
 use super::sentences::{Sentence, imported, object, with_all};
 use crate::errors::{PyResult, exception};
+use crate::gil::heard;
 use gruemarket_core::logic::number::Exact;
 use gruemarket_core::logic::worlds::Extreme;
 use gruemarket_core::logic::{SentenceId, Sentences, Worlds as Core};
@@ -29,7 +30,9 @@ impl PlausibleWorlds {
 impl PlausibleWorlds {
     #[new]
     fn new() -> Self {
-        Self::default()
+        let mut held = Held::default();
+        held.core.heed(heard);
+        Self(Mutex::new(held))
     }
 
     /// All of these or none.

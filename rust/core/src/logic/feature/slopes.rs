@@ -1,6 +1,7 @@
 //! How features change with today's prices: one backward sweep for each feature, whatever the number of prices
 //! (Linnainmaa 1970). Also of features whose kinks are rounded off, for searches that would see no slope beyond a kink.
 
+use super::super::number::{Exact, Jet, Number};
 use super::program::{Program, Source, Step};
 
 /// Steps that all features' sweeps together may list; beyond, a sweep goes through all.
@@ -56,21 +57,50 @@ impl Program {
         let sweep = Sweep {
             program: self,
             values: &values,
+            ahead: None,
             width,
         };
-        for (at, row) in slopes.chunks_exact_mut(prices.len()).enumerate() {
-            let root = self.roots[at];
-            sweeps.back[root as usize] = 1.0;
-            match &sweeps.lists {
-                Some(lists) => lists[at]
-                    .iter()
-                    .for_each(|step| sweep.step(*step, &mut sweeps.back, row)),
-                None => (0..=root)
-                    .rev()
-                    .for_each(|step| sweep.step(step, &mut sweeps.back, row)),
-            }
-        }
+        sweep.all(prices.len(), sweeps, slopes);
         sweeps.values = values;
+    }
+
+    /// Fills `out` with the features' values at exact prices, worked out with so many bits after the point; the value of
+    /// every step.
+    pub fn deep(&self, prices: &[Exact], bits: usize, out: &mut [f64]) -> Vec<Jet> {
+        let prices: Vec<_> = prices.iter().map(|price| Jet::still(price, bits)).collect();
+        let mut jets = Vec::new();
+        self.play(bits, &prices, &mut jets);
+        out.iter_mut()
+            .zip(&self.roots)
+            .for_each(|(o, root)| *o = jets[*root as usize].float());
+        jets
+    }
+
+    /// The same with slopes: kinks are told apart that no float can.
+    pub fn deep_slopes(
+        &self,
+        (prices, bits): (&[Exact], usize),
+        sweeps: &mut Sweeps,
+        out: &mut [f64],
+        slopes: &mut [f64],
+    ) {
+        let jets = self.deep(prices, bits, out);
+        let one = Jet::still(&Exact::from(1), bits);
+        let apart = |step: &Step| match *step {
+            Step::Most(a, b) | Step::Least(a, b) => jets[a as usize].minus(&jets[b as usize]).float(),
+            Step::SafeReciprocal(a) => jets[a as usize].minus(&one).float(),
+            _ => 0.0,
+        };
+        let ahead: Vec<_> = self.steps.iter().map(apart).collect();
+        let values: Vec<_> = jets.iter().map(Jet::float).collect();
+        slopes.fill(0.0);
+        let sweep = Sweep {
+            program: self,
+            values: &values,
+            ahead: Some(&ahead),
+            width: 0.0,
+        };
+        sweep.all(prices.len(), sweeps, slopes);
     }
 
     /// How far apart what is compared may lie: about the width at which all kinks are rounded off.
@@ -116,10 +146,32 @@ fn rounded(x: f64, width: f64) -> f64 {
 struct Sweep<'a> {
     program: &'a Program,
     values: &'a [f64],
+    /// Of each step with a kink by how much what it compares is apart, where the values as floats do not tell.
+    ahead: Option<&'a [f64]>,
     width: f64,
 }
 
 impl Sweep<'_> {
+    /// Sweeps once for each feature.
+    fn all(&self, prices: usize, sweeps: &mut Sweeps, slopes: &mut [f64]) {
+        for (at, row) in slopes.chunks_exact_mut(prices).enumerate() {
+            let root = self.program.roots[at];
+            sweeps.back[root as usize] = 1.0;
+            match &sweeps.lists {
+                Some(lists) => lists[at]
+                    .iter()
+                    .for_each(|step| self.step(*step, &mut sweeps.back, row)),
+                None => (0..=root).rev().for_each(|step| self.step(step, &mut sweeps.back, row)),
+            }
+        }
+    }
+
+    /// By how much the first of what a step compares is ahead.
+    #[inline]
+    fn ahead(&self, at: u32, first: f64, second: f64) -> f64 {
+        self.ahead.map_or(first - second, |ahead| ahead[at as usize])
+    }
+
     /// Hands what `back` has gathered for a step on to what the step reads, and leaves 0 there.
     #[inline]
     fn step(&self, at: u32, back: &mut [f64], row: &mut [f64]) {
@@ -144,18 +196,18 @@ impl Sweep<'_> {
                 back[b as usize] += by * value(a);
             }
             Step::Most(a, b) => {
-                let share = self.share(value(a) - value(b));
+                let share = self.share(self.ahead(at, value(a), value(b)));
                 back[a as usize] += by * share;
                 back[b as usize] += by * (1.0 - share);
             }
             Step::Least(a, b) => {
-                let share = self.share(value(b) - value(a));
+                let share = self.share(-self.ahead(at, value(a), value(b)));
                 back[a as usize] += by * share;
                 back[b as usize] += by * (1.0 - share);
             }
             Step::SafeReciprocal(a) => {
                 let r = value(at);
-                back[a as usize] -= by * r * r * self.share_above(value(a) - 1.0);
+                back[a as usize] -= by * r * r * self.share_above(self.ahead(at, value(a), 1.0));
             }
         }
     }

@@ -5,9 +5,10 @@ use super::{Strategy, Trader, weight_of};
 use crate::error::{MarketError, Result};
 use crate::logic::feature::Program;
 use crate::logic::maker::Demand;
-use crate::logic::number::{Dual, Enclosure, Exact, Interval, Number, Span};
+use crate::logic::number::{Dual, Enclosure, Exact, Interval, Jet, Number, Span};
 use crate::logic::outlook::Outlook;
 use crate::logic::sentence::SentenceId;
+use crate::logic::worlds::Stop;
 
 /// Bits that floats may be asked for.
 const FLOAT_BITS: usize = 48;
@@ -29,8 +30,10 @@ pub struct FirmDemand<'a> {
     units: Units,
     floats: Work<f64>,
     duals: Work<Dual>,
+    jets: Work<Jet>,
     spans: Work<Span>,
     intervals: Work<Interval>,
+    stop: Option<Stop>,
     /// By sentence: where it stands among those asked for.
     places: Vec<usize>,
 }
@@ -76,8 +79,10 @@ impl<'a> FirmDemand<'a> {
             units: Units::default(),
             floats: Work::default(),
             duals: Work::default(),
+            jets: Work::default(),
             spans: Work::default(),
             intervals: Work::default(),
+            stop: outlook.asks(),
             places: vec![NOT_ASKED; columns.len()],
         }
     }
@@ -126,6 +131,14 @@ impl<'a> FirmDemand<'a> {
         sums.into_iter().map(enclosure).collect()
     }
 
+    /// Every search for prices asks this again and again.
+    fn heed(&self) -> Result<()> {
+        if self.stop.is_some_and(|stop| stop()) {
+            return Err(MarketError::Interrupted { rounds: 0 });
+        }
+        Ok(())
+    }
+
     fn ask(&mut self, asked: &[usize]) {
         asked
             .iter()
@@ -166,6 +179,12 @@ impl<'a> FirmDemand<'a> {
                 }
             });
         }
+    }
+
+    /// Of some bids those that read the price of a column.
+    fn readers(&self, bidders: &[usize], column: usize) -> Vec<usize> {
+        let reads = |at: &&usize| self.reads[**at].binary_search(&column).is_ok();
+        bidders.iter().filter(reads).copied().collect()
     }
 
     fn spans(&mut self, prices: &[Exact], bidders: &[usize], asked: usize, bits: usize) -> Option<Vec<Enclosure>> {
@@ -220,6 +239,7 @@ impl Demand for FirmDemand<'_> {
     }
 
     fn estimate(&mut self, prices: &[f64], asked: &[usize], out: &mut [f64]) -> Result<()> {
+        self.heed()?;
         self.ask(asked);
         out.fill(0.0);
         let mut work = std::mem::take(&mut self.floats);
@@ -230,6 +250,7 @@ impl Demand for FirmDemand<'_> {
     }
 
     fn slopes(&mut self, prices: &[f64], asked: &[usize], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        self.heed()?;
         if asked.len() > 1 {
             self.estimate(prices, asked, out)?;
         }
@@ -238,8 +259,10 @@ impl Demand for FirmDemand<'_> {
         let mut still: Vec<_> = prices.iter().map(|price| Dual::still(*price)).collect();
         let mut work = std::mem::take(&mut self.duals);
         for (b, column) in asked.iter().enumerate() {
-            let reads = |at: &&usize| asked.len() == 1 || self.reads[**at].binary_search(column).is_ok();
-            let readers: Vec<usize> = bidders.iter().filter(reads).copied().collect();
+            let readers = match asked {
+                [_] => bidders.clone(),
+                _ => self.readers(&bidders, *column),
+            };
             let mut sums = vec![Dual::still(0.0); asked.len()];
             still[*column].slope = 1.0;
             self.fill(&readers, (), &still, &mut work, &mut sums);
@@ -257,7 +280,41 @@ impl Demand for FirmDemand<'_> {
         Ok(true)
     }
 
+    fn deep(
+        &mut self,
+        prices: &[Exact],
+        asked: &[usize],
+        bits: usize,
+        out: &mut [f64],
+        slopes: Option<&mut [f64]>,
+    ) -> Result<bool> {
+        self.heed()?;
+        self.ask(asked);
+        let bidders = self.bidders(asked);
+        let mut jets: Vec<_> = prices.iter().map(|price| Jet::still(price, bits)).collect();
+        let nothing = vec![Jet::still(&Exact::default(), bits); asked.len()];
+        let mut work = std::mem::take(&mut self.jets);
+        let mut sums = nothing.clone();
+        self.fill(&bidders, bits, &jets, &mut work, &mut sums);
+        out.iter_mut().zip(&sums).for_each(|(o, d)| *o = d.float());
+        let columns = if slopes.is_some() { asked } else { &[] };
+        let slopes = slopes.unwrap_or_default();
+        for (b, column) in columns.iter().enumerate() {
+            sums.clone_from(&nothing);
+            jets[*column].set_slope(1.0);
+            self.fill(&self.readers(&bidders, *column), bits, &jets, &mut work, &mut sums);
+            jets[*column].set_slope(0.0);
+            sums.iter()
+                .enumerate()
+                .for_each(|(a, sum)| slopes[a * asked.len() + b] = sum.slope());
+        }
+        self.jets = work;
+        self.forget(asked);
+        Ok(true)
+    }
+
     fn enclose(&mut self, prices: &[Exact], asked: &[usize], bits: usize, out: &mut [Enclosure]) -> Result<()> {
+        self.heed()?;
         self.ask(asked);
         let bidders = self.bidders(asked);
         let found = self.spans(prices, &bidders, asked.len(), bits);
@@ -267,18 +324,38 @@ impl Demand for FirmDemand<'_> {
         Ok(())
     }
 
-    fn reads(&self, j: usize) -> Vec<usize> {
-        let mut read = Vec::new();
-        for at in &self.by_column[j] {
-            let bid = &self.bids[*at];
-            match bid.columns.iter().position(|column| *column == j) {
-                Some(root) if bid.is_whole() => read.extend(strategy(self.traders, bid).reads(root)),
-                _ => read.extend(&self.reads[*at]),
-            }
+    fn together(&mut self, prices: &[f64], asked: &[usize], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        self.heed()?;
+        self.ask(asked);
+        let mut duals: Vec<_> = prices.iter().map(|price| Dual::still(*price)).collect();
+        asked.iter().for_each(|column| duals[*column].slope = 1.0);
+        let mut work = std::mem::take(&mut self.duals);
+        let mut sums = vec![Dual::still(0.0); asked.len()];
+        self.fill(&self.bidders(asked), (), &duals, &mut work, &mut sums);
+        self.duals = work;
+        self.forget(asked);
+        for ((o, slope), sum) in out.iter_mut().zip(slopes).zip(sums) {
+            (*o, *slope) = (sum.value, sum.slope);
         }
-        read.sort_unstable();
-        read.dedup();
-        read
+        finite(out)?;
+        Ok(true)
+    }
+
+    /// A bid of which some budget may run out stands between its sentences and all that they read.
+    fn reads(&self) -> Vec<Vec<usize>> {
+        let columns = self.by_column.len();
+        let mut graph = vec![Vec::new(); columns];
+        for (at, (bid, reads)) in self.bids.iter().zip(&self.reads).enumerate() {
+            for (root, column) in bid.columns.iter().enumerate() {
+                if bid.is_whole() {
+                    graph[*column].extend(strategy(self.traders, bid).reads(root));
+                } else {
+                    graph[*column].push(columns + at);
+                }
+            }
+            graph.push(if bid.is_whole() { Vec::new() } else { reads.clone() });
+        }
+        graph
     }
 }
 

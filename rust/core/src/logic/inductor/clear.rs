@@ -57,7 +57,9 @@ pub fn search(demand: &mut FirmDemand<'_>, outlook: &Outlook, start: &[Exact], t
         evaluations += cleared.evaluations;
         cleared.evaluations = evaluations;
         let found = Found::at(demand, cleared);
-        if !demand.learn(outlook, &found.bought, &found.cleared.prices) {
+        let learned = demand.learn(outlook, &found.bought, &found.cleared.prices);
+        outlook.stop()?;
+        if !learned {
             return Ok(found);
         }
         start = found.cleared.prices;
@@ -99,7 +101,9 @@ pub fn given(demand: &mut FirmDemand<'_>, outlook: &Outlook, given: &Given) -> R
             evaluations: given.evaluations,
         };
         let found = Found::at(demand, cleared);
-        if !demand.learn(outlook, &found.bought, prices) {
+        let learned = demand.learn(outlook, &found.bought, prices);
+        outlook.stop()?;
+        if !learned {
             return Ok(found);
         }
     }

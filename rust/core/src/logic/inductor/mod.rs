@@ -17,7 +17,7 @@ use super::firm::{FirmDemand, Strategy, Trader};
 use super::number::Exact;
 use super::outlook::Outlook;
 use super::sentence::{SentenceId, Sentences};
-use super::worlds::Worlds;
+use super::worlds::{Stop, Worlds};
 use crate::error::{MarketError, Result};
 use std::collections::HashMap;
 
@@ -46,6 +46,11 @@ pub struct LogicalInductor {
 impl LogicalInductor {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// From now on long searches ask whether to stop; the day is then as it was before it was cleared.
+    pub fn heed(&mut self, stop: Stop) {
+        self.worlds.heed(stop);
     }
 
     pub fn days(&self) -> &[Day] {
@@ -160,6 +165,9 @@ impl LogicalInductor {
         let weights: Vec<_> = self.traders.iter().map(|trader| trader.weight.clone()).collect();
         let mut auditor = Auditor::default();
         for day in &self.days {
+            if self.worlds.stopped() {
+                return Err(MarketError::Interrupted { rounds: 0 });
+            }
             auditor.day(sentences, day, &weights[..day.worth.len()])?;
         }
         Ok(auditor)
@@ -178,6 +186,7 @@ impl LogicalInductor {
         }
         let columns = self.columns();
         let outlook = self.outlook(sentences, &columns)?;
+        outlook.stop()?;
         self.bind(&columns);
         let same = outlook.same();
         for trader in &mut self.traders {
@@ -201,7 +210,7 @@ impl LogicalInductor {
         let trades = demand.bids().iter().zip(found.bought);
         let trades = trades.map(|(bid, bought)| Trade::new(bid, bought)).collect();
         let day = Day::new(columns, found.cleared, terms.tolerance.clone(), trades);
-        self.close(day, &outlook, bits);
+        self.close(day, &outlook, bits)?;
         #[cfg(debug_assertions)]
         self.check(sentences)?;
         Ok(&self.days[self.days.len() - 1])
@@ -280,8 +289,28 @@ impl LogicalInductor {
         below.unwrap_or(0) + GUARD_BITS + (usize::BITS - self.traders.len().leading_zeros()) as usize
     }
 
-    /// Enters what was bought.
-    fn close(&mut self, mut day: Day, outlook: &Outlook, bits: usize) {
+    /// Enters what was bought; nothing of it if that is stopped.
+    fn close(&mut self, mut day: Day, outlook: &Outlook, bits: usize) -> Result<()> {
+        let before: Vec<_> = if outlook.searches() {
+            self.traders.iter().map(|trader| trader.account.clone()).collect()
+        } else {
+            Vec::new()
+        };
+        self.enter_all(&mut day, outlook, bits);
+        if let Err(stopped) = outlook.stop() {
+            let accounts = self.traders.iter_mut().map(|trader| &mut trader.account);
+            accounts.zip(before).for_each(|(account, old)| *account = old);
+            return Err(stopped);
+        }
+        let priced = day.sentences.iter().copied().zip(day.prices.iter().cloned());
+        self.last.extend(priced);
+        day.revealed = self.revealed.take().unwrap_or_default();
+        self.days.push(day);
+        Ok(())
+    }
+
+    /// Enters what was bought into all accounts, and works out what they are worth.
+    fn enter_all(&mut self, day: &mut Day, outlook: &Outlook, bits: usize) {
         for trade in &day.trades {
             let account = &mut self.traders[trade.trader].account;
             for (column, shares) in trade.columns.iter().zip(&trade.shares) {
@@ -298,10 +327,6 @@ impl LogicalInductor {
             trader.account.shut_off(&ends.least);
             day.worth.push((ends.least.to_f64(), ends.most.to_f64()));
         }
-        let priced = day.sentences.iter().copied().zip(day.prices.iter().cloned());
-        self.last.extend(priced);
-        day.revealed = self.revealed.take().unwrap_or_default();
-        self.days.push(day);
     }
 }
 

@@ -1,19 +1,17 @@
-//! Prices beyond the precision of floats: the certificate may have to be far below `2^-53`.
+//! One price beyond the precision of floats: the certificate may have to be far below `2^-53`.
 
 use super::super::number::Exact;
 use super::certify::precision;
 use super::hunt::Hunt;
-use crate::clearing::linear;
 use crate::error::Result;
 use dashu_int::IBig;
 
 /// Bits of a price beyond those of the aim: so steep may a demand be, as a power of 2.
-const STEEP_BITS: usize = 40;
+pub const STEEP_BITS: usize = 40;
 /// How far from a float's root its true one is first looked for, in bits.
 const FIRST_BITS: usize = 50;
 /// By how many bits the look goes further each time.
 const FURTHER_BITS: usize = 6;
-const NEWTON_STEPS: usize = 60;
 
 /// A price, as a multiple of `2^-bits`, and the demand there.
 struct Point {
@@ -135,52 +133,4 @@ impl Line<'_, '_> {
         }
         Some(&low.price + ahead.max(IBig::ONE).min(width - 1))
     }
-}
-
-/// Newton steps with the slopes at the floats' prices, which are as good as the true ones nearby; the certificate reached.
-pub fn newton(hunt: &mut Hunt<'_>, part: &[usize], aim: &Exact, mut reached: Exact) -> Result<Exact> {
-    let bits = precision(aim, part.len()) + STEEP_BITS;
-    for _ in 0..NEWTON_STEPS {
-        if reached <= *aim {
-            break;
-        }
-        let Some(step) = newton_step(hunt, part)? else { break };
-        let before: Vec<_> = part.iter().map(|j| hunt.prices[*j].clone()).collect();
-        for (j, by) in part.iter().zip(&step) {
-            let moved = &hunt.prices[*j] + &Exact::of_float(*by).unwrap_or_default();
-            hunt.prices[*j] = moved.max(Exact::default()).min(Exact::from(1)).round_down(bits);
-        }
-        let now = hunt.certify(part, aim)?;
-        if now >= reached {
-            part.iter().zip(before).for_each(|(j, price)| hunt.prices[*j] = price);
-            return hunt.certify(part, aim);
-        }
-        reached = now;
-        part.iter().for_each(|j| hunt.floats[*j] = hunt.prices[*j].to_f64());
-    }
-    Ok(reached)
-}
-
-/// Where the linear model of demand is 0, relative to the prices; those that demand pushes against a bound stay.
-fn newton_step(hunt: &mut Hunt<'_>, part: &[usize]) -> Result<Option<Vec<f64>>> {
-    let n = part.len();
-    let one = Exact::from(1);
-    let bought: Vec<_> = part.iter().map(|j| hunt.bought[*j].middle().to_f64()).collect();
-    let held = |hunt: &Hunt<'_>, a: usize| {
-        let price = &hunt.prices[part[a]];
-        price.is_zero() && bought[a] <= 0.0 || *price == one && bought[a] >= 0.0
-    };
-    let free: Vec<_> = (0..n).filter(|a| !held(hunt, *a)).collect();
-    let slopes = hunt.jacobian(part)?;
-    let mut matrix: Vec<_> = free
-        .iter()
-        .flat_map(|a| free.iter().map(|b| slopes[*a * n + *b]))
-        .collect();
-    let mut right: Vec<_> = free.iter().map(|a| -bought[*a]).collect();
-    if !linear::solve_any(&mut matrix, &mut right) {
-        return Ok(None);
-    }
-    let mut step = vec![0.0; n];
-    free.iter().zip(right).for_each(|(a, by)| step[*a] = by);
-    Ok(step.iter().all(|by| by.is_finite()).then_some(step))
 }

@@ -3,7 +3,7 @@
 use super::super::number::{Enclosure, Exact};
 use super::certify::{certificate, gains, precision};
 use super::components::components;
-use super::{Cleared, Demand, Options, Solver, coupled, deep, line};
+use super::{Cleared, Demand, Options, Solver, coupled, deep, line, newton, zoom};
 use crate::error::{MarketError, Result};
 use dashu_ratio::RBig;
 
@@ -25,10 +25,12 @@ pub struct Hunt<'a> {
 
 /// Bits of a price beyond which a float does not go.
 const FLOAT_BITS: usize = 52;
-/// The step over which a slope is taken.
-const NUDGE: f64 = 1.0 / (1u64 << 26) as f64;
 /// How near simple fractions must be to be tried, in bits: where demand is flat a price is not found well.
 const NEAR_BITS: [usize; 3] = [40, 28, 16];
+/// The gain at which the floats of several prices are near enough to go on from beyond their precision.
+const COUPLED_AIM: f64 = 1.0 / (1u64 << 30) as f64;
+/// Prices of a component beyond which they are first looked for as if each were alone.
+const MANY: usize = 32;
 /// The certificate at which a float is near enough.
 const FRACTION_AIM: f64 = 1e-14;
 /// What may seem to be gained at the right fractions.
@@ -57,10 +59,13 @@ impl<'a> Hunt<'a> {
         let parts = match k {
             0 => Vec::new(),
             1 => vec![vec![0]],
-            _ => components(&(0..k).map(|j| self.demand.reads(j)).collect::<Vec<_>>()),
+            _ => components(&self.demand.reads()),
         };
-        for part in &parts {
-            self.component(part)?;
+        for mut part in parts {
+            part.retain(|j| *j < k); // what stands between has no price
+            if !part.is_empty() {
+                self.component(&part)?;
+            }
         }
         Ok(Cleared {
             certificate: certificate(&self.prices, &self.bought),
@@ -86,9 +91,24 @@ impl<'a> Hunt<'a> {
             line::search(self, *j, float_aim)?;
         } else {
             let enough = 0.5 * self.share(self.tolerance, part.len()).to_f64();
-            coupled::search(self, part, enough, float_aim)?;
+            if part.len() > MANY {
+                line::together(self, part, float_aim)?;
+            }
+            coupled::search(self, part, enough.max(COUPLED_AIM), float_aim)?;
         }
-        let moved = part.iter().zip(&begun_at).any(|(j, begun)| self.floats[*j] != *begun);
+        let reached = self.settle(part, &begun_at, &aim)?;
+        let tolerated = self.share(self.tolerance, part.len());
+        if part.len() > 1 && reached > tolerated && tolerated < Exact::of_float(COUPLED_AIM).unwrap_or_default() {
+            // the floats led to where nothing clears; whatever they can do is done then
+            coupled::search(self, part, 0.5 * tolerated.to_f64(), 0.5 * aim.to_f64())?;
+            self.settle(part, &begun_at, &aim)?;
+        }
+        Ok(())
+    }
+
+    /// Makes prices of the floats of a part, as good ones as are asked for; the certificate reached.
+    fn settle(&mut self, part: &[usize], begun_at: &[f64], aim: &Exact) -> Result<Exact> {
+        let moved = part.iter().zip(begun_at).any(|(j, begun)| self.floats[*j] != *begun);
         let solver = match (moved, part.len()) {
             (false, _) => Solver::Start,
             (true, 1) => Solver::Line,
@@ -96,13 +116,13 @@ impl<'a> Hunt<'a> {
         };
         self.solver = self.solver.max(solver);
         // where nobody trades, yesterday's price stays, simple or not
-        if !moved && self.certify(part, &aim)?.is_zero() || self.options.fractions && self.simplify(part)? {
-            return Ok(());
+        if !moved && self.certify(part, aim)?.is_zero() || self.options.fractions && self.simplify(part)? {
+            return Ok(Exact::default());
         }
         if moved {
             self.shorten(part, 0.75 * aim.to_f64())?;
         }
-        self.sharpen(part, &aim)
+        self.sharpen(part, aim)
     }
 
     /// The share that so many prices have in a certificate of all.
@@ -115,20 +135,25 @@ impl<'a> Hunt<'a> {
     }
 
     /// Goes beyond the precision of floats where that is needed.
-    fn sharpen(&mut self, part: &[usize], aim: &Exact) -> Result<()> {
+    fn sharpen(&mut self, part: &[usize], aim: &Exact) -> Result<Exact> {
         let reached = self.certify(part, aim)?;
         if reached <= *aim {
-            return Ok(());
+            return Ok(reached);
         }
-        let solver = if let [j] = part {
-            deep::line(self, *j, aim, reached)?;
-            Solver::DeepLine
+        let (reached, solver) = if let [j] = part {
+            (deep::line(self, *j, aim, reached)?, Solver::DeepLine)
         } else {
-            deep::newton(self, part, aim, reached)?;
-            Solver::Deep
+            let mut reached = newton::search(self, part, aim, reached)?;
+            if reached > *aim {
+                reached = zoom::search(self, part, aim, reached)?;
+            }
+            if reached > *aim {
+                reached = newton::search(self, part, aim, reached)?;
+            }
+            (reached, Solver::Deep)
         };
         self.solver = self.solver.max(solver);
-        Ok(())
+        Ok(reached)
     }
 
     /// The demand of a part at some of its prices, the others being found.
@@ -150,6 +175,13 @@ impl<'a> Hunt<'a> {
         Ok(known)
     }
 
+    /// The demand of a part at some of its prices, and how each changes as all of them rise alike.
+    pub fn together(&mut self, part: &[usize], at: &[f64], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        self.place(part, at);
+        self.evaluations += 1;
+        self.demand.together(&self.floats, part, out, slopes)
+    }
+
     /// The same with kinks rounded off over a width.
     pub fn smoothed(
         &mut self,
@@ -167,6 +199,12 @@ impl<'a> Hunt<'a> {
         self.demand.smoothed(&self.floats, part, width, out, slopes)
     }
 
+    /// The demand of a part at its exact prices, with so many bits after the point, and slopes if they are asked for and known.
+    pub fn deep(&mut self, part: &[usize], bits: usize, out: &mut [f64], slopes: Option<&mut [f64]>) -> Result<bool> {
+        self.evaluations += 1;
+        self.demand.deep(&self.prices, part, bits, out, slopes)
+    }
+
     /// The width at which about all kinks of the part that was asked last are rounded off.
     pub fn widest(&self, part: &[usize], at: &[f64]) -> f64 {
         let mut prices = self.floats.clone();
@@ -174,25 +212,22 @@ impl<'a> Hunt<'a> {
         self.demand.widest(&prices)
     }
 
-    /// How the demand of a part changes with each of its prices, row-major; by differences where it does not know.
-    pub fn jacobian(&mut self, part: &[usize]) -> Result<Vec<f64>> {
-        let n = part.len();
-        let at: Vec<_> = part.iter().map(|j| self.floats[*j]).collect();
-        let (mut bought, mut slopes) = (vec![0.0; n], vec![0.0; n * n]);
-        if self.slopes(part, &at, &mut bought, &mut slopes)? {
-            return Ok(slopes);
+    /// The exact prices of a part.
+    pub fn of(&self, part: &[usize]) -> Vec<Exact> {
+        part.iter().map(|j| self.prices[*j].clone()).collect()
+    }
+
+    /// Takes exact prices for those of a part.
+    pub fn take(&mut self, part: &[usize], prices: Vec<Exact>) {
+        for (j, price) in part.iter().zip(prices) {
+            self.floats[*j] = price.to_f64();
+            self.prices[*j] = price;
         }
-        self.estimate(part, &at, &mut bought)?;
-        let mut after = vec![0.0; n];
-        for b in 0..n {
-            let mut moved = at.clone();
-            moved[b] += if at[b] < 0.5 { NUDGE } else { -NUDGE };
-            self.estimate(part, &moved, &mut after)?;
-            let by = moved[b] - at[b];
-            (0..n).for_each(|a| slopes[a * n + b] = (after[a] - bought[a]) / by);
-        }
-        self.place(part, &at);
-        Ok(slopes)
+    }
+
+    /// Whether nothing new is begun.
+    pub fn spent(&self) -> bool {
+        self.evaluations >= self.options.evaluations
     }
 
     pub fn place(&mut self, part: &[usize], at: &[f64]) {

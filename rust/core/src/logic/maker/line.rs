@@ -1,7 +1,7 @@
 //! One price, in floats: Newton steps or secants inside of a bracket that is halved where they are slow (Dekker 1969; Bus and
 //! Dekker 1975).
 
-use super::certify::gain;
+use super::certify::{gain, gains};
 use super::hunt::Hunt;
 use crate::error::Result;
 
@@ -9,6 +9,8 @@ use crate::error::Result;
 const STEPS: u32 = 200;
 /// Steps that may leave more than half of the bracket before it is halved.
 const SLOW: u32 = 2;
+/// Steps of many prices that may leave more than half of what is gained.
+const PATIENCE: u32 = 8;
 
 /// Between `low`, where more is wanted, and `high`, where less is. At 0 and 1 that need not be so: beyond them nobody can go.
 struct Bracket {
@@ -19,17 +21,23 @@ struct Bracket {
     slow: u32,
 }
 
+impl Default for Bracket {
+    fn default() -> Self {
+        Self {
+            low: 0.0,
+            high: 1.0,
+            at_low: None,
+            at_high: None,
+            slow: 0,
+        }
+    }
+}
+
 /// Leaves the best price of sentence `j` among the floats.
 pub fn search(hunt: &mut Hunt<'_>, j: usize, aim: f64) -> Result<()> {
     let mut price = hunt.floats[j];
     let mut best = (price, f64::INFINITY);
-    let mut bracket = Bracket {
-        low: 0.0,
-        high: 1.0,
-        at_low: None,
-        at_high: None,
-        slow: 0,
-    };
+    let mut bracket = Bracket::default();
     let mut knows = true;
     for _ in 0..STEPS.min(hunt.options.evaluations) {
         let (mut bought, mut slope) = ([0.0], [0.0]);
@@ -50,6 +58,40 @@ pub fn search(hunt: &mut Hunt<'_>, j: usize, aim: f64) -> Result<()> {
         price = next;
     }
     hunt.floats[j] = best.0;
+    Ok(())
+}
+
+/// Leaves better prices of many sentences among the floats, each looked for as if the others stood still, all at once: where
+/// they depend on each other through little more than a budget that is common to them, that is enough, and its cost is in
+/// proportion to their number.
+pub fn together(hunt: &mut Hunt<'_>, part: &[usize], aim: f64) -> Result<()> {
+    let n = part.len();
+    let mut prices: Vec<_> = part.iter().map(|j| hunt.floats[*j]).collect();
+    let mut best = (prices.clone(), f64::INFINITY);
+    let mut brackets: Vec<_> = (0..n).map(|_| Bracket::default()).collect();
+    let (mut bought, mut slopes) = (vec![0.0; n], vec![0.0; n]);
+    let mut patience = PATIENCE;
+    while patience > 0 && hunt.together(part, &prices, &mut bought, &mut slopes)? {
+        let now = gains(&prices, &bought);
+        if now < best.1 {
+            patience = if now < 0.5 * best.1 { PATIENCE } else { patience - 1 };
+            best = (prices.clone(), now);
+        } else {
+            patience -= 1;
+        }
+        if now <= aim {
+            break;
+        }
+        for (j, bracket) in brackets.iter_mut().enumerate() {
+            if gain(prices[j], bought[j]) > aim / n as f64 {
+                match bracket.next(prices[j], bought[j], slopes[j]) {
+                    Some(next) => prices[j] = next,
+                    None => *bracket = Bracket::default(), // the others have moved what it held
+                }
+            }
+        }
+    }
+    hunt.place(part, &best.0);
     Ok(())
 }
 

@@ -12,7 +12,9 @@ mod coupled;
 mod deep;
 mod hunt;
 mod line;
+mod newton;
 mod strategy;
+mod zoom;
 
 pub use certify::certificate;
 pub use strategy::Strategy;
@@ -61,14 +63,38 @@ pub trait Demand {
         0.0
     }
 
+    /// The demand at exact prices, worked out with so many bits after the point, and its slopes if they are asked for: a search
+    /// beyond the precision of floats reads it. False where the slopes are not known; differences are taken then.
+    fn deep(
+        &mut self,
+        prices: &[Exact],
+        asked: &[usize],
+        bits: usize,
+        out: &mut [f64],
+        slopes: Option<&mut [f64]>,
+    ) -> Result<bool> {
+        let _ = slopes;
+        let mut bought = vec![Enclosure::default(); asked.len()];
+        self.enclose(prices, asked, bits, &mut bought)?;
+        out.iter_mut().zip(bought).for_each(|(o, d)| *o = d.middle().to_f64());
+        Ok(false)
+    }
+
     /// Fills `out` with numbers between which the demand for the sentences `asked` certainly lies at these exact prices, not much
     /// more than `2^-bits` apart.
     fn enclose(&mut self, prices: &[Exact], asked: &[usize], bits: usize, out: &mut [Enclosure]) -> Result<()>;
 
-    /// The sentences whose prices the demand for sentence `j` may depend on.
-    fn reads(&self, j: usize) -> Vec<usize> {
-        let _ = j;
-        (0..self.len()).collect()
+    /// The demand as floats, and how each changes as all prices of the sentences `asked` rise alike: for demands that hardly
+    /// depend on each other that is the slope with the own price. False where it is not known.
+    fn together(&mut self, prices: &[f64], asked: &[usize], out: &mut [f64], slopes: &mut [f64]) -> Result<bool> {
+        let _ = (prices, asked, out, slopes);
+        Ok(false)
+    }
+
+    /// A graph of what may depend on which prices: node `j` leads to the sentences whose prices the demand for sentence `j` reads,
+    /// or to nodes from `len()` on that stand for something between and lead there.
+    fn reads(&self) -> Vec<Vec<usize>> {
+        vec![(0..self.len()).collect(); self.len()]
     }
 }
 
@@ -119,7 +145,7 @@ pub enum Solver {
     DeepLine,
     /// The portfolio for several prices together.
     Coupled,
-    /// Newton steps beyond the precision of floats.
+    /// The same, again and again on a smaller scale, beyond the precision of floats.
     Deep,
 }
 

@@ -39,6 +39,14 @@ impl Strategy {
         self.whole.exact(prices)
     }
 
+    /// Of the slopes with every price, those with the prices of the sentences `asked`.
+    fn among(&self, prices: usize, asked: &[usize], slopes: &mut [f64]) {
+        let rows = self.slopes.chunks_exact(prices);
+        for (row, to) in rows.zip(slopes.chunks_exact_mut(asked.len())) {
+            to.iter_mut().zip(asked).for_each(|(to, j)| *to = row[*j]);
+        }
+    }
+
     /// Makes `part` the features of these sentences.
     fn ask(&mut self, asked: &[usize]) {
         if self.asked != asked {
@@ -76,10 +84,27 @@ impl Demand for Strategy {
         let sweeps = self.sweeps.get_or_insert_with(|| Sweeps::new(&self.part));
         self.slopes.resize(asked.len() * prices.len(), 0.0);
         self.part.smoothed(prices, width, sweeps, out, &mut self.slopes);
-        let rows = self.slopes.chunks_exact(prices.len());
-        for (row, to) in rows.zip(slopes.chunks_exact_mut(asked.len())) {
-            to.iter_mut().zip(asked).for_each(|(to, j)| *to = row[*j]);
-        }
+        self.among(prices.len(), asked, slopes);
+        Ok(true)
+    }
+
+    fn deep(
+        &mut self,
+        prices: &[Exact],
+        asked: &[usize],
+        bits: usize,
+        out: &mut [f64],
+        slopes: Option<&mut [f64]>,
+    ) -> Result<bool> {
+        self.ask(asked);
+        let Some(slopes) = slopes else {
+            self.part.deep(prices, bits, out);
+            return Ok(true);
+        };
+        let sweeps = self.sweeps.get_or_insert_with(|| Sweeps::new(&self.part));
+        self.slopes.resize(asked.len() * prices.len(), 0.0);
+        self.part.deep_slopes((prices, bits), sweeps, out, &mut self.slopes);
+        self.among(prices.len(), asked, slopes);
         Ok(true)
     }
 
@@ -106,7 +131,7 @@ impl Demand for Strategy {
         }
     }
 
-    fn reads(&self, j: usize) -> Vec<usize> {
-        self.whole.reads(j)
+    fn reads(&self) -> Vec<Vec<usize>> {
+        (0..self.whole.len()).map(|j| self.whole.reads(j)).collect()
     }
 }

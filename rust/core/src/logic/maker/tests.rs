@@ -185,3 +185,75 @@ fn components_in_order() {
     let chain: Vec<_> = (0..100_000).map(|j| vec![(j + 1).min(99_999)]).collect();
     assert_eq!(components(&chain).len(), 100_000);
 }
+
+/// Prices of one component, at tolerances that no float can tell from nothing.
+fn deep(mut demand: Strategy, bits: usize) -> Cleared {
+    let k = demand.len();
+    let tolerance = Exact::two_to_minus(bits);
+    let found = solve(&mut demand, &halves(k), &tolerance, &Options::default()).unwrap();
+    let bought = demand.exact(&found.prices);
+    let gain = |(d, p): (&Exact, &Exact)| (d * &(&Exact::from(1) - p)).max(&-d * p);
+    let gained = bought.iter().zip(&found.prices).map(gain);
+    assert!(gained.fold(Exact::default(), |sum, gain| &sum + &gain) <= tolerance);
+    found
+}
+
+#[test]
+fn coupled_prices_beyond_floats() {
+    // d = S (p - q), S skew: the only price is q
+    let q = [exact("1/3"), exact("2/7"), exact("5/11"), exact("7/13")];
+    let rotation = || {
+        strategy(4, |f, p| {
+            let mut away = Vec::new();
+            for (p, q) in p.iter().zip(&q) {
+                let q = f.number(-q);
+                away.push(f.sum(*p, q));
+            }
+            let minus = f.number(-1);
+            let [a, b, c, d] = away[..] else { unreachable!() };
+            let (two, five) = (f.number(2), f.number(5));
+            let (twice, five) = (f.product(two, b), f.product(five, c));
+            let (back, last) = (f.product(minus, a), f.product(minus, five));
+            let back = f.product(two, back);
+            let second = f.sum(back, c);
+            let third = f.difference(d, b);
+            vec![twice, second, third, last]
+        })
+    };
+    for bits in [60, 100, 200, 500] {
+        let found = deep(rotation(), bits);
+        assert_eq!(found.solver, Solver::Deep);
+        for (price, q) in found.prices.iter().zip(&q) {
+            let off = (price - q).abs();
+            assert!(off <= Exact::two_to_minus(bits - 4), "{bits}: {:e}", off.to_f64());
+        }
+        assert!(found.evaluations < 200, "{bits}: {}", found.evaluations);
+    }
+}
+
+/// One buys both while they cost less than 1 together, steeply and up to a share; each has a belief of its own as well, and the
+/// second's counts for a 2^-70th: its price is the one at which that belief clears.
+#[test]
+fn sentences_of_very_different_weight() {
+    let light = || {
+        strategy(2, |f, p| {
+            let (one, minus, steep) = (f.number(1), f.number(-1), f.number(1000));
+            let third = f.number(exact("1/3"));
+            let gap = f.difference(third, p[0]);
+            let wanted = f.product(steep, gap);
+            let wanted = f.least(one, wanted);
+            let wanted = f.most(minus, wanted);
+            // (3/4 - q) + (p - 1/3), 2^-70 of it
+            let belief = f.number(exact("3/4"));
+            let tiny = f.number(Exact::two_to_minus(70));
+            let away = f.difference(belief, p[1]);
+            let both = f.difference(away, gap);
+            let bought = f.product(tiny, both);
+            let lent = f.product(tiny, p[1]);
+            vec![f.sum(wanted, lent), bought]
+        })
+    };
+    let found = deep(light(), 120);
+    assert!((&found.prices[1] - &exact("3/4")).abs() <= Exact::two_to_minus(48));
+    assert!((&found.prices[0] - &exact("1/3")).abs() <= Exact::two_to_minus(70));
+}

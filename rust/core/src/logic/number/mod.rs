@@ -5,12 +5,14 @@ mod constant;
 mod dual;
 mod exact;
 mod interval;
+mod jet;
 mod span;
 
 pub use constant::Constant;
 pub use dual::Dual;
 pub use exact::Exact;
 pub use interval::{Enclosure, Interval};
+pub use jet::Jet;
 pub use span::Span;
 
 /// A kind of number in which features are worked out.

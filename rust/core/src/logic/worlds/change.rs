@@ -3,7 +3,7 @@
 use super::formula::Content;
 use super::group::Group;
 use super::join::{Key, clusters};
-use super::{FREE, Worlds};
+use super::{FREE, Stop, Worlds};
 use crate::logic::sentence::{SentenceId, Sentences};
 use std::sync::Arc;
 
@@ -27,7 +27,13 @@ pub(super) struct Undo {
 
 impl Change {
     /// Puts what is still open of a group into groups of their own, and frees atoms that nothing joins any more.
-    pub fn split(&mut self, sentences: &Sentences, known: &dyn Fn(SentenceId) -> Option<bool>, group: &Group) {
+    pub fn split(
+        &mut self,
+        sentences: &Sentences,
+        known: &dyn Fn(SentenceId) -> Option<bool>,
+        group: &Group,
+        stop: Option<Stop>,
+    ) {
         let atoms = |id| known(id).filter(|_| sentences.is_atom(id));
         let facts = group.facts.iter();
         let facts = facts.filter(|(id, _)| sentences.truth(*id, atoms).is_none());
@@ -39,6 +45,7 @@ impl Change {
             known: &atoms,
             facts: &facts,
             watched: &watched,
+            stop,
         };
         let ids = facts.iter().map(|(id, _)| *id).chain(watched.iter().copied());
         let spoken: Vec<Vec<SentenceId>> = ids.map(|id| all.open_atoms(id)).collect();

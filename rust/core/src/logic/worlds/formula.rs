@@ -1,7 +1,7 @@
 //! Sentences as diagrams.
 
-use super::Known;
 use super::diagram::level;
+use super::{Known, Stop};
 use crate::logic::sentence::{Sentence, SentenceId, Sentences};
 use biodivine_lib_bdd::{Bdd, BddNode, BddPointer, BddVariable, op_function};
 
@@ -15,6 +15,8 @@ pub(super) struct Content<'a> {
     pub known: Known<'a>,
     pub facts: &'a [(SentenceId, bool)],
     pub watched: &'a [SentenceId],
+    /// Whether a search is to stop.
+    pub stop: Option<Stop>,
 }
 
 impl Content<'_> {

@@ -76,6 +76,7 @@ impl Worlds {
             known: &atoms,
             facts: &facts,
             watched: &watched,
+            stop: self.stop,
         };
         let parts: Vec<Arc<Group>> = slots.iter().filter_map(|&slot| self.groups[slot].clone()).collect();
         let group = Group::joined(&parts, &content);
@@ -96,7 +97,7 @@ impl Worlds {
             let newly = new.binary_search_by_key(&id, |(one, _)| *one);
             known(id).or_else(|| newly.ok().map(|at| new[at].1))
         };
-        change.split(sentences, &now, &group);
+        change.split(sentences, &now, &group, self.stop);
         true
     }
 

@@ -22,12 +22,19 @@ pub use weight::Weight;
 
 use super::sentence::{Sentence, SentenceId, Sentences};
 use crate::error::{MarketError, Result};
+use change::Undo;
 use group::Group;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What is decided already.
 type Known<'a> = &'a dyn Fn(SentenceId) -> Option<bool>;
+
+/// More sentences than this are revealed at once.
+const AT_ONCE: usize = 64;
+
+/// Whether to stop: it stays true once it is. What was asked for then means nothing.
+pub type Stop = fn() -> bool;
 
 /// Not in any group.
 const FREE: u32 = u32::MAX;
@@ -42,6 +49,7 @@ pub struct Worlds {
     /// None where a group was replaced.
     groups: Vec<Option<Arc<Group>>>,
     log: Vec<(SentenceId, bool)>,
+    stop: Option<Stop>,
 }
 
 /// The least or greatest worth of a portfolio, and one world where it is reached.
@@ -58,30 +66,66 @@ impl Worlds {
         Self::default()
     }
 
+    /// From now on a long search asks whether to stop. Whoever has put questions asks [`Worlds::stopped`] before it believes the
+    /// answers.
+    pub fn heed(&mut self, stop: Stop) {
+        self.stop = Some(stop);
+    }
+
+    /// What searches ask.
+    pub(super) fn stop(&self) -> Option<Stop> {
+        self.stop
+    }
+
+    /// Whether searches were told to stop.
+    pub fn stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop())
+    }
+
     /// Keeps only the worlds where this sentence holds.
     ///
     /// # Errors
-    /// There is none. Nothing has changed then.
+    /// There is none, or it was told to stop. Nothing has changed then.
     pub fn reveal(&mut self, sentences: &Sentences, sentence: SentenceId) -> Result<()> {
-        self.grow(sentences, &[sentence])?;
-        let change = self.joined(sentences, &facts(sentences, sentence), &[]);
-        let change = change.ok_or_else(|| contradiction(sentences, sentence))?;
-        self.commit(change);
-        Ok(())
+        self.reveal_all(sentences, &[sentence])
     }
 
     /// [`Worlds::reveal`] for all of these, or for none of them if one contradicts those before.
     pub fn reveal_all(&mut self, sentences: &Sentences, revealed: &[SentenceId]) -> Result<()> {
         self.grow(sentences, revealed)?;
         let mut undo = Vec::new();
-        for &sentence in revealed {
-            let Some(change) = self.joined(sentences, &facts(sentences, sentence), &[]) else {
-                undo.into_iter().rev().for_each(|change| self.roll_back(change));
-                return Err(contradiction(sentences, sentence));
-            };
-            undo.push(self.commit(change));
+        let done = self.reveal_some(sentences, revealed, &mut undo);
+        if done.is_err() {
+            undo.into_iter().rev().for_each(|change| self.roll_back(change));
         }
-        Ok(())
+        done
+    }
+
+    /// Many at once, so that what joins them is searched once; by halves where they contradict, to say which one does.
+    fn reveal_some(&mut self, sentences: &Sentences, revealed: &[SentenceId], undo: &mut Vec<Undo>) -> Result<()> {
+        if revealed.len() == 1 || revealed.len() > AT_ONCE {
+            let all: Vec<_> = revealed.iter().flat_map(|one| facts(sentences, *one)).collect();
+            let change = self.joined(sentences, &all, &[]);
+            if self.stopped() {
+                return Err(MarketError::Interrupted { rounds: 0 });
+            }
+            match (change, revealed) {
+                (Some(change), _) => {
+                    undo.push(self.commit(change));
+                    return Ok(());
+                }
+                (None, [one]) => return Err(contradiction(sentences, *one)),
+                (None, _) => {}
+            }
+        }
+        let size = if revealed.len() > AT_ONCE {
+            revealed.len().div_ceil(2)
+        } else {
+            1
+        };
+        revealed
+            .chunks(size)
+            .try_for_each(|some| self.reveal_some(sentences, some, undo))
     }
 
     /// Its truth value if it is the same in every world, None otherwise; decided exactly. Quick for atoms and for sentences with
@@ -93,6 +137,9 @@ impl Worlds {
             None if self.home_of(base).is_none() && !sentences.is_atom(base) => self.proved(sentences, base),
             known => known,
         };
+        if self.stopped() {
+            return Err(MarketError::Interrupted { rounds: 0 });
+        }
         Ok(value.map(|value| value == positive))
     }
 
@@ -104,7 +151,11 @@ impl Worlds {
             let open = self.known(base).is_none() && self.home_of(base).is_none();
             if open && !sentences.is_atom(base) {
                 // a definition excludes no world
-                if let Some(change) = self.joined(sentences, &[], &[base]) {
+                let change = self.joined(sentences, &[], &[base]);
+                if self.stopped() {
+                    return Err(MarketError::Interrupted { rounds: 0 });
+                }
+                if let Some(change) = change {
                     self.commit(change);
                 }
             }
@@ -130,6 +181,9 @@ impl Worlds {
         let mut truths = vec![false; terms.len()];
         let model = self.model(sentences, &of)?;
         let value = model.minimum(&weights, &mut truths, &mut Work::default());
+        if self.stopped() {
+            return Err(MarketError::Interrupted { rounds: 0 });
+        }
         Ok(Extreme { value, truths })
     }
 

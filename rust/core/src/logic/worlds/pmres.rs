@@ -19,7 +19,7 @@ pub(super) fn minimise<W: Weight>(solver: &mut Solver, weights: Vec<(Lit, W)>) {
     }
     loop {
         let assumed: Vec<Lit> = soft.iter().map(|(literal, _)| *literal).collect();
-        if solver.solve(&assumed) {
+        if solver.solve(&assumed) || solver.stopped() {
             return;
         }
         let core = solver.core(&assumed);

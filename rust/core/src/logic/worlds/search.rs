@@ -1,12 +1,12 @@
 //! The truth tables of a group as clauses (Tseitin 1968), for groups whose diagram would be too large: questions are put to a
 //! solver, a new one each time, so that no answer depends on those before.
 
-use super::Work;
 use super::formula::Content;
 use super::pmres;
 use super::weight::Weight;
+use super::{Stop, Work};
 use crate::logic::sentence::{Sentence, SentenceId};
-use batsat::{BasicSolver, Lit, SolverInterface, lbool};
+use batsat::{Callbacks, Lit, SolverInterface, lbool};
 
 #[derive(Clone, Debug)]
 pub(super) struct Clauses {
@@ -15,10 +15,21 @@ pub(super) struct Clauses {
     /// Of the solver's variables.
     count: u32,
     all: Vec<Vec<Lit>>,
+    stop: Option<Stop>,
+}
+
+/// Asks now and then whether to stop.
+#[derive(Default)]
+struct Heed(Option<Stop>);
+
+impl Callbacks for Heed {
+    fn stop(&self) -> bool {
+        self.0.is_some_and(|stop| stop())
+    }
 }
 
 /// A solver that has heard the clauses.
-pub(super) struct Solver(BasicSolver);
+pub(super) struct Solver(batsat::Solver<Heed>);
 
 impl Solver {
     pub fn new_literal(&mut self) -> Lit {
@@ -27,6 +38,15 @@ impl Solver {
 
     pub fn add(&mut self, clause: &[Lit]) {
         self.0.add_clause_reuse(&mut clause.to_vec());
+    }
+
+    fn new(stop: Option<Stop>) -> Self {
+        Self(batsat::Solver::new(batsat::SolverOpts::default(), Heed(stop)))
+    }
+
+    /// Whether it was told to stop: what it answered since means nothing.
+    pub fn stopped(&self) -> bool {
+        self.0.cb().stop()
     }
 
     /// Whether some world fits these assumptions.
@@ -56,7 +76,7 @@ struct Writer {
 
 impl Writer {
     fn new() -> Self {
-        let mut names = Solver(BasicSolver::default());
+        let mut names = Solver::new(None);
         let always = names.new_literal();
         Self {
             names,
@@ -132,6 +152,7 @@ impl Clauses {
             variables: named.into_iter().map(|id| (id, of(id))).collect(),
             count: writer.names.0.num_vars(),
             all: writer.clauses,
+            stop: content.stop,
         }
     }
 
@@ -144,7 +165,7 @@ impl Clauses {
     }
 
     fn solver(&self) -> Solver {
-        let mut solver = Solver(BasicSolver::default());
+        let mut solver = Solver::new(self.stop);
         (0..self.count).for_each(|_| {
             solver.new_literal();
         });
@@ -266,7 +287,7 @@ mod tests {
             let first = atoms[0];
             let known = move |id: SentenceId| known.filter(|_| id == first);
             atoms.retain(|&atom| known(atom).is_none());
-            let content = Content { sentences: &sentences, known: &known, facts: &facts, watched: &watched };
+            let content = Content { sentences: &sentences, known: &known, facts: &facts, watched: &watched, stop: None };
             let (diagram, clauses) = (Diagram::fresh(&content, &atoms).unwrap(), Clauses::new(&content, &atoms));
             prop_assert_eq!(diagram.is_empty(), clauses.is_empty());
             if diagram.is_empty() {
