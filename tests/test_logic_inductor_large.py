@@ -12,7 +12,7 @@ from gruemarket.errors import InputError
 
 @pytest.mark.parametrize("seed", range(3))
 def test_coupled_sentences_are_priced_beyond_the_precision_of_floats(seed):
-    draws, names = Random(seed), ["a", "b", "c"]
+    draws, names = Random(seed), ["a", "b", "c"]  # noqa: S311  a test
 
     def traders():
         while True:
@@ -50,7 +50,7 @@ class _RungError(Exception):
 
 
 def test_a_signal_is_heard_in_a_long_search_and_the_days_before_stand():
-    draws = Random(1)
+    draws = Random(1)  # noqa: S311  a test
     clauses = [" | ".join(f"{draws.choice(('', '~'))}a{i}" for i in draws.sample(range(200), 3)) for _ in range(840)]
     traders = [gm.logic.Belief(f"a{i}", Fraction(1 + i % 9, 10)) for i in range(60)]
     inductor = gm.logic.LogicalInductor([[], clauses], traders, tolerance=gm.logic.inverse_square, entry=1)
