@@ -257,7 +257,7 @@ class Market:
         """What `save` writes."""
 
     @staticmethod
-    def from_bytes(bytes: bytes) -> tuple[Market, str]:
+    def from_bytes(saved: bytes) -> tuple[Market, str]:
         """The market that `to_bytes` gave, and the note kept with it."""
 
     def __copy__(self) -> Market: ...
@@ -856,9 +856,7 @@ class LogicalInductor:
         evaluations: int,
         given: tuple[Sequence[Fraction | int], str, int] | None,
     ) -> None:
-        """Finds the prices of the day that has begun, and enters what is bought; or takes given prices, and how they
-        were found.
-        """
+        """Finds the prices of the day that has begun and enters what is bought, or takes given prices."""
 
     def days(self) -> int:
         """How many days have prices."""

@@ -437,9 +437,9 @@ impl Market {
 
     /// The market that `to_bytes` gave, and the note kept with it.
     #[staticmethod]
-    fn from_bytes(py: Python<'_>, bytes: &[u8]) -> PyResult<(Self, String)> {
-        let bytes = bytes.to_vec();
-        loaded(py, || Checkpoint::from_bytes(bytes))
+    fn from_bytes(py: Python<'_>, saved: &[u8]) -> PyResult<(Self, String)> {
+        let saved = saved.to_vec();
+        loaded(py, || Checkpoint::from_bytes(saved))
     }
 
     fn __copy__(&self) -> PyResult<Self> {
