@@ -55,7 +55,7 @@ def test_sentences_are_chosen_by_what_they_are():
         (lambda i: logic.charts.beliefs(i, "pi[3]=7"), r"write \['pi\[3\]=7'\]"),
         (lambda i: logic.charts.beliefs(i, [3]), "3 is no sentence"),
         (lambda i: logic.charts.beliefs(i, ["rain"]), "traded on any day"),
-        (lambda i: logic.charts.net_worth(i, [0]), "trader 0 is below 1"),
+        (lambda i: logic.charts.net_worth(i, [0]), "trader 0; give a whole number, 1 or more"),
         (lambda i: logic.charts.net_worth(i, [9]), r"\[9\] has entered"),
     ),
 )

@@ -127,8 +127,8 @@ def test_a_run_of_no_days_has_the_columns_of_any_and_is_saved(tmp_path):
         ({"watch": "rain"}, "watch 'rain'"),
         ({"watch": 3}, "watch 3"),
         ({"watch": [3]}, "3 is no sentence"),
-        ({"evaluations": 0}, "evaluations 0 is below 1"),
-        ({"evaluations": 1.5}, "evaluations 1.5 is not a whole number"),
+        ({"evaluations": 0}, "evaluations 0; give a whole number, 1 or more"),
+        ({"evaluations": 1.5}, "evaluations 1.5; give a whole number"),
         ({"tolerance": math.nan}, "not a finite number"),
     ),
 )

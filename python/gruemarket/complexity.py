@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 
 from gruemarket import files, learning
+from gruemarket.checks import whole
 from gruemarket.errors import CheckpointError, InputError
 from gruemarket.history import History
 from gruemarket.processes import HiddenMarkov, Process, Recorded
-from gruemarket.processes.checks import whole
 from gruemarket.progress import Shown
 from gruemarket.ranks import agreement
 from gruemarket.run import Floats

@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 
 from gruemarket import files
+from gruemarket.checks import whole
 from gruemarket.families import Outcomes, outcomes_of
-from gruemarket.processes.checks import whole
 from gruemarket.run import Floats
 from gruemarket.symbols import SymbolFamily
 from gruemarket.text import Text

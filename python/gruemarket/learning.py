@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from gruemarket.checks import whole
 from gruemarket.errors import InputError
 from gruemarket.families import Outcomes
 from gruemarket.inductor import Inductor
 from gruemarket.intervals import t_quantile
 from gruemarket.processes import Process
-from gruemarket.processes.checks import whole
 from gruemarket.run import Floats
 
 ARMS = ("process", "shuffled")

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gruemarket import files
+from gruemarket.checks import whole
 from gruemarket.errors import CheckpointError, InputError
-from gruemarket.processes.checks import whole
 from gruemarket.run import Floats
 from gruemarket.symbols import SymbolFamily
 

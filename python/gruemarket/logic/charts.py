@@ -6,9 +6,9 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from gruemarket.checks import whole
 from gruemarket.errors import InputError
 from gruemarket.logic.inductor import LogicalInductor
-from gruemarket.logic.numbers import whole
 from gruemarket.logic.sentences import as_sentences
 from gruemarket.logic.traders import Daily
 from gruemarket.report.charts import GREY, PALETTE, WIDTH, Chart, Colours, chart_of, tips

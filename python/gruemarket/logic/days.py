@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from gruemarket import _core
+from gruemarket.checks import shown, whole
 from gruemarket.errors import InputError
 from gruemarket.logic.features import Feature
 from gruemarket.logic.nodes import Leaf
-from gruemarket.logic.numbers import exact, shown, whole
+from gruemarket.logic.numbers import exact
 from gruemarket.logic.processes import begin
 from gruemarket.logic.roster import Roster
 from gruemarket.logic.sentences import as_sentence

@@ -9,9 +9,10 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
+from gruemarket.checks import whole
 from gruemarket.errors import InputError
 from gruemarket.logic.features import Feature, constant, maximum, minimum, price, safe_reciprocal
-from gruemarket.logic.numbers import exact, whole
+from gruemarket.logic.numbers import exact
 from gruemarket.logic.sentences import as_sentence
 from gruemarket.logic.traders import Daily, SentenceLike, Strategy
 

@@ -18,9 +18,10 @@ from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
+from gruemarket.checks import whole
 from gruemarket.errors import InputError
 from gruemarket.logic.nodes import KINDS, Leaf, Node
-from gruemarket.logic.numbers import exact, mapping, unit, whole
+from gruemarket.logic.numbers import exact, mapping, unit
 from gruemarket.logic.steps import Flat, Prices, compiled, flatten
 from gruemarket.logic.text import written
 

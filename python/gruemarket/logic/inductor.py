@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
+from gruemarket.checks import whole
 from gruemarket.errors import CheckpointError, InputError, NotClearedError
 from gruemarket.logic import numbers, saved
 from gruemarket.logic.audited import Audit
@@ -81,7 +82,7 @@ class LogicalInductor(Days):
             NotClearedError: the same.
             OSError: the file cannot be written.
         """
-        numbers.whole(days, "days", least=0)
+        whole(days, "days", least=0)
         before, saved = self.day, time.monotonic()
         with Shown(wanted=progress) as shown:
             shown.stage("days", days)

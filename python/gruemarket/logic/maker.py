@@ -6,9 +6,10 @@ from fractions import Fraction
 from typing import Any
 
 from gruemarket._core import clear_features
+from gruemarket.checks import whole
 from gruemarket.errors import InputError
 from gruemarket.logic.features import Feature, constant
-from gruemarket.logic.numbers import exact, mapping, unit, whole
+from gruemarket.logic.numbers import exact, mapping, unit
 from gruemarket.logic.steps import Prices, compiled
 
 

@@ -7,22 +7,8 @@ from fractions import Fraction
 from numbers import Rational, Real
 from typing import Any
 
+from gruemarket.checks import shown
 from gruemarket.errors import InputError
-
-LONG = 4096
-"""Bits of numbers that are not written out; Python itself refuses some more."""
-
-
-def shown(number: Any) -> str:
-    """A number as text; of a long one only how long it is.
-
-    >>> shown(Fraction(-1, 3)), shown(3**10000)
-    ('-1/3', '(a number of 15850 bits)')
-    """
-    if isinstance(number, Rational):
-        bits = int(number.numerator).bit_length() + int(number.denominator).bit_length() - 1
-        return str(number) if bits <= LONG else f"(a number of {bits} bits)"
-    return str(number)
 
 
 def told(number: Fraction) -> str:
@@ -81,18 +67,3 @@ def mapping(given: Any, what: str) -> None:
     """
     if not isinstance(given, Mapping):
         raise InputError(f"{what} {given!r}: give a mapping from sentences to numbers, such as {{'rain': 0.5}}")
-
-
-def whole(given: Any, what: str, *, least: int | None = None, most: int | None = None) -> int:
-    """A whole number within bounds.
-
-    Raises:
-        InputError: it is not one.
-    """
-    if isinstance(given, bool) or not isinstance(given, int):
-        raise InputError(f"{what} {given!r} is not a whole number")
-    if least is not None and given < least:
-        raise InputError(f"{what} {shown(given)} is below {least}, the least allowed")
-    if most is not None and given > most:
-        raise InputError(f"{what} {shown(given)} is above {most}, the most allowed")
-    return given

@@ -25,8 +25,8 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import polars as pl
 
 from gruemarket._core import DeductiveProcess, Sentence
+from gruemarket.checks import whole
 from gruemarket.errors import InputError
-from gruemarket.logic.numbers import whole
 from gruemarket.logic.sentences import SentenceLike, as_sentences
 
 Days: TypeAlias = Mapping[int, Iterable[SentenceLike]] | Sequence[Iterable[SentenceLike]]

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
+from gruemarket.checks import shown
 from gruemarket.errors import InputError
-from gruemarket.logic.numbers import exact, shown
+from gruemarket.logic.numbers import exact
 
 Strategy: TypeAlias = Mapping[Any, Any] | Callable[..., Any]
 

@@ -6,9 +6,10 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from gruemarket._core import FeatureProgram
+from gruemarket.checks import whole
 from gruemarket.errors import InputError
 from gruemarket.logic.nodes import KINDS, Leaf, Node
-from gruemarket.logic.numbers import mapping, unit, whole
+from gruemarket.logic.numbers import mapping, unit
 
 Prices: TypeAlias = Mapping[Hashable, Any]
 """What sentences cost on a day, in [0, 1]; one that is not named costs 0, as one that nobody trades."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from gruemarket.checks import shown
 from gruemarket.logic.nodes import Leaf, Node
-from gruemarket.logic.numbers import shown
 
 LONGEST = 2000
 """Characters of a feature's text; of longer ones the middle is left out."""

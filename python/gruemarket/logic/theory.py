@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gruemarket._core import DeductiveProcess, Sentence
+from gruemarket.checks import whole
 from gruemarket.errors import InputError
-from gruemarket.logic.numbers import whole
 from gruemarket.logic.processes import NEVER, Delay
 from gruemarket.logic.sentences import SentenceLike, as_sentences
 

@@ -6,9 +6,10 @@ from fractions import Fraction
 from typing import Any
 
 from gruemarket._core import Sentence
+from gruemarket.checks import whole
 from gruemarket.errors import InputError
 from gruemarket.logic.features import constant, price, safe_reciprocal
-from gruemarket.logic.numbers import exact, unit, whole
+from gruemarket.logic.numbers import exact, unit
 from gruemarket.logic.sentences import Atom, one
 from gruemarket.logic.traders import Daily, Seen, Strategy
 

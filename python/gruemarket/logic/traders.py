@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol, TypeAlias
 
+from gruemarket.checks import shown
 from gruemarket.errors import InputError
 from gruemarket.logic.features import Feature, Number, clip, constant, price
-from gruemarket.logic.numbers import exact, shown, unit
+from gruemarket.logic.numbers import exact, unit
 
 SentenceLike: TypeAlias = Any
 """A sentence, its text, or a `Daily`."""

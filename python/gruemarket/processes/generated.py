@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from gruemarket.checks import whole
 from gruemarket.errors import InputError
 from gruemarket.processes import measures
-from gruemarket.processes.checks import whole
 from gruemarket.processes.hidden import HiddenMarkov
 from gruemarket.run import Floats
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from gruemarket.checks import whole
 from gruemarket.errors import InputError, ShapeError
 from gruemarket.families import Outcomes
 from gruemarket.processes import codes, measures
-from gruemarket.processes.checks import whole
 from gruemarket.processes.process import Process
 from gruemarket.run import Floats
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from gruemarket import files
 from gruemarket.arrays import vector
+from gruemarket.checks import whole
 from gruemarket.errors import InputError, ShapeError
 from gruemarket.families import Outcomes
-from gruemarket.processes.checks import whole
 from gruemarket.run import Floats
 from gruemarket.symbols import SymbolFamily
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from gruemarket.checks import whole
 from gruemarket.errors import InputError
 from gruemarket.families import Outcomes, outcomes_of
 from gruemarket.processes import codes
-from gruemarket.processes.checks import whole
 from gruemarket.processes.process import Process
 from gruemarket.run import Floats
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from gruemarket.checks import whole
 from gruemarket.errors import InputError
-from gruemarket.processes.checks import whole
 
 MACHINES = ("brainfuck", "brainphoque", "reader", "turing")
 ORDERS = ("mass", "rank")

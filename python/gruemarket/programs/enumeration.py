@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from gruemarket._core import Enumeration as Core
-from gruemarket.processes.checks import whole
+from gruemarket.checks import whole
 from gruemarket.programs import checks
 from gruemarket.programs.machines import text
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from gruemarket._core import sample_programs
-from gruemarket.processes.checks import whole
+from gruemarket.checks import whole
 from gruemarket.programs import checks
 from gruemarket.programs.machines import text
 
