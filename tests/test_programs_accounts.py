@@ -150,6 +150,12 @@ def test_the_same_bits_in_every_process_and_for_any_number_of_threads():
     assert len(digests.pop().strip()) == hashlib.sha256().digest_size * 2
 
 
+def test_drawn_programs_that_are_full_with_the_very_last_step_count():
+    family = gm.Programs("brainphoque", 2, steps=96, tail=20_000, seed=1)
+    assert gm.programs.run("+[.]", steps=96).status == "TIMEOUT"  # though it has printed all 32 symbols
+    assert "+[.]" in family.names
+
+
 def test_the_tail_is_drawn_without_bias():
     limits = {"memory": 64, "steps": 1000, "max_output": 32}
     head = gm.Programs("brainphoque", 4, noise=None, coin_bits=None)

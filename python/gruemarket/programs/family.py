@@ -15,9 +15,9 @@ import numpy.typing as npt
 import polars as pl
 
 from gruemarket import _core, files
+from gruemarket.checks import whole
 from gruemarket.errors import CheckpointError, InputError
 from gruemarket.families import Outcomes, outcomes_of
-from gruemarket.processes.checks import whole
 from gruemarket.programs import checks
 from gruemarket.programs.describe import described
 from gruemarket.programs.enumeration import Enumeration, Order, enumerate_programs
@@ -365,11 +365,14 @@ def _virgin(
 def _drawn(settings: dict[str, Any], count: int, seed: int) -> list[tuple[str, int, int, bytes, float]]:
     """Drawn programs that are longer than those enumerated and print enough: program, steps, cells, output, mass."""
     limits = {name: settings[name] for name in ("alphabet", "memory", "steps", "max_output")}
-    frame = sample(count, seed=seed, beyond=settings["max_length"], **limits)
-    full = frame.filter(status="OUTPUT_LIMIT")
-    bits = settings["a"] * np.log2(np.maximum(full["steps"] / settings["max_output"], 1)) + settings["b"] * np.log2(
+    long_enough = pl.col("behaviour").str.len_bytes() >= limits["max_output"]  # a character a symbol, or more
+    frame = sample(count, seed=seed, beyond=settings["max_length"], **limits).filter(long_enough)
+    outputs = (bytes(run(program, machine="brainphoque", **limits).output) for program in frame["program"])
+    full = frame.with_columns(output=pl.Series(outputs, dtype=pl.Binary))
+    # as in the enumeration, with the very last step too: the status would be that of a run that was cut
+    full = full.filter(pl.col("output").bin.size() == limits["max_output"])
+    bits = settings["a"] * np.log2(np.maximum(full["steps"] / limits["max_output"], 1)) + settings["b"] * np.log2(
         full["cells"]
     )
-    masses = (full["weight"] * np.exp2(-bits)).to_list()
-    outputs = [bytes(run(program, machine="brainphoque", **limits).output) for program in full["program"]]
-    return list(zip(full["program"], full["steps"], full["cells"], outputs, masses, strict=True))
+    full = full.with_columns(mass=full["weight"] * np.exp2(-bits))
+    return list(full.select("program", "steps", "cells", "output", "mass").iter_rows())
