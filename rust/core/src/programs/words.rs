@@ -245,8 +245,8 @@ type Classes = (Vec<Deed>, Vec<[Word; 5]>, Vec<[Word; 5]>);
 /// The classes in order of length, where each goes by a token, and the same for kept words only.
 ///
 /// Of the shortest words of a class the one is kept that prints each symbol first: what a loop prints within a limit of
-/// steps, the others of its class print no sooner. There is always one that is first with all of them, so the sum of the
-/// moments tells which.
+/// steps, the others of its class print no sooner. The sum of the moments tells which: of up to nine
+/// tokens one word is first with every symbol, as enumeration shows; of longer ones it is the first on the whole.
 fn classes(straight: &[Token], sizes: Sizes, longest: usize) -> Classes {
     let mut index = Index::default();
     let mut deeds = vec![Deed::nothing()];

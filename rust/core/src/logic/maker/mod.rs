@@ -145,7 +145,7 @@ pub enum Solver {
     DeepLine,
     /// The portfolio for several prices together.
     Coupled,
-    /// The same, again and again on a smaller scale, beyond the precision of floats.
+    /// Newton steps beyond the precision of floats; where they end, the portfolio again on ever smaller scales.
     Deep,
 }
 
