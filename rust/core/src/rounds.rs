@@ -28,6 +28,8 @@ pub enum Stakes<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum Next {
     Row,
+    /// The same traders' row of this round.
+    Round(usize),
     Tile,
     /// The next traders' row of this round.
     TileAt(usize),
@@ -124,6 +126,7 @@ impl<P: Real> Rounds<'_, P> {
         let given = &self.values[at + range.start..at + range.end];
         let ahead = match next {
             Next::Row => at + self.traders + range.start,
+            Next::Round(later) => self.offset(later, k) + range.start,
             Next::Tile => at + range.end,
             Next::TileAt(first) => self.offset(first, k) + range.end,
             Next::Sent => return (given, &[]),

@@ -61,6 +61,42 @@ fn story<F: Real>(bits: &[f64], steps: &[(Vec<f64>, f64)], tolerance: f64) {
     }
 }
 
+/// Rounds four at a time, where that may be, against one at a time: the same accounts and sums to the last bit.
+fn several_at_once<F: Real>(bits: &[f64], rows: &[Vec<f64>]) {
+    let rows: Vec<Vec<F>> = rows
+        .iter()
+        .map(|row| row.iter().map(|&x| F::from_f64(x)).collect())
+        .collect();
+    let settle = |book: &mut Book<F>, row: &[F], sums: &mut Vec<Scaled>| {
+        let done = book
+            .tile_mut(0)
+            .check_and_multiply(row, &[], false, |i| Scaled::new(row[i].to_f64(), 0));
+        sums.push(done.expect("valid").0);
+    };
+    let mut one = Book::<F>::from_values(bits.len(), |i| Scaled::from_bits(bits[i]));
+    let (mut book, mut grown) = (one.clone(), vec![F::ZERO; bits.len()]);
+    let (mut expected, mut sums) = (vec![], vec![]);
+    for row in &rows {
+        settle(&mut one, row, &mut expected);
+    }
+    let mut t = 0;
+    while t < rows.len() {
+        let found = match rows.get(t..t + 4) {
+            Some([a, b, c, d]) => book
+                .tile_mut(0)
+                .multiply_several([a, b, c, d], [&[]; 4], &mut grown, &mut sums),
+            _ => Err(0),
+        };
+        let singly = found.map_or_else(|r| r + 1, |_| 0);
+        for row in &rows[t..t + singly] {
+            settle(&mut book, row, &mut sums);
+        }
+        t += if singly == 0 { 4 } else { singly };
+    }
+    assert_eq!(sums, expected);
+    (0..bits.len()).for_each(|i| assert_eq!(book.value(i), one.value(i), "{i}"));
+}
+
 fn probability() -> impl Strategy<Value = f64> {
     prop_oneof![4 => 0.01..1.0, 1 => Just(0.0), 1 => Just(1.0), 1 => 1e-30..1e-20, 1 => Just(1e-300), 1 => Just(5e-324)]
 }
@@ -87,6 +123,20 @@ proptest! {
     #[test]
     fn f32_books_hold_what_arithmetic_says((bits, steps) in steps()) {
         story::<f32>(&bits, &steps, 1e-4);
+    }
+
+    #[test]
+    fn rounds_at_once_are_rounds_one_by_one(
+        (bits, rows) in (1..70usize).prop_flat_map(|n| (
+            prop::collection::vec(prop_oneof![3 => 1.0..30.0, 1 => 30.0..3000.0], n),
+            prop::collection::vec(
+                prop::collection::vec(prop_oneof![40 => 0.01..1.0, 1 => Just(0.0), 1 => 1e-30..1e-20, 1 => Just(1e-300)], n),
+                1..40,
+            ),
+        )),
+    ) {
+        several_at_once::<f64>(&bits, &rows);
+        several_at_once::<f32>(&bits, &rows);
     }
 }
 

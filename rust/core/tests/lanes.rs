@@ -2,6 +2,7 @@
 
 use gruemarket_core::lanes;
 use gruemarket_core::lanes::groups::{ByGroup, add_groups, affine_by_group};
+use gruemarket_core::lanes::several;
 use gruemarket_core::real::Real;
 use proptest::prelude::*;
 
@@ -34,6 +35,21 @@ fn check_sums<F: Real>(m: &[F], row: &[F]) {
     assert_eq!((done.done, done.sum), (row.len(), shaped_sum(&products)));
     assert!(checked == products);
     assert_eq!(done.extent, lanes::extent(row, &[]));
+    check_several(m, row);
+}
+
+/// Four rows in one pass against one after the other.
+fn check_several<F: Real>(m: &[F], row: &[F]) {
+    let turned: Vec<_> = row.iter().rev().copied().collect();
+    let rows = [row, &turned, row, &turned];
+    let mut one_by_one = m.to_vec();
+    let mut grown = vec![F::ZERO; m.len()];
+    let found = several::multiply_several(m, rows, [&[]; 4], &mut grown);
+    for (row, found) in rows.into_iter().zip(found) {
+        let done = lanes::check_and_multiply(&mut one_by_one, row, &[], 0.0, false);
+        assert_eq!((found.sum, found.extent), (done.sum, done.extent));
+    }
+    assert!(grown == one_by_one);
 }
 
 fn check_affine<F: Real>(m: &[F], rho: &[F], keep: F, inflow: F) {
@@ -119,5 +135,11 @@ fn a_bad_entry_stops_before_its_run() {
         let done = lanes::check_and_multiply(&mut m, &row, &[], 1e-200, false);
         assert_eq!(done.done, i / 1024 * 1024);
         assert!(m[..done.done].iter().all(|&x| x == 0.5) && m[done.done..].iter().all(|&x| x == 1.0));
+        let (good, mut grown) = (vec![0.5; 3000], vec![0.0; 3000]);
+        let found = several::multiply_several(&vec![1.0; 3000], [&good, &good, &row, &good], [&[]; 4], &mut grown);
+        assert_eq!(
+            found.map(|f| f.extent.valid && f.extent.least >= 1e-200)[..3],
+            [true, true, false]
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! A book of accounts that never underflow: a mantissa a trader, an exponent for the drained, an exponent a tile.
 
 use crate::accounts::narrow::{Narrow, narrow};
+use crate::lanes::several::{self, ROUNDS, Several};
 use crate::lanes::{self, Extent};
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;
@@ -269,6 +270,49 @@ impl<F: Real> TileMut<'_, F> {
         Ok((self.as_ref().sum(), extent))
     }
 
+    /// [`Self::check_and_multiply`] by several rows in one pass over the accounts, `grown` being room for a tile; pushes the
+    /// sum after each. Where one of them needs a closer look, nothing is done, and that row's index returned.
+    pub fn multiply_several(
+        &mut self,
+        rows: [&[F]; ROUNDS],
+        ahead: [&[F]; ROUNDS],
+        grown: &mut [F],
+        sums: &mut Vec<Scaled>,
+    ) -> std::result::Result<[Extent; ROUNDS], usize> {
+        if self.tile.floor.is_infinite() {
+            return Err(0);
+        }
+        // room for entries down to 2^-64 without a look at them first
+        if self.tile.floor * pow2(-64) < F::LIMIT {
+            self.normalise();
+        }
+        let mut found = several::multiply_several(self.m, rows, ahead, grown);
+        if self.plain(&found).is_err() {
+            // enough where the money of all has shrunk
+            self.normalise();
+            found = several::multiply_several(self.m, rows, ahead, grown);
+        }
+        (self.tile.floor, self.tile.ceiling) = self.plain(&found)?;
+        self.m.copy_from_slice(grown);
+        sums.extend(found.iter().map(|f| Scaled::new(f.sum, self.tile.exponent)));
+        Ok(found.map(|f| f.extent))
+    }
+
+    /// The floor and ceiling after several rows if each is a plain product, with no need to normalise after it; else the
+    /// index of the first that is not.
+    fn plain(&self, found: &[Several; ROUNDS]) -> std::result::Result<(f64, f64), usize> {
+        let (mut floor, mut ceiling) = (self.tile.floor, self.tile.ceiling);
+        for (r, Several { sum, extent }) in found.iter().enumerate() {
+            let room = extent.least >= F::LIMIT / floor;
+            floor *= extent.least;
+            ceiling *= 1.0 + f32::SUM_TOLERANCE;
+            if !extent.valid || !room || *sum < F::SUM_MIN || ceiling > F::CEILING {
+                return Err(r);
+            }
+        }
+        Ok((floor, ceiling))
+    }
+
     /// Multiplies every account by `keep + give_back * rho` and by its entry of `row`.
     pub fn stay_and_multiply(
         &mut self,
@@ -404,9 +448,11 @@ impl<F: Real> TileMut<'_, F> {
             return self.assign(|old, _| old);
         }
         let shift = F::TOP - Scaled::new(most, 0).exponent;
-        // in two steps, since a float may not hold the whole shift
-        lanes::scale(self.m, F::from_f64(pow2(shift / 2)));
-        lanes::scale(self.m, F::from_f64(pow2(shift - shift / 2)));
+        // in two steps where a float may not hold the whole shift
+        let first = if shift.abs() <= F::BLOCK { shift } else { shift / 2 };
+        for part in [first, shift - first].into_iter().filter(|part| *part != 0) {
+            lanes::scale(self.m, F::from_f64(pow2(part)));
+        }
         self.tile.exponent -= shift;
         self.tile.floor = least * pow2(shift);
         self.tile.ceiling = most * pow2(shift);

@@ -57,7 +57,7 @@ fn fold<F: Real, S: Simd>(
 }
 
 #[inline(always)]
-fn least_positive<F: Real, S: Simd>(s: S, m: &[F]) -> f64 {
+pub(super) fn least_positive<F: Real, S: Simd>(s: S, m: &[F]) -> f64 {
     let (zero, most) = (F::splat(s, F::ZERO), F::splat(s, F::MAX));
     fold(
         s,

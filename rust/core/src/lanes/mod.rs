@@ -4,7 +4,7 @@
 //! order in f64, and without fused multiply-add. So a sum has the same bits on every processor.
 //!
 //! Tried, and slower: leaving the sums and extremes to the compiler's own vectoriser, which breaks interleaved lanes up
-//! again (2 to 4 times the time); AVX-512, but for logarithms and powers; sending for half of the next row's lines in the
+//! again (2 to 4 times the time); AVX-512, but for logarithms, powers and several rounds at once; sending for half of the next row's lines in the
 //! check and for the others in the multiplication, or into the first-level cache (up to a tenth slower); four running minima
 //! in the check (no change).
 
@@ -105,6 +105,7 @@ pub mod extent;
 pub mod groups;
 pub mod growth;
 pub mod logs;
+pub mod several;
 
 use extent::extent_run;
 pub use extent::{Extent, extent, extremes};
@@ -117,7 +118,7 @@ const fn vectors<F: Vector, S: Simd>() -> usize {
 
 /// The lanes of a run, added pairwise: the upper half to the lower, until one is left.
 #[inline(always)]
-fn add_lanes<F: Real, S: Simd>(s: S, sums: &mut [F::V<S>; LANES]) -> f64 {
+fn add_lanes<F: Real, S: Simd>(s: S, sums: &mut [F::V<S>]) -> f64 {
     let mut width = vectors::<F, S>() / 2;
     while width > 0 {
         for i in 0..width {

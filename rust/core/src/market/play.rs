@@ -11,6 +11,7 @@ use crate::accounts::groups::Groups;
 use crate::clearing::Rule;
 use crate::error::{MarketError, Result};
 use crate::grue::levy::Levy;
+use crate::lanes::several::{self, ROUNDS};
 use crate::market::Spare;
 use crate::market::regret::Track;
 use crate::market::state::{Accounts, Roster};
@@ -155,6 +156,7 @@ impl<P: Real> Game<'_, P> {
         let per_chunk = (CHUNK / (n * width)).clamp(1, 4096);
         // with one row a round its price is the ratio of the totals; with more, each outcome has a sum of its own
         let measured = if width == 1 { 0 } else { width };
+        let several = measured == 0 && several::pays();
         if (self.interrupt)() {
             return Err(MarketError::Interrupted { rounds: 0 });
         }
@@ -175,7 +177,19 @@ impl<P: Real> Game<'_, P> {
                     }
                     let mut sums = Vec::with_capacity(span.len() * (measured + 1));
                     let mut zero = false;
-                    for t in span.clone() {
+                    // `closely`: from where on rounds may be taken several at once
+                    let (mut t, mut closely) = (span.start, span.start);
+                    while t < span.end {
+                        if several && t >= closely && t + ROUNDS <= span.end {
+                            match task.settle_several(self, t, &span, scratch, &mut sums) {
+                                Ok(zeros) => {
+                                    zero |= zeros;
+                                    t += ROUNDS;
+                                    continue;
+                                }
+                                Err(r) => closely = t + r + 1,
+                            }
+                        }
                         if measured > 0 && !task.measure(self, t, scratch, &mut sums) {
                             return Err(t);
                         }
@@ -187,6 +201,7 @@ impl<P: Real> Game<'_, P> {
                         let (sum, zeros) = task.settle_all(self, None, t, next, scratch).ok_or(t)?;
                         zero |= zeros;
                         sums.push(sum);
+                        t += 1;
                     }
                     Ok((sums, zero))
                 },

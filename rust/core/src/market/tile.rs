@@ -4,7 +4,7 @@ use crate::accounts::book::Book;
 use crate::accounts::book::{TILE, TileMut};
 use crate::accounts::entered::{Copied, Entered};
 use crate::grue::levy::Levy;
-use crate::lanes;
+use crate::lanes::{self, several::ROUNDS};
 use crate::market::clear::Growth;
 use crate::market::play::Game;
 use crate::market::regret::Track;
@@ -186,6 +186,39 @@ impl<F: Real> Task<'_, F> {
             companion.multiply(row, extent.least, exact);
         }
         Some((sum, extent.zero))
+    }
+
+    /// [`Self::settle_all`] for the rounds from t on, several in one pass, of likelihoods in the book's own type; pushes the
+    /// new sums, and tells whether there was a 0. Where that cannot be, nothing is done; the index of the round that needs a
+    /// closer look is returned.
+    pub(super) fn settle_several<P: Real>(
+        &mut self,
+        game: &Game<'_, P>,
+        t: usize,
+        span: &Range<usize>,
+        scratch: &mut Scratch<F>,
+        sums: &mut Vec<Scaled>,
+    ) -> Result<bool, usize> {
+        let (rounds, range) = (game.rounds, self.range());
+        let (mut rows, mut ahead) = ([&[][..]; ROUNDS], [&[][..]; ROUNDS]);
+        for r in 0..ROUNDS {
+            let next = if t + ROUNDS + r < span.end {
+                Next::Round(t + ROUNDS + r)
+            } else {
+                Next::TileAt(span.start + r)
+            };
+            (rows[r], ahead[r]) = rounds.in_place(t + r, 0, range.clone(), next).ok_or(ROUNDS)?;
+        }
+        let extents = self
+            .wealth
+            .multiply_several(rows, ahead, &mut scratch.row[..range.len()], sums)?;
+        for (r, (row, extent)) in rows.into_iter().zip(extents).enumerate() {
+            let exact = |i: usize| Scaled::new(rounds.at(t + r, 0, range.start + i), 0);
+            for companion in [&mut self.unredefined, &mut self.scores].into_iter().flatten() {
+                companion.multiply(row, extent.least, exact);
+            }
+        }
+        Ok(extents.iter().any(|e| e.zero))
     }
 
     /// Settles round t by another rule than Kelly's; returns the new sum of wealth.
