@@ -3,6 +3,7 @@
 use crate::error::{MarketError, Result};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -98,6 +99,66 @@ pub fn map<T: Send, S: Send, R: Send>(
     items.into_iter().map(|item| work(&mut held, item)).collect()
 }
 
+/// Results on their way to one who takes them in order.
+struct Delivery<R, F> {
+    /// What has come early, by its number.
+    early: Mutex<BTreeMap<usize, R>>,
+    /// The number of the next result, and who takes it.
+    taker: Mutex<(usize, F)>,
+}
+
+impl<R: Send, F: FnMut(R) + Send> Delivery<R, F> {
+    fn bring(&self, number: usize, result: R) {
+        self.early
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(number, result);
+        // whoever finds the taker busy leaves it to the others, or to the end
+        if let Ok(mut taker) = self.taker.try_lock() {
+            self.take(&mut taker);
+        }
+    }
+
+    fn take(&self, (next, take): &mut (usize, F)) {
+        loop {
+            let ready = self.early.lock().unwrap_or_else(PoisonError::into_inner).remove(next);
+            let Some(result) = ready else { return };
+            take(result);
+            *next += 1;
+        }
+    }
+}
+
+/// Applies `work` to every item, in parallel where there is enough of it, and hands the results to `take` one after the
+/// other in the items' order, while others are still worked on.
+pub fn map_in_order<T: Send, S: Send, R: Send>(
+    items: Vec<T>,
+    scratch: impl Fn() -> S + Sync + Send,
+    work: impl Fn(&mut S, T) -> R + Sync + Send,
+    mut take: impl FnMut(R) + Send,
+) {
+    let workers = if items.len() > 1 && threads() > 1 { pool() } else { None };
+    let Some(workers) = workers else {
+        let mut held = scratch();
+        return items.into_iter().for_each(|item| take(work(&mut held, item)));
+    };
+    let queue = Mutex::new(items.into_iter().enumerate());
+    let delivery = Delivery {
+        early: Mutex::default(),
+        taker: Mutex::new((0, take)),
+    };
+    workers.broadcast(|_| {
+        let mut held = scratch();
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((number, item)) = next else { return };
+            delivery.bring(number, work(&mut held, item));
+        }
+    });
+    let mut taker = delivery.taker.lock().unwrap_or_else(PoisonError::into_inner);
+    delivery.take(&mut taker);
+}
+
 /// [`map`] over runs of `len` consecutive items.
 pub fn map_runs<T: Send, S: Send, R: Send>(
     items: Vec<T>,
@@ -109,4 +170,21 @@ pub fn map_runs<T: Send, S: Send, R: Send>(
     let mut items = items.into_iter();
     let runs = (0..count).map(|_| items.by_ref().take(len).collect()).collect();
     map(runs, scratch, work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_order_while_others_are_worked_on() -> Result<()> {
+        for count in [1, 2, 7] {
+            set_threads(count)?;
+            let mut taken = Vec::new();
+            let slow = |i: u64| (0..(i * 7919) % 5000).fold(i, |x, y| x ^ (y << 20) >> 20 ^ y);
+            map_in_order((0..500).collect(), || 0, |_, i| (i, slow(i)), |(i, _)| taken.push(i));
+            assert_eq!(taken, (0..500).collect::<Vec<_>>());
+        }
+        Ok(())
+    }
 }

@@ -4,9 +4,9 @@
 //! order in f64, and without fused multiply-add. So a sum has the same bits on every processor.
 //!
 //! Tried, and slower: leaving the sums and extremes to the compiler's own vectoriser, which breaks interleaved lanes up
-//! again (2 to 4 times the time); AVX-512, but for logarithms, powers and several rounds at once; sending for half of the next row's lines in the
-//! check and for the others in the multiplication, or into the first-level cache (up to a tenth slower); four running minima
-//! in the check (no change).
+//! again (2 to 4 times the time); AVX-512, but for logarithms, powers and several rounds at once; sending for half of the
+//! next row's lines in the check and for the others in the multiplication, or into the first-level cache (up to a tenth
+//! slower); four running minima in the check (no change).
 
 pub mod eight;
 pub mod prefetch;

@@ -1,7 +1,7 @@
 //! Several rounds in one pass over a tile: its accounts are read and written once for all of them.
 //!
 //! Measured against a pass for each round: 1.1 times as fast from memory, 1.0 to 1.25 from the shared cache. Tried, and no
-//! faster: two or eight rounds, sending for lines nearer or into the first-level cache.
+//! faster: two or three rounds, sending for lines nearer or into the first-level cache.
 
 use super::extent::{Extent, least_positive};
 use super::prefetch::prefetch;

@@ -240,14 +240,15 @@ impl Printed {
 }
 
 /// Effects, the same ones together.
-struct Gathered<T> {
+pub struct Gathered<T> {
     places: Index,
     effects: Vec<Effect<T>>,
     bounds: Bounds,
 }
 
 impl<T: Tape> Gathered<T> {
-    fn new(bounds: Bounds) -> Self {
+    #[must_use]
+    pub fn new(bounds: Bounds) -> Self {
         Self {
             places: Index::default(),
             effects: Vec::new(),
@@ -306,6 +307,16 @@ impl<T: Tape> Gathered<T> {
         }
     }
 
+    /// Takes what the bodies of the next part do.
+    pub fn join_all(&mut self, part: Vec<Effect<T>>) {
+        part.into_iter().for_each(|effect| self.join(effect));
+    }
+
+    #[must_use]
+    pub fn into_effects(self) -> Vec<Effect<T>> {
+        self.effects
+    }
+
     fn join(&mut self, effect: Effect<T>) {
         let Some(i) = self.find(&effect.fate, &effect.symbols) else {
             self.effects.push(effect);
@@ -343,16 +354,6 @@ pub fn effects<T: Tape>(
         gathered.run(body, tape, &counts.row(body.counts)[..=longest], &mut printed);
     });
     (gathered.effects, runs)
-}
-
-/// Puts together what the parts' bodies do.
-#[must_use]
-pub fn merged<T: Tape>(parts: impl Iterator<Item = Vec<Effect<T>>>, bounds: Bounds) -> Vec<Effect<T>> {
-    let mut gathered = Gathered::new(bounds);
-    for effect in parts.flatten() {
-        gathered.join(effect);
-    }
-    gathered.effects
 }
 
 impl<T: Tape> Effect<T> {

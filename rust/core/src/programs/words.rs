@@ -48,18 +48,29 @@ impl Counts {
         name
     }
 
-    /// The names of rows that stand one after the other; many have nothing but a number at the longest length.
-    fn names_of(&mut self, rows: &[u64]) -> Vec<u32> {
+    /// The names of the rows of classes in order of length; most have nothing but a number at the longest length.
+    fn names_of(&mut self, levels: &Levels, rows: &[u64]) -> Vec<u32> {
         let mut last: super::hash::Map<u64, u32> = super::hash::Map::default();
-        let rows = rows.chunks_exact(self.width);
-        let name = |row: &[u64]| {
-            let (longest, rest) = (row[row.len() - 1], &row[..row.len() - 1]);
-            if rest.iter().any(|&count| count > 0) {
-                return self.name(row);
+        let (mut names, mut rest) = (Vec::with_capacity(levels.places.len()), rows);
+        let mut whole = vec![0; self.width];
+        for (length, classes) in levels.ends.windows(2).enumerate() {
+            whole[..length].fill(0);
+            for _ in classes[0]..classes[1] {
+                let (row, after) = rest.split_at(self.width - length);
+                rest = after;
+                let (longest, shorter) = (row[row.len() - 1], &row[..row.len() - 1]);
+                let mut name = || {
+                    whole[length..].copy_from_slice(row);
+                    self.name(&whole)
+                };
+                names.push(if shorter.iter().any(|&count| count > 0) {
+                    name()
+                } else {
+                    *last.entry(longest).or_insert_with(name)
+                });
             }
-            *last.entry(longest).or_insert_with(|| self.name(row))
-        };
-        rows.map(name).collect()
+        }
+        names
     }
 
     #[must_use]
@@ -217,7 +228,7 @@ impl Words {
     #[must_use]
     pub fn new(straight: &[Token], (alphabet, memory): (usize, usize), longest: usize, counts: &mut Counts) -> Self {
         let cells = memory.min(CELLS);
-        let (deeds, goes, next) = classes(straight, Sizes { alphabet, cells }, longest);
+        let (deeds, levels, goes, next) = classes(straight, Sizes { alphabet, cells }, longest);
         let dead = [Place::Start, Place::After].map(|place| {
             deeds
                 .iter()
@@ -229,9 +240,9 @@ impl Words {
         let rows = threads::map(
             dead.iter().collect(),
             || (),
-            |(), dead| rows(&goes, dead, &loops, longest),
+            |(), dead| rows(&levels, &goes, dead, &loops),
         );
-        let mut rows = rows.iter().map(|rows| counts.names_of(rows));
+        let mut rows = rows.iter().map(|rows| counts.names_of(&levels, rows));
         Self {
             next,
             counts: [(); 2].map(|()| rows.next().unwrap_or_default()),
@@ -240,7 +251,31 @@ impl Words {
     }
 }
 
-type Classes = (Vec<Deed>, Vec<[Word; 5]>, Vec<[Word; 5]>);
+/// Where the counts of classes stand, a row each, from the class's own length on.
+struct Levels {
+    /// How many classes are shorter than each length.
+    ends: Vec<usize>,
+    /// By class: its row's place, less its length.
+    places: Vec<u32>,
+    /// Numbers in all rows.
+    size: usize,
+}
+
+impl Levels {
+    /// With so many classes shorter than each length up to the longest, and in all.
+    fn new(ends: Vec<usize>) -> Self {
+        let (mut places, mut size) = (Vec::with_capacity(ends[ends.len() - 1]), 0);
+        for (length, classes) in ends.windows(2).enumerate() {
+            for _ in classes[0]..classes[1] {
+                places.push((size - length) as u32);
+                size += ends.len() - 1 - length;
+            }
+        }
+        Self { ends, places, size }
+    }
+}
+
+type Classes = (Vec<Deed>, Levels, Vec<[Word; 5]>, Vec<[Word; 5]>);
 
 /// The classes in order of length, where each goes by a token, and the same for kept words only.
 ///
@@ -255,10 +290,10 @@ fn classes(straight: &[Token], sizes: Sizes, longest: usize) -> Classes {
     // of the kept word of each class: the sum of the moments at which it prints, and what it goes on from
     let mut moments = vec![0];
     let mut kept = vec![(0, 0)];
-    let mut done = 0;
+    let mut ends = vec![0, 1];
     for length in 1..=longest {
         let level = deeds.len();
-        for from in done..level {
+        for from in ends[length - 1]..level {
             let mut all = [NONE; 5];
             for (i, &token) in straight.iter().enumerate() {
                 let deed = deeds[from].then(token, sizes);
@@ -275,33 +310,34 @@ fn classes(straight: &[Token], sizes: Sizes, longest: usize) -> Classes {
             }
             goes.push(all);
         }
-        done = level;
+        ends.push(deeds.len());
     }
     goes.resize(deeds.len(), [NONE; 5]);
     let mut next = vec![[NONE; 5]; deeds.len()];
     for (to, &(from, i)) in kept.iter().enumerate().skip(1) {
         next[from][i] = to as Word;
     }
-    (deeds, goes, next)
+    (deeds, Levels::new(ends), goes, next)
 }
 
-/// (classes, lengths): how many words of each length are of each class, dead loops included.
-fn rows(goes: &[[Word; 5]], dead: &[bool], loops: &[u64], longest: usize) -> Vec<u64> {
-    let width = longest + 1;
-    let mut rows = vec![0; goes.len() * width];
+/// How many words of each length are of each class, dead loops included.
+fn rows(levels: &Levels, goes: &[[Word; 5]], dead: &[bool], loops: &[u64]) -> Vec<u64> {
+    let (place, longest) = (&levels.places, levels.ends.len() - 2);
+    let mut rows = vec![0; levels.size];
     rows[0] = 1;
     for length in 0..longest {
-        for (from, to) in goes.iter().enumerate() {
-            let count = rows[from * width + length];
+        for from in 0..levels.ends[length + 1] {
+            let row = place[from] as usize;
+            let count = rows[row + length];
             if count == 0 {
                 continue;
             }
-            for &to in to.iter().filter(|&&to| to != NONE) {
-                rows[to as usize * width + length + 1] += count;
+            for &to in goes[from].iter().filter(|&&to| to != NONE) {
+                rows[place[to as usize] as usize + length + 1] += count;
             }
             if dead[from] {
                 for body in 0..(longest - length).saturating_sub(1) {
-                    rows[from * width + length + 2 + body] += count * loops[body];
+                    rows[row + length + 2 + body] += count * loops[body];
                 }
             }
         }

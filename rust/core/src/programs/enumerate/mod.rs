@@ -10,7 +10,7 @@ mod ends;
 use crate::error::{MarketError, Result};
 use crate::programs::behaviours::{Behaviours, Ending, Example, Sum};
 use crate::programs::bodies::Bodies;
-use crate::programs::effects::{Bounds, Effect, Fate, effects, merged};
+use crate::programs::effects::{Bounds, Effect, Fate, Gathered, effects};
 use crate::programs::futures::Future;
 use crate::programs::hash::{Map, Names};
 use crate::programs::loose::Rests;
@@ -224,16 +224,26 @@ impl<T: Tape> Enumerator<T> {
             .iter()
             .flat_map(|tape| parts.iter().map(move |&part| (tape, part)))
             .collect();
-        let bodies = &self.bodies;
-        let found = threads::map(
+        let (bodies, mut runs) = (&self.bodies, 0);
+        let mut gathered: Vec<Gathered<T>> = Vec::with_capacity(tapes.len());
+        let mut joined = 0;
+        threads::map_in_order(
             work,
             || bodies.counts(),
             |counts, (tape, part)| effects(bodies, part, left, tape, bounds, counts),
+            |(effects, ran)| {
+                if joined % parts.len() == 0 {
+                    gathered.push(Gathered::new(bounds));
+                }
+                if let Some(tape) = gathered.last_mut() {
+                    tape.join_all(effects);
+                }
+                (joined, runs) = (joined + 1, runs + ran);
+            },
         );
-        self.runs += found.iter().map(|(_, runs)| runs).sum::<u64>();
-        let mut found = found.into_iter().map(|(effects, _)| effects);
-        for _ in 0..tapes.len() {
-            let mut all = merged(found.by_ref().take(parts.len()), bounds);
+        self.runs += runs;
+        for tape in gathered {
+            let mut all = tape.into_effects();
             all.iter_mut().for_each(|effect| effect.what = self.what(effect));
             self.effects.push(all);
         }
