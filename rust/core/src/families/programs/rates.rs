@@ -1,6 +1,8 @@
 //! What a program's forecast is, from what it says and its record.
 
 use super::{Manner, SILENT};
+use crate::lanes::dispatch_wide;
+use pulp::{Simd, WithSimd};
 
 impl Manner {
     pub(super) fn rates(&self) -> Rates {
@@ -51,12 +53,38 @@ impl Rates {
     }
 
     /// What each gives to the outcome, and what it counts.
-    pub fn go(&self, said: &[u16], outcome: u16, (hits, misses): (&mut [f64], &mut [f64]), out: &mut [f64]) {
+    pub fn go(self, said: &[u16], outcome: u16, (hits, misses): (&mut [f64], &mut [f64]), out: &mut [f64]) {
         let n = out.len();
-        let (said, hits, misses) = (&said[..n], &mut hits[..n], &mut misses[..n]);
-        for i in 0..n {
-            out[i] = self.of(said[i], outcome, hits[i], misses[i]);
-            self.see(said[i], outcome, &mut hits[i], &mut misses[i]);
+        dispatch_wide(Go {
+            rates: self,
+            said: &said[..n],
+            outcome,
+            hits: &mut hits[..n],
+            misses: &mut misses[..n],
+            out,
+        });
+    }
+}
+
+/// [`Rates::go`] in the processor's own vectors.
+struct Go<'a> {
+    rates: Rates,
+    said: &'a [u16],
+    outcome: u16,
+    hits: &'a mut [f64],
+    misses: &'a mut [f64],
+    out: &'a mut [f64],
+}
+
+impl WithSimd for Go<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let counts = self.hits.iter_mut().zip(self.misses);
+        for ((p, &said), (hits, misses)) in self.out.iter_mut().zip(self.said).zip(counts) {
+            *p = self.rates.of(said, self.outcome, *hits, *misses);
+            self.rates.see(said, self.outcome, hits, misses);
         }
     }
 }
