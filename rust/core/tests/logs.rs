@@ -64,10 +64,8 @@ proptest! {
             let budget: f64 = (0..n).map(|k| weights[k] * block[k * stride + i]).sum();
             prop_assert!(units(found[i], budget) < 8.0 && (budget == 0.0 || units(spent[i], stakes[i] / budget) < 16.0));
         }
-        let mut spread = vec![0.0; n * stride];
-        budgets::spread(block, &spent, &mut spread);
         let mut sums = vec![1.0; n * n];
-        budgets::add_products(&spread, block, stride, weights, &mut sums);
+        budgets::add_products(block, &spent, weights, &mut sums);
         for k in 0..n {
             for l in 0..n {
                 let dot: f64 = (0..stride).map(|i| spent[i] * block[k * stride + i] * block[l * stride + i]).sum();

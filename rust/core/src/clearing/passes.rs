@@ -5,6 +5,7 @@
 //! differ, or powers could leave the range of floats, a pass takes them afresh, of `q_ik / c_k` over its greatest.
 
 use super::isoelastic::Aversion;
+use super::room::{in_lines, lined};
 use super::tiles::{Cut, Pieces, TILE, Tile, total};
 use super::{Room, Round, kelly};
 use crate::lanes::prefetch::send_for;
@@ -84,7 +85,7 @@ struct Trial {
 /// A worker's rows.
 struct Scratch(Vec<f64>);
 
-/// Rows of [`Scratch`] beside the two blocks.
+/// Rows of [`Scratch`] beside the block.
 const ROWS: usize = 4;
 
 impl<'a> Passes<'a> {
@@ -98,12 +99,12 @@ impl<'a> Passes<'a> {
         let work = |(): &mut (), (tiles, mut powers): (&[Tile<'_>], Vec<f64>)| {
             let mut sums = vec![0.0; outcomes];
             let mut least = vec![f64::INFINITY; tiles.len()];
-            let mut rest = Pieces(&mut powers);
+            let mut rest = Pieces(in_lines(&mut powers));
             for (tile, least) in tiles.iter().zip(&mut least) {
                 for (k, sum) in sums.iter_mut().enumerate() {
                     send_for(tile.ahead(k), tile.len());
                     *sum += lanes::dot(tile.stakes(), tile.row(k));
-                    *least = least.min(lanes::extremes(tile.row(k)).1);
+                    *least = least.min(lanes::least(tile.row(k)));
                     if let Some(power) = power {
                         raise(tile, k, power, rest.take(tile.stride()));
                     }
@@ -114,7 +115,10 @@ impl<'a> Passes<'a> {
         };
         let tasks = cut.tasks(true).map(|tiles| {
             let places: usize = tiles.iter().map(Tile::stride).sum();
-            (tiles, room.take(if power.is_some() { places * outcomes } else { 0 }))
+            (
+                tiles,
+                room.take(if power.is_some() { lined(places * outcomes) } else { 0 }),
+            )
         });
         let (sums, runs) = cut
             .map(tasks.collect::<Vec<_>>().into_iter(), || (), work)
@@ -162,7 +166,7 @@ impl<'a> Passes<'a> {
         let longest = TILE.min(self.cut.places());
         let sums = total(self.cut.map(
             tasks.collect::<Vec<_>>().into_iter(),
-            || Scratch(vec![0.0; longest * (2 * k + ROWS)]),
+            || Scratch(vec![0.0; lined(longest * (k + ROWS))]),
             |scratch, task| task.sums(&trial, aversion, scratch, width),
         ));
         trial.pass(sums, self.staked)
@@ -253,7 +257,7 @@ impl Task<'_> {
     fn sums(mut self, trial: &Trial, aversion: &Aversion, scratch: &mut Scratch, width: usize) -> Vec<f64> {
         let outcomes = trial.prices.len();
         let mut sums = vec![0.0; width];
-        let mut powers = self.kept.powers.as_slice();
+        let mut powers = &*in_lines(&mut self.kept.powers);
         let known = self.kept.least.iter().zip(&mut self.kept.plain);
         for (tile, (&least, plain)) in self.tiles.iter().zip(known) {
             let stride = tile.stride();
@@ -293,7 +297,6 @@ impl Task<'_> {
 struct Rows<'a> {
     /// 0 behind the last trader.
     stakes: &'a [f64],
-    spread: &'a mut [f64],
     budgets: &'a mut [f64],
     spent: &'a mut [f64],
     factors: &'a mut [f64],
@@ -304,7 +307,7 @@ impl Scratch {
     /// The rows for a tile, and room for its powers.
     fn rows<'a>(&'a mut self, tile: &Tile<'a>, outcomes: usize) -> (Rows<'a>, &'a mut [f64]) {
         let (n, stride) = (tile.len(), tile.stride());
-        let mut rest = Pieces(&mut self.0);
+        let mut rest = Pieces(in_lines(&mut self.0));
         let mut stakes = tile.stakes();
         if n < stride {
             let filled = rest.take(stride);
@@ -315,7 +318,6 @@ impl Scratch {
         let block = rest.take(stride * outcomes);
         let rows = Rows {
             stakes,
-            spread: rest.take(stride * outcomes),
             budgets: &mut [],
             spent: rest.take(stride),
             factors: rest.take(stride),
@@ -375,7 +377,6 @@ impl Rows<'_> {
                 .zip(&*self.powers)
                 .for_each(|(f, p)| *f *= p - 1.0);
         }
-        budgets::spread(block, self.factors, self.spread);
-        budgets::add_products(self.spread, block, stride, weights, products);
+        budgets::add_products(block, self.factors, weights, products);
     }
 }

@@ -13,7 +13,7 @@ pub const LANES: usize = 8;
 kernel! {
     /// Every trader's `budgets_i = sum_k weights_k a_ik` and `spent_i = stakes_i / budgets_i` (0 where the budget is 0). The
     /// block that stands behind this is sent for.
-    fn budgets(block: &'a [f64], weights: &'a [f64], stakes: &'a [f64], budgets: &'a mut [f64], spent: &'a mut [f64]), s {
+    wide fn budgets(block: &'a [f64], weights: &'a [f64], stakes: &'a [f64], budgets: &'a mut [f64], spent: &'a mut [f64]), s {
         let stride = stakes.len();
         let zero = s.splat_f64s(0.0);
         let stakes = f64::split::<S>(stakes).0;
@@ -34,16 +34,6 @@ kernel! {
     }
 }
 
-kernel! {
-    /// `spread = block * factors`, row by row.
-    fn spread(block: &'a [f64], factors: &'a [f64], spread: &'a mut [f64]), _s {
-        let rows = spread.chunks_exact_mut(factors.len()).zip(block.chunks_exact(factors.len()));
-        for (out, row) in rows {
-            out.iter_mut().zip(row).zip(factors).for_each(|((y, &x), &f)| *y = x * f);
-        }
-    }
-}
-
 /// The lanes of a sum, added pairwise.
 #[inline(always)]
 fn add_lanes<S: Simd>(sum: &[S::f64s]) -> f64 {
@@ -56,42 +46,49 @@ fn add_lanes<S: Simd>(sum: &[S::f64s]) -> f64 {
     lanes[0]
 }
 
-/// `[a.c, a.d, b.c, b.d]`
+/// Two rows and two others, each of the two times each of the others and the factors, summed, where W vectors are
+/// the lanes: `[a.c, a.d, b.c, b.d]`.
 #[inline(always)]
-fn four_dots<S: Simd>(s: S, a: &[f64], b: &[f64], c: &[f64], d: &[f64]) -> [f64; 4] {
+fn four_sums<S: Simd, const W: usize>(s: S, [a, b]: [&[f64]; 2], [c, d]: [&[f64]; 2], factors: &[f64]) -> [f64; 4] {
     let zero = s.splat_f64s(0.0);
-    let per = LANES * size_of::<f64>() / size_of::<S::f64s>();
-    let mut sums = [[zero; LANES]; 4];
+    // each in a name of its own: an array of arrays the compiler leaves in memory
+    let (mut ac, mut ad, mut bc, mut bd) = ([zero; W], [zero; W], [zero; W], [zero; W]);
     let (a, b) = (
-        f64::split::<S>(a).0.chunks_exact(per),
-        f64::split::<S>(b).0.chunks_exact(per),
+        f64::split::<S>(a).0.chunks_exact(W),
+        f64::split::<S>(b).0.chunks_exact(W),
     );
     let (c, d) = (
-        f64::split::<S>(c).0.chunks_exact(per),
-        f64::split::<S>(d).0.chunks_exact(per),
+        f64::split::<S>(c).0.chunks_exact(W),
+        f64::split::<S>(d).0.chunks_exact(W),
     );
-    for ((a, b), (c, d)) in a.zip(b).zip(c.zip(d)) {
-        for i in 0..per {
-            sums[0][i] = s.add_f64s(sums[0][i], s.mul_f64s(a[i], c[i]));
-            sums[1][i] = s.add_f64s(sums[1][i], s.mul_f64s(a[i], d[i]));
-            sums[2][i] = s.add_f64s(sums[2][i], s.mul_f64s(b[i], c[i]));
-            sums[3][i] = s.add_f64s(sums[3][i], s.mul_f64s(b[i], d[i]));
+    for (((a, b), (c, d)), f) in a.zip(b).zip(c.zip(d)).zip(f64::split::<S>(factors).0.chunks_exact(W)) {
+        for i in 0..W {
+            let (a, b) = (s.mul_f64s(a[i], f[i]), s.mul_f64s(b[i], f[i]));
+            ac[i] = s.add_f64s(ac[i], s.mul_f64s(a, c[i]));
+            ad[i] = s.add_f64s(ad[i], s.mul_f64s(a, d[i]));
+            bc[i] = s.add_f64s(bc[i], s.mul_f64s(b, c[i]));
+            bd[i] = s.add_f64s(bd[i], s.mul_f64s(b, d[i]));
         }
     }
-    sums.map(|sum| add_lanes::<S>(&sum))
+    [ac, ad, bc, bd].map(|sum| add_lanes::<S>(&sum))
 }
 
 kernel! {
-    /// Adds the lower triangle of `left right^T`, a symmetric matrix, to `sums` (row-major), each product times
-    /// `weights_k weights_l`.
-    fn add_products(left: &'a [f64], right: &'a [f64], stride: usize, weights: &'a [f64], sums: &'a mut [f64]), s {
-        let n = weights.len();
-        let row = |of: &'a [f64], k: usize| &of[k * stride..(k + 1) * stride];
+    /// Adds the lower triangle of `block diag(factors) block^T`, a symmetric matrix, to `sums` (row-major), each product
+    /// times `weights_k weights_l`.
+    wide fn add_products(block: &'a [f64], factors: &'a [f64], weights: &'a [f64], sums: &'a mut [f64]), s {
+        let (n, stride) = (weights.len(), factors.len());
         for k in (0..n).step_by(2) {
             let after = (k + 1).min(n - 1);
             for l in (0..=k).step_by(2) {
                 let next = (l + 1).min(n - 1);
-                let dots = four_dots(s, row(left, k), row(left, after), row(right, l), row(right, next));
+                let [left, right] = [[k, after], [l, next]].map(|rows| rows.map(|r| &block[r * stride..(r + 1) * stride]));
+                let dots = match LANES * size_of::<f64>() / size_of::<S::f64s>() {
+                    1 => four_sums::<S, 1>(s, left, right, factors),
+                    2 => four_sums::<S, 2>(s, left, right, factors),
+                    4 => four_sums::<S, 4>(s, left, right, factors),
+                    _ => four_sums::<S, LANES>(s, left, right, factors),
+                };
                 let mut add = |k: usize, l: usize, dot: f64| sums[k * n + l] += weights[k] * weights[l] * dot;
                 add(k, l, dots[0]);
                 if next > l && next <= k {
@@ -110,7 +107,7 @@ kernel! {
 
 kernel! {
     /// `factors = spent / budgets`; 0 where the budget is 0.
-    fn curvatures(spent: &'a [f64], budgets: &'a [f64], factors: &'a mut [f64]), _s {
+    wide fn curvatures(spent: &'a [f64], budgets: &'a [f64], factors: &'a mut [f64]), _s {
         for ((f, &v), &budget) in factors.iter_mut().zip(spent).zip(budgets) {
             *f = if budget > 0.0 { v / budget } else { 0.0 };
         }
@@ -130,7 +127,7 @@ kernel! {
 kernel! {
     /// `log2( (row / price * scales)^powers / budgets ) - excess`: what a unit staked grows by in an isoelastic market; -inf
     /// where nothing could be bought.
-    fn log2_growth(
+    wide fn log2_growth(
         row: &'a [f64],
         price: f64,
         scales: &'a [f64],

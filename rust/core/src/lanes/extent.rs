@@ -70,6 +70,14 @@ pub(super) fn least_positive<F: Real, S: Simd>(s: S, m: &[F]) -> f64 {
 }
 
 kernel! {
+    /// The least positive entry; infinity where there is none.
+    fn least<F>(m: &'a [F]) -> f64, s {
+        let least = least_positive(s, m);
+        if least == F::MAX.to_f64() { f64::INFINITY } else { least }
+    }
+}
+
+kernel! {
     /// The greatest and the least positive entry (0 and infinity where there is none).
     fn extremes<F>(m: &'a [F]) -> (f64, f64), s {
         let most = fold(

@@ -108,7 +108,7 @@ pub mod logs;
 pub mod several;
 
 use extent::extent_run;
-pub use extent::{Extent, extent, extremes};
+pub use extent::{Extent, extent, extremes, least};
 
 /// How many vectors make up the 32 lanes.
 #[inline(always)]
