@@ -1,6 +1,7 @@
-"""Whole numbers that users give."""
+"""Numbers that users give."""
 
-from numbers import Rational
+import math
+from numbers import Rational, Real
 from typing import Any
 
 import numpy as np
@@ -38,3 +39,34 @@ def whole(given: Any, what: str, least: int | None = None, most: int | None = No
         return int(given)
     bounds = "" if least is None else f", {least} or more" if most is None else f", from {least} to {most}"
     raise InputError(f"{what} {shown(given)}; give a whole number{bounds}")
+
+
+def number(given: Any, what: str, low: float = -math.inf, high: float = math.inf) -> float:
+    """A finite number in a range, its ends included.
+
+    Raises:
+        InputError: it is none, or out of range.
+
+    >>> number(1, "bits", 0)
+    1.0
+    """
+    fits = isinstance(given, Real | np.number) and not isinstance(given, bool)
+    if fits and math.isfinite(given) and low <= given <= high:
+        return float(given)
+    bounds = "" if low == -math.inf else f", {low:g} or more" if high == math.inf else f", from {low:g} to {high:g}"
+    raise InputError(f"{what} {shown(given)}; give a finite number{bounds}")
+
+
+def between(given: Any, what: str, low: float, high: float) -> float:
+    """A number strictly between two others.
+
+    Raises:
+        InputError: it is none, or not between them.
+
+    >>> between(0.5, "heads", 0, 1)
+    0.5
+    """
+    fits = isinstance(given, Real | np.number) and not isinstance(given, bool)
+    if fits and low < given < high:
+        return float(given)
+    raise InputError(f"{what} {shown(given)}; give a number strictly between {low:g} and {high:g}")

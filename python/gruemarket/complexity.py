@@ -4,7 +4,7 @@ import itertools
 import math
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -199,7 +199,13 @@ def complexity(
         OSError: the folder cannot be written.
     """
     learning.check_epsilon(epsilon)
-    chosen = list(processes)
+    kinds: list[tuple[Any, type]] = [(inductors, Mapping), (processes, Iterable)]
+    if not all(isinstance(given, kind) for given, kind in kinds):
+        raise InputError("give inductors by name, and a list of processes, such as [gm.processes.even()]")
+    laws: list[Any] = list(processes)
+    if wrong := [one for one in laws if not isinstance(one, Process)]:
+        raise InputError(f"{wrong[0]!r} is not a process; give such as gm.processes.golden_mean()")
+    chosen: list[Process] = laws
     if not inductors or not chosen:
         raise InputError(f"{len(inductors)} inductors and {len(chosen)} processes; give one or more of each")
     names = [process.name for process in chosen]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gruemarket.errors import InputError
 from gruemarket.names import check_known
 from gruemarket.processes.hidden import HiddenMarkov
 from gruemarket.processes.process import Process
@@ -26,6 +27,8 @@ def from_definition(definition: Mapping[str, Any]) -> Process:
     >>> from_definition(even().definition())
     <HiddenMarkov 'even': 2 symbols, 19.8 bits>
     """
+    if not isinstance(definition, Mapping):
+        raise InputError(f"{definition!r} is no definition; give what a process's definition() gives")
     given = dict(definition)
     kind = given.pop("kind", None)
     check_known(kind, KINDS, "kind of process")

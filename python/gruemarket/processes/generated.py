@@ -86,6 +86,8 @@ def canonical(machine: HiddenMarkov) -> Form:
     >>> canonical(periodic("01", phase=None)) == canonical(periodic("10", phase=None)) != canonical(periodic("011"))
     True
     """
+    if not isinstance(machine, HiddenMarkov):
+        raise InputError(f"{machine!r} is not a hidden Markov process; give such as gm.processes.golden_mean()")
     classes = measures.causal_states(machine.transitions, machine.stationary)
     rows = {c: _row(machine.transitions[:, s, :], classes) for s, c in enumerate(classes) if c >= 0}
     return min(_numbered(rows, first) for first in rows)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gruemarket.checks import whole
+from gruemarket.arrays import floats
+from gruemarket.checks import number, whole
 from gruemarket.errors import InputError, ShapeError
 from gruemarket.families import Outcomes
 from gruemarket.processes import codes, measures
@@ -56,7 +57,7 @@ class HiddenMarkov(Process):
                 raise InputError(f"{name}: states that never meet have several stationary distributions; give initial=")
             self.initial: Floats = long_run[0].copy()
         else:
-            self.initial = np.array(initial, dtype=np.float64)
+            self.initial = np.array(floats(initial, f"{name}: an initial distribution"), dtype=np.float64)
             if self.initial.shape != (self.states,):
                 raise ShapeError(
                     f"{name}: an initial distribution of shape {self.initial.shape} for {self.states} states"
@@ -64,7 +65,7 @@ class HiddenMarkov(Process):
             if not (np.all(self.initial >= 0) and abs(self.initial.sum() - 1) <= SUM_TOLERANCE):
                 raise InputError(f"{name}: initial {self.initial.tolist()} does not sum to 1")
         self.stationary: Floats = self.initial @ long_run
-        self.bits = codes.machine(self.transitions) if bits is None else float(bits)
+        self.bits = codes.machine(self.transitions) if bits is None else number(bits, "bits", 0)
 
     # --- Forecasting
 
@@ -170,7 +171,7 @@ class HiddenMarkov(Process):
 
 
 def _checked(transitions: Any) -> Floats:
-    given: Floats = np.array(transitions, dtype=np.float64, order="C")
+    given: Floats = np.array(floats(transitions, "transitions"), dtype=np.float64, order="C")
     if given.ndim != 3 or given.shape[0] < 2 or given.shape[1] < 1 or given.shape[1] != given.shape[2]:
         raise ShapeError(f"transitions of shape {given.shape}; give (symbols, states, states), with 2 symbols or more")
     sums = given.sum(axis=(0, 2))

@@ -1,9 +1,11 @@
 """The processes that have names, as machines."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from gruemarket.checks import between, number, whole
 from gruemarket.errors import InputError
 from gruemarket.families import outcomes_of
 from gruemarket.processes import codes
@@ -41,14 +43,16 @@ def periodic(
     >>> periodic("001").sample(7).tolist()
     [0, 0, 1, 0, 0, 1, 0]
     """
-    letters = list(map(int, word)) if isinstance(word, str) and word.isdecimal() else list(word)
+    if (isinstance(word, str) and word and not word.isdecimal()) or not isinstance(word, Iterable):
+        raise InputError(f"a word {word!r}; give symbols, or a text of digits such as '0010'")
+    letters = [whole(letter, "a word with", 0) for letter in (map(int, word) if isinstance(word, str) else word)]
     if not letters:
         raise InputError("a periodic process without a word; give one symbol or more")
-    count = max(2, int(max(letters)) + 1) if outcomes is None else int(outcomes)
+    count = max(2, max(letters) + 1) if outcomes is None else whole(outcomes, "outcomes", 2)
     symbols = outcomes_of(letters, count, "a word").tolist()
     length = len(symbols)
-    if phase is not None and not 0 <= phase < length:
-        raise InputError(f"phase {phase} in a word of {length} symbols; give 0 to {length - 1}, or None")
+    if phase is not None:
+        phase = whole(phase, "phase", 0, length - 1)
     transitions = np.zeros((count, length, length))
     for s, symbol in enumerate(symbols):
         transitions[symbol, s, (s + 1) % length] = 1
@@ -72,8 +76,9 @@ def de_bruijn(order: int = 5, outcomes: int = 2) -> HiddenMarkov:
     >>> de_bruijn(3).sample(8).tolist()
     [0, 0, 0, 1, 0, 1, 1, 1]
     """
-    if order < 1 or outcomes < 2 or outcomes**order > 1024:
-        raise InputError(f"order {order} over {outcomes} symbols; give 1 or more, and a word of at most 1024 symbols")
+    order, outcomes = whole(order, "order", 1), whole(outcomes, "outcomes", 2)
+    if order > 10 or outcomes**order > 1024:
+        raise InputError(f"order {order} over {outcomes} symbols; give a word of at most 1024 symbols")
     bits = codes.KINDS + codes.natural(outcomes - 1) + codes.natural(order)
     return periodic(_lyndon(order, outcomes), outcomes=outcomes, name=f"de Bruijn {order}", bits=bits)
 
@@ -93,8 +98,7 @@ def _lyndon(order: int, outcomes: int) -> list[int]:
 
 def biased_coin(heads: float = 0.8) -> HiddenMarkov:
     """Independent symbols, 1 with probability `heads`, strictly between 0 and 1."""
-    if not 0 < heads < 1:
-        raise InputError(f"a coin with heads {heads}; give a probability strictly between 0 and 1")
+    heads = between(heads, "a coin with heads", 0, 1)
     return HiddenMarkov([[[1 - heads]], [[heads]]], name=f"biased coin {heads:g}")
 
 
@@ -105,11 +109,13 @@ def fair_coin() -> HiddenMarkov:
 
 def golden_mean(stay: float = 0.5) -> HiddenMarkov:
     """No two 0 in a row; elsewhere 1 with probability `stay`. 2/3 bits a symbol for 1/2."""
+    stay = number(stay, "stay", 0, 1)
     return _machine("golden mean", {("A", 1): {"A": stay}, ("A", 0): {"B": 1 - stay}, ("B", 1): {"A": 1}})
 
 
 def even(stay: float = 0.5) -> HiddenMarkov:
     """Runs of 1 have even lengths; between them 0 with probability `stay`. 2/3 bits a symbol for 1/2."""
+    stay = number(stay, "stay", 0, 1)
     return _machine("even", {("A", 0): {"A": stay}, ("A", 1): {"B": 1 - stay}, ("B", 1): {"A": 1}})
 
 
@@ -132,8 +138,7 @@ def mess3(alpha: float = 0.6, x: float = 0.15) -> HiddenMarkov:
     y = 1 - 2x the state stays with probability y, goes to each other one with x, and the state that is *reached* emits
     its own symbol with alpha, each other with b.
     """
-    if not (0 < alpha < 1 and 0 < x < 0.5):
-        raise InputError(f"alpha {alpha} and x {x}; give them strictly between 0 and 1, 0 and 1/2")
+    alpha, x = between(alpha, "alpha", 0, 1), between(x, "x", 0, 0.5)
     moves = np.full((3, 3), x) + (1 - 3 * x) * np.eye(3)
     emits = np.full((3, 3), (1 - alpha) / 2) + (alpha - (1 - alpha) / 2) * np.eye(3)
     bits = codes.KINDS + sum(map(codes.probability, (alpha, x)))

@@ -99,6 +99,8 @@ class Processes(SymbolFamily):
     """
 
     def __init__(self, processes: Iterable[Any], *, bits: Any = None, outcomes: int | None = None) -> None:
+        if not isinstance(processes, Iterable):
+            raise InputError(f"{processes!r} is no list of processes; give such as [gm.processes.golden_mean()]")
         given: list[Any] = list(processes)
         if not given:
             raise InputError("a family of no processes; give one or more")

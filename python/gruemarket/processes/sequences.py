@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gruemarket.checks import whole
+from gruemarket.checks import number, whole
 from gruemarket.errors import InputError
 from gruemarket.families import Outcomes, outcomes_of
 from gruemarket.processes import codes
@@ -71,7 +71,9 @@ class ThueMorse(Sequence):
     def __init__(self, *, name: str = "Thue-Morse", bits: float | None = None) -> None:
         self.name = name
         # K = 2, two states, an edge for each state and digit, and what each state prints
-        self.bits = codes.KINDS + codes.natural(1) + codes.natural(2) + 4 + 2 if bits is None else float(bits)
+        self.bits = (
+            codes.KINDS + codes.natural(1) + codes.natural(2) + 4 + 2 if bits is None else number(bits, "bits", 0)
+        )
 
     def symbols(self, length: int) -> Outcomes:
         """(length,) the first symbols."""
@@ -108,11 +110,11 @@ class Recorded(Sequence):
         array = np.asarray(symbols)
         if not array.size:
             raise InputError(f"{name}: a record of no symbols; give one or more")
-        whole = array.ndim == 1 and array.dtype.kind in "biu"
-        self.outcomes = max(2, int(array.max()) + 1) if outcomes is None and whole else int(outcomes or 2)
+        largest = int(array.max()) if array.ndim == 1 and array.dtype.kind in "biu" else 0
+        self.outcomes = max(2, largest + 1) if outcomes is None else whole(outcomes, "outcomes", 2)
         self.name = name
         self._symbols = outcomes_of(array, self.outcomes, f"{name}: a record")
-        self.bits = codes.word(len(array), self.outcomes) if bits is None else float(bits)
+        self.bits = codes.word(len(array), self.outcomes) if bits is None else number(bits, "bits", 0)
 
     def __len__(self) -> int:
         return len(self._symbols)
@@ -205,7 +207,7 @@ class Switch(Process):
         self.outcomes = max(before.outcomes, after.outcomes)
         self.name = f"{before.name}, from {at} on {after.name}" if name is None else name
         known = codes.KINDS + before.bits + after.bits + codes.natural(self.at)
-        self.bits = known if bits is None else float(bits)
+        self.bits = known if bits is None else number(bits, "bits", 0)
 
     @property
     def entropy_rate(self) -> float | None:

@@ -14,6 +14,7 @@ Spec = dict[str, Any]
 # Okabe and Ito's palette for all kinds of colour vision, less its yellow (unseen on white) and black (unseen at night).
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c")
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
+SHAPES = ("circle", "square", "triangle-up", "diamond")
 NEVER, REDEFINED = "#9aa7b4", ("#6a3fb0", "#807dba", "#c994c7", "#dd1c77", "#fa9fb5", "#980043")
 MARKET, GREY = "#5f6b7a", "#8c95a0"
 WIDTH = 800
@@ -59,6 +60,12 @@ class Colours:
         """The encoding of `field`, which holds some of `names`."""
         scale = alt.Scale(domain=list(names), range=[self[name] for name in names])
         return alt.Color(f"{field}:N", **({"legend": STROKES} | more), scale=scale, sort=list(names), title=None)
+
+    def shape(self, field: str, names: Sequence[str]) -> alt.Shape:
+        """The shapes of points that tell apart what has the same colour."""
+        shapes = [SHAPES[self._place.get(name, (0, 0))[1] % len(SHAPES)] for name in names]
+        scale = alt.Scale(domain=list(names), range=shapes)
+        return alt.Shape(f"{field}:N", scale=scale, title=None, sort=list(names))
 
     def dash(self, field: str, names: Sequence[str]) -> alt.StrokeDash:
         """The dashes that tell apart what has the same colour."""

@@ -160,7 +160,8 @@ def _times(times: pl.DataFrame, colours: Colours) -> Section:
         .mark_rule()
         .encode(x="regret_low:Q", x2="regret_high:Q", **alike)
     )
-    points = base.transform_filter("datum.arm == 'process'").mark_circle(size=50, opacity=1).encode(x=x, **alike)
+    measured = base.transform_filter("datum.arm == 'process'").mark_point(size=50, opacity=1, filled=True)
+    points = measured.encode(x=x, shape=colours.shape("inductor", names), **alike)
     nulls = (
         base.transform_filter("datum.arm == 'shuffled'")
         .mark_tick(thickness=2, height=8, opacity=0.6)
@@ -184,10 +185,12 @@ def _curves(found: Complexity, colours: Colours) -> Section:
     part = found.curves.filter(pl.col("process").is_in(several), arm="process")
     frame = part.group_by(keys, maintain_order=True).agg(pl.col("regret_bits").mean())
     lines = charts.chart_of(frame, width=SMALL, height=SMALL).mark_line(clip=True)
+    names = colours.among(frame, "inductor")
     chart = lines.encode(
         alt.X("symbols:Q", scale=alt.Scale(type="log"), title="symbols"),
         alt.Y("regret_bits:Q", scale=SYMLOG, axis=BITS, title="regret, bits"),
-        colours.hue("inductor", colours.among(frame, "inductor")),
+        colours.hue("inductor", names),
+        colours.dash("inductor", names),
         facet=alt.Facet("process:N", columns=4, sort=several, title=None),
         tooltip=charts.tips(frame),
     )
