@@ -330,7 +330,10 @@ impl Predictor {
     #[new]
     #[pyo3(signature = (program, machine = "reader", alphabet = 2, memory = 64))]
     fn new(program: &str, machine: &str, alphabet: i64, memory: i64) -> PyResult<Self> {
-        let (alphabet, memory) = (number(alphabet, "alphabet")? as usize, number(memory, "memory")? as usize);
+        let (alphabet, memory) = (
+            number(alphabet, "alphabet")? as usize,
+            number(memory, "memory")? as usize,
+        );
         let limits = limits((alphabet, memory, 1, 1));
         let loaded = Kind::parse(machine)
             .and_then(|kind| Loaded::new(program, kind, &limits))
