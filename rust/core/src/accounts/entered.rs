@@ -3,9 +3,10 @@
 //! No second book is kept. A tile in which somebody is absent is copied when it is read, and scaled as a book of its own
 //! would be: its richest entered trader near `2^TOP`. Hence the levies have the bits that they have on such a book.
 
-use crate::accounts::book::{Book, TILE, Tile, TileMut, TileRef};
+use crate::accounts::book::{Book, TILE};
 use crate::accounts::calendar::Calendar;
 use crate::accounts::narrow::narrow;
+use crate::accounts::tile::{Tile, TileMut, TileRef};
 use crate::lanes;
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;

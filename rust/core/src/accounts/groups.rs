@@ -1,8 +1,9 @@
 //! Groups: a label a trader, for the ledger and for taxes that stay within a group.
 
-use crate::accounts::book::{Book, TILE, TileRef};
+use crate::accounts::book::{Book, TILE};
 use crate::accounts::entered::{Copied, Entered, Mark};
 use crate::accounts::narrow::{Narrow, narrow};
+use crate::accounts::tile::TileRef;
 use crate::lanes;
 use crate::real::{Real, pow2};
 use crate::scaled::Scaled;

@@ -6,3 +6,4 @@ pub mod entered;
 pub mod groups;
 pub mod narrow;
 pub mod prior;
+pub mod tile;

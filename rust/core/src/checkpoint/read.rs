@@ -1,10 +1,11 @@
 //! A file becomes a market again.
 
 use super::{HEADER, Header, IN_MEMORY, WITH_RULE, Whole};
-use crate::accounts::book::{Book, TILE, Tile};
+use crate::accounts::book::{Book, TILE};
 use crate::accounts::calendar::Calendar;
 use crate::accounts::groups::Groups;
 use crate::accounts::narrow::Narrow;
+use crate::accounts::tile::Tile;
 use crate::clearing::Rule;
 use crate::error::{MarketError, Result};
 use crate::grue::Tax;

@@ -1,9 +1,10 @@
 //! One levy of the tax on a book: only money that changes hands is taxed (design 2.4).
 
-use crate::accounts::book::{Book, TILE, TileMut, TileRef};
+use crate::accounts::book::{Book, TILE};
 use crate::accounts::entered::Entered;
 use crate::accounts::groups::{GroupMoney, Groups};
 use crate::accounts::narrow::narrow;
+use crate::accounts::tile::{TileMut, TileRef};
 use crate::grue::kernel::Rows;
 use crate::lanes;
 use crate::lanes::groups::{self as by_group, ByGroup};

@@ -4,7 +4,8 @@
 //! grows by G, so wealth is multiplied by `b G + 1 - b`. As in a Kelly round the books are not multiplied by that but by
 //! its share of the greatest growth, which lies in [0, 1], and the book's total falls instead of the poor's accounts.
 
-use crate::accounts::book::{Book, TILE, TileRef};
+use crate::accounts::book::{Book, TILE};
+use crate::accounts::tile::TileRef;
 use crate::clearing::{Part, Price, Room, Rule, Who};
 use crate::error::{MarketError, Result};
 use crate::lanes;

@@ -1,8 +1,9 @@
 //! One tile's part of a round: the tax, the sums that make the price, the growth.
 
 use crate::accounts::book::Book;
-use crate::accounts::book::{TILE, TileMut};
+use crate::accounts::book::TILE;
 use crate::accounts::entered::{Copied, Entered};
+use crate::accounts::tile::TileMut;
 use crate::grue::levy::Levy;
 use crate::lanes::{self, several::ROUNDS};
 use crate::market::clear::Growth;

@@ -1,7 +1,8 @@
 //! How a call that stops half way is taken back step by step, at the cost of what it touched.
 
-use crate::accounts::book::{TILE, Tile};
+use crate::accounts::book::TILE;
 use crate::accounts::narrow::Narrow;
+use crate::accounts::tile::Tile;
 use crate::market::lazy::Lazy;
 use crate::market::state::{Accounts, State};
 use crate::real::Real;
