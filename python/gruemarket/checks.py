@@ -50,9 +50,9 @@ def number(given: Any, what: str, low: float = -math.inf, high: float = math.inf
     >>> number(1, "bits", 0)
     1.0
     """
-    fits = isinstance(given, Real | np.number) and not isinstance(given, bool)
-    if fits and math.isfinite(given) and low <= given <= high:
-        return float(given)
+    value = _finite(given)
+    if value is not None and low <= value <= high:
+        return value
     bounds = "" if low == -math.inf else f", {low:g} or more" if high == math.inf else f", from {low:g} to {high:g}"
     raise InputError(f"{what} {shown(given)}; give a finite number{bounds}")
 
@@ -66,7 +66,17 @@ def between(given: Any, what: str, low: float, high: float) -> float:
     >>> between(0.5, "heads", 0, 1)
     0.5
     """
-    fits = isinstance(given, Real | np.number) and not isinstance(given, bool)
-    if fits and low < given < high:
-        return float(given)
+    value = _finite(given)
+    if value is not None and low < value < high:
+        return value
     raise InputError(f"{what} {shown(given)}; give a number strictly between {low:g} and {high:g}")
+
+
+def _finite(given: Any) -> float | None:
+    if isinstance(given, bool) or not isinstance(given, Real):
+        return None
+    try:
+        value = float(given)
+    except OverflowError:
+        return None
+    return value if math.isfinite(value) else None

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gruemarket.arrays import vector
+from gruemarket.checks import whole
 from gruemarket.errors import InputError, ShapeError
 from gruemarket.run import Floats
 
@@ -160,6 +161,18 @@ class Adapter:
         if found is None:
             raise InputError(f"{self.name}: {type(self.family).__name__} has no {method}(), which is needed here")
         return found  # type: ignore[no-any-return]
+
+
+def count_of(symbols: Any, outcomes: Any) -> int:
+    """K: as given, else one more than the largest symbol, at least 2.
+
+    >>> count_of([0, 2], None), count_of([0, 2], 5)
+    (3, 5)
+    """
+    if outcomes is not None:
+        return whole(outcomes, "outcomes", 2)
+    array = np.asarray(symbols)
+    return max(2, int(array.max()) + 1) if array.size and array.dtype.kind in "biu" else 2
 
 
 def outcomes_of(episode: Any, outcomes: int, what: str = "an episode") -> Outcomes:

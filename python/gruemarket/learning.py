@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from gruemarket.checks import whole
+from gruemarket.checks import number, whole
 from gruemarket.errors import InputError
 from gruemarket.families import Outcomes
 from gruemarket.inductor import Inductor
@@ -177,8 +177,7 @@ def seeds_of(seeds: Any) -> list[int]:
 
 def check_epsilon(epsilon: Any) -> None:
     """Raises InputError unless epsilon is a loss."""
-    if not (isinstance(epsilon, int | float) and math.isfinite(epsilon) and epsilon >= 0):
-        raise InputError(f"epsilon {epsilon!r}; give a number of bits a symbol, >= 0")
+    number(epsilon, "epsilon", 0)
 
 
 def maker(inductor: Any, outcomes: int) -> Callable[[], Inductor]:

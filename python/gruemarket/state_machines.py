@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gruemarket import files
-from gruemarket.checks import whole
+from gruemarket.checks import number, whole
 from gruemarket.errors import CheckpointError, InputError
 from gruemarket.run import Floats
 from gruemarket.symbols import SymbolFamily
@@ -50,10 +50,10 @@ class StateMachines(SymbolFamily):
     """
 
     def __init__(self, states: int = 4, *, outcomes: int = 2, estimator: float = 0.5, forget: bool = False) -> None:
-        if not (np.isfinite(estimator) and estimator > 0):
-            raise InputError(f"estimator {estimator!r}; give a number > 0, 0.5 for Krichevsky-Trofimov")
         self.states, self.outcomes = whole(states, "states", 1), whole(outcomes, "outcomes", 2)
-        self.estimator, self.forget = float(estimator), bool(forget)
+        self.estimator, self.forget = number(estimator, "estimator", 0), bool(forget)
+        if self.estimator == 0:
+            raise InputError("estimator 0; give a number > 0, 0.5 for Krichevsky-Trofimov")
         if (known := sum(count(n, self.outcomes) for n in range(1, self.states + 1))) > MOST:
             raise InputError(f"{known} machines have up to {states} states over {outcomes} symbols; give fewer states")
         tables = [wirings(n, self.outcomes) for n in range(1, self.states + 1)]
@@ -191,10 +191,10 @@ def count(states: int, outcomes: int) -> int:
     ways = {1: 1}  # of filling the table so far, by how many states were met
     for place in range(states * outcomes):
         longer: dict[int, int] = {}
-        for met, number in ways.items():
+        for met, many in ways.items():
             if met > place // outcomes:
-                longer[met] = longer.get(met, 0) + met * number
-                longer[min(met + 1, states)] = longer.get(min(met + 1, states), 0) + number * (met < states)
+                longer[met] = longer.get(met, 0) + met * many
+                longer[min(met + 1, states)] = longer.get(min(met + 1, states), 0) + many * (met < states)
         ways = longer
     return ways.get(states, 0)
 

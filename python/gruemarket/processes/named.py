@@ -7,7 +7,7 @@ import numpy as np
 
 from gruemarket.checks import between, number, whole
 from gruemarket.errors import InputError
-from gruemarket.families import outcomes_of
+from gruemarket.families import count_of, outcomes_of
 from gruemarket.processes import codes
 from gruemarket.processes.hidden import HiddenMarkov
 
@@ -45,10 +45,10 @@ def periodic(
     """
     if (isinstance(word, str) and word and not word.isdecimal()) or not isinstance(word, Iterable):
         raise InputError(f"a word {word!r}; give symbols, or a text of digits such as '0010'")
-    letters = [whole(letter, "a word with", 0) for letter in (map(int, word) if isinstance(word, str) else word)]
+    letters = list(map(int, word)) if isinstance(word, str) else list(word)
     if not letters:
         raise InputError("a periodic process without a word; give one symbol or more")
-    count = max(2, max(letters) + 1) if outcomes is None else whole(outcomes, "outcomes", 2)
+    count = count_of(letters, outcomes)
     symbols = outcomes_of(letters, count, "a word").tolist()
     length = len(symbols)
     if phase is not None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gruemarket.checks import number, whole
 from gruemarket.errors import InputError
-from gruemarket.families import Outcomes, outcomes_of
+from gruemarket.families import Outcomes, count_of, outcomes_of
 from gruemarket.processes import codes
 from gruemarket.processes.process import Process
 from gruemarket.run import Floats
@@ -110,8 +110,7 @@ class Recorded(Sequence):
         array = np.asarray(symbols)
         if not array.size:
             raise InputError(f"{name}: a record of no symbols; give one or more")
-        largest = int(array.max()) if array.ndim == 1 and array.dtype.kind in "biu" else 0
-        self.outcomes = max(2, largest + 1) if outcomes is None else whole(outcomes, "outcomes", 2)
+        self.outcomes = count_of(array, outcomes)
         self.name = name
         self._symbols = outcomes_of(array, self.outcomes, f"{name}: a record")
         self.bits = codes.word(len(array), self.outcomes) if bits is None else number(bits, "bits", 0)

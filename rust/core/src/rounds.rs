@@ -24,9 +24,10 @@ pub enum Stakes<'a> {
     PerRound(&'a [f64]),
 }
 
-/// What will be read after a row: the same traders' next row, or the row's next traders.
+/// What will be read after a row: another row of the same traders, or the row's next traders.
 #[derive(Clone, Copy, Debug)]
 pub enum Next {
+    /// The same traders' next row in memory: of the next outcome, or of the next round.
     Row,
     /// The same traders' row of this round.
     Round(usize),
@@ -35,6 +36,18 @@ pub enum Next {
     TileAt(usize),
     /// Nothing that was not sent for already.
     Sent,
+}
+
+impl Next {
+    /// Where a tile is led through a span of rounds before the next: that round, or as far into the next tile's.
+    #[must_use]
+    pub fn within(span: &Range<usize>, round: usize) -> Self {
+        if round < span.end {
+            Self::Round(round)
+        } else {
+            Self::TileAt(span.start + round - span.end)
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -117,6 +117,7 @@ proptest! {
         let most = row.iter().copied().fold(0.0, f64::max);
         let least = row.iter().copied().filter(|x| *x > 0.0).fold(f64::INFINITY, f64::min);
         prop_assert_eq!(lanes::extremes(&row), (most, least));
+        prop_assert_eq!(lanes::least(&row), least);
     }
 }
 

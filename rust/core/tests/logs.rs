@@ -1,6 +1,6 @@
 //! Logarithms, exponentials and powers against the system's, and the sums over blocks against plain loops.
 
-use gruemarket_core::lanes::{budgets, logs};
+use gruemarket_core::lanes::{self, budgets, logs};
 use proptest::prelude::*;
 
 fn units(found: f64, wanted: f64) -> f64 {
@@ -33,6 +33,15 @@ proptest! {
         // an exponent's last place counts for more than one of the power
         let slack = 4.0 + 2.0 * (q.ln() * p).abs();
         prop_assert!(units(logs::pow(q, p), q.powf(p)) < slack, "{q:e}^{p}");
+    }
+
+    #[test]
+    fn sums_of_logarithms_have_the_bits_of_a_dot_product(
+        pairs in prop::collection::vec((0.0..1.0f64, prop_oneof![0.0..=1.0f64, Just(0.0)]), 0..600),
+    ) {
+        let (stakes, row): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+        let lns: Vec<_> = row.iter().map(|x| logs::ln(x.clamp(1e-6, 0.9))).collect();
+        prop_assert_eq!(logs::dot_lns(&stakes, &row, 0, 1e-6, 0.9), lanes::dot(&stakes, &lns));
     }
 
     #[test]

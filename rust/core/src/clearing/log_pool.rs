@@ -35,11 +35,9 @@ impl LogPool {
 
     /// `sum_i u_i ln q_ik` of every outcome. What stands so far `ahead` is sent for.
     pub(super) fn pool(&self, cut: &Cut<'_>, ahead: usize) -> Vec<f64> {
-        cut.sums(cut.outcomes(), |tile, logs, sums| {
+        cut.sums(cut.outcomes(), |tile, _, sums| {
             for (k, sum) in sums.iter_mut().enumerate() {
-                logs.fill(0.0);
-                logs::add_lns(logs, tile.row(k), ahead, self.floor, 1.0 - self.floor, 1.0);
-                *sum += lanes::dot(tile.stakes(), logs);
+                *sum += logs::dot_lns(tile.stakes(), tile.row(k), ahead, self.floor, 1.0 - self.floor);
             }
         })
     }

@@ -13,7 +13,7 @@ pub const LANES: usize = 8;
 kernel! {
     /// Every trader's `budgets_i = sum_k weights_k a_ik` and `spent_i = stakes_i / budgets_i` (0 where the budget is 0). The
     /// block that stands behind this is sent for.
-    wide fn budgets(block: &'a [f64], weights: &'a [f64], stakes: &'a [f64], budgets: &'a mut [f64], spent: &'a mut [f64]), s {
+    fn budgets(block: &'a [f64], weights: &'a [f64], stakes: &'a [f64], budgets: &'a mut [f64], spent: &'a mut [f64]), s {
         let stride = stakes.len();
         let zero = s.splat_f64s(0.0);
         let stakes = f64::split::<S>(stakes).0;
@@ -107,7 +107,7 @@ kernel! {
 
 kernel! {
     /// `factors = spent / budgets`; 0 where the budget is 0.
-    wide fn curvatures(spent: &'a [f64], budgets: &'a [f64], factors: &'a mut [f64]), _s {
+    fn curvatures(spent: &'a [f64], budgets: &'a [f64], factors: &'a mut [f64]), _s {
         for ((f, &v), &budget) in factors.iter_mut().zip(spent).zip(budgets) {
             *f = if budget > 0.0 { v / budget } else { 0.0 };
         }

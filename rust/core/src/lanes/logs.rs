@@ -6,8 +6,9 @@
 //!
 //! Tried, and no faster: one division for the logarithms of two.
 
-use super::LINE;
 use super::prefetch::prefetch;
+use super::vector::Vector;
+use super::{LANES, LINE, RUN, add_lanes, add_rest};
 use pulp::{Simd, WithSimd};
 use std::f64::consts::{LN_2, LOG2_E};
 
@@ -48,6 +49,13 @@ fn ln_normal(x: f64) -> f64 {
     let odd = fma(w, 1.479_819_860_511_658_6e-1, 1.818_357_216_161_805e-1);
     let odd = fma(fma(odd, w, 2.857_142_874_366_239e-1), w, 6.666_666_666_666_735e-1);
     fma(k, LN_2, s * (2.0 + fma(z, odd, even)))
+}
+
+/// ln of x held within [low, high]; low is a normal number.
+#[inline(always)]
+fn ln_within(x: f64, low: f64, high: f64) -> f64 {
+    let x = if x > low { x } else { low };
+    ln_normal(if x < high { x } else { high })
 }
 
 /// ln x for x >= 0; -inf of 0.
@@ -154,10 +162,36 @@ kernel! {
         for (line, (sums, row)) in sums.chunks_mut(LINES * LINE).zip(row.chunks(LINES * LINE)).enumerate() {
             (0..LINES).for_each(|i| prefetch(whole, ahead + (line * LINES + i) * LINE));
             for (sum, &x) in sums.iter_mut().zip(row) {
-                let x = if x > low { x } else { low };
-                *sum = fma(factor, ln_normal(if x < high { x } else { high }), *sum);
+                *sum = fma(factor, ln_within(x, low, high), *sum);
             }
         }
+    }
+}
+
+kernel! {
+    /// `sum stakes * ln(row held within [low, high])` of at most a run; low is a normal number. The sum is added up between
+    /// logarithms, which wait for their divisions. What stands so far `ahead` of the row is sent for.
+    wide fn dot_lns(stakes: &'a [f64], row: &'a [f64], ahead: usize, low: f64, high: f64) -> f64, s {
+        const STEP: usize = LINES * LINE;
+        debug_assert!(row.len() <= RUN, "the runs of a longer one are added apart");
+        let mut sums = [s.splat_f64s(0.0); LANES];
+        for (step, (stakes, xs)) in stakes.chunks(STEP).zip(row.chunks(STEP)).enumerate() {
+            (0..LINES).for_each(|i| prefetch(row, ahead + step * STEP + i * LINE));
+            let mut lns = [0.0; STEP];
+            for (y, &x) in lns.iter_mut().zip(xs) {
+                *y = ln_within(x, low, high);
+            }
+            for (stakes, lns) in stakes.chunks(LANES).zip(lns.chunks(LANES)) {
+                if stakes.len() < LANES {
+                    add_rest::<f64, S>(s, &mut sums, stakes.iter().zip(lns).map(|(u, y)| u * y));
+                    continue;
+                }
+                for (sum, (&u, &y)) in sums.iter_mut().zip(f64::split::<S>(stakes).0.iter().zip(f64::split::<S>(lns).0)) {
+                    *sum = s.add_f64s(*sum, s.mul_f64s(u, y));
+                }
+            }
+        }
+        add_lanes::<f64, S>(s, &mut sums)
     }
 }
 

@@ -4,7 +4,7 @@
 //! order in f64, and without fused multiply-add. So a sum has the same bits on every processor.
 //!
 //! Tried, and slower: leaving the sums and extremes to the compiler's own vectoriser, which breaks interleaved lanes up
-//! again (2 to 4 times the time); AVX-512, but for logarithms, powers and several rounds at once; sending for half of the
+//! again (2 to 4 times the time); AVX-512, but for what computes far more than it reads (`wide`); sending for half of the
 //! next row's lines in the check and for the others in the multiplication, or into the first-level cache (up to a tenth
 //! slower); four running minima in the check (no change).
 
@@ -39,7 +39,7 @@ pub fn dispatch<Op: WithSimd>(op: Op) -> Op::Output {
 #[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
 pub use dispatch_wide as dispatch;
 
-/// Runs a loop in the widest vectors of this processor, which logarithms are worth.
+/// Runs a loop in the widest vectors of this processor: logarithms, products of many rows, several rounds at once.
 pub fn dispatch_wide<Op: WithSimd>(op: Op) -> Op::Output {
     static WIDEST: LazyLock<Arch> = LazyLock::new(Arch::new);
     WIDEST.dispatch(op)

@@ -175,7 +175,6 @@ kernel! {
         grown: &'a mut [F]
     ) -> [Several; ROUNDS], s {
         match vectors::<F, S>() {
-            1 => multiply::<F, S, 1>(s, m, rows, ahead, grown),
             2 => multiply::<F, S, 2>(s, m, rows, ahead, grown),
             4 => multiply::<F, S, 4>(s, m, rows, ahead, grown),
             8 => multiply::<F, S, 8>(s, m, rows, ahead, grown),

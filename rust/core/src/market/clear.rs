@@ -23,6 +23,8 @@ use crate::threads;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Traders whose forecasts are checked outcome by outcome before the next: their totals stay at hand.
+const CHECKED: usize = 512;
 /// A stake below this, in units of its trader's wealth, is worked out in scaled arithmetic.
 const SMALL: i64 = -400;
 /// Stakes may be in units of which the greatest has 2 to the power of this, or of minus this.
@@ -137,7 +139,7 @@ impl Sheet {
         rule: &Rule,
         wealth: TileRef<'_, F>,
         t: usize,
-        totals: &mut [f64],
+        totals: &mut [f64; CHECKED],
     ) -> std::result::Result<(), usize> {
         // a rule that opens sends for the next tile meanwhile
         let next = if rule.opens() && self.forecasts.is_empty() {
@@ -146,21 +148,25 @@ impl Sheet {
             Next::Tile
         };
         let n = self.range.len();
-        let totals = &mut totals[..n];
-        totals.fill(0.0);
-        for k in 0..rounds.outcomes {
-            let row = self.forecasts.get_mut(k * n..(k + 1) * n).unwrap_or_default();
-            let (given, extent) = rounds.load::<f64>(t, k, self.range.clone(), next, row);
-            if !extent.valid {
+        for start in (0..n).step_by(CHECKED) {
+            let run = start..(start + CHECKED).min(n);
+            let range = self.range.start + run.start..self.range.start + run.end;
+            let totals = &mut totals[..run.len()];
+            totals.fill(0.0);
+            for k in 0..rounds.outcomes {
+                let row = self.forecasts.get_mut(k * n + run.start..k * n + run.end);
+                let (given, extent) = rounds.load::<f64>(t, k, range.clone(), next, row.unwrap_or_default());
+                if !extent.valid {
+                    return Err(t);
+                }
+                if rounds.layout == Layout::Full {
+                    lanes::add_row(totals, given);
+                }
+            }
+            let near = rounds.layout != Layout::Full || lanes::near_one(totals, P::SUM_TOLERANCE);
+            if !near && rounds.fault(t, range).is_some() {
                 return Err(t);
             }
-            if rounds.layout == Layout::Full {
-                lanes::add_row(totals, given);
-            }
-        }
-        let near = rounds.layout != Layout::Full || lanes::near_one(totals, P::SUM_TOLERANCE);
-        if !near && rounds.fault(t, self.range.clone()).is_some() {
-            return Err(t);
         }
         self.stake(wealth, rounds.stakes(t).map(|b| &b[self.range.clone()]));
         self.opened = rule.open(&self.part(rounds, wealth, t));
@@ -173,7 +179,7 @@ impl Sheet {
         if let Some((i, made)) = &mut self.maker {
             *made = staked(*i);
         }
-        let small = stakes.is_some_and(|b| lanes::extremes(b).1 < pow2(SMALL));
+        let small = stakes.is_some_and(|b| lanes::least(b) < pow2(SMALL));
         let plain = wealth.tile.drained.is_empty() && !small;
         self.own = plain && stakes.is_none() && self.maker.is_none() && F::DTYPE == f64::DTYPE;
         if self.own {
@@ -330,10 +336,10 @@ impl<P: Real> Game<'_, P> {
     fn clear_by_rule<F: Real>(&self, wealth: &Book<F>, t: usize, desk: &mut Desk) -> Result<Option<Price>> {
         let Desk { sheets, room, .. } = desk;
         let n = self.rounds.traders;
-        let fill = |totals: &mut Vec<f64>, (tile, sheet): (usize, &mut Sheet)| {
+        let fill = |totals: &mut [f64; CHECKED], (tile, sheet): (usize, &mut Sheet)| {
             sheet.fill(self.rounds, self.rule, wealth.tile(tile), t, totals)
         };
-        let filled = threads::map(sheets.iter_mut().enumerate().collect(), || vec![0.0; n.min(TILE)], fill);
+        let filled = threads::map(sheets.iter_mut().enumerate().collect(), || [0.0; CHECKED], fill);
         self.check(&filled, n)?;
         let maker = sheets.iter().find_map(|sheet| sheet.maker).map(|(_, made)| made);
         let alone = maker.filter(|made| !made.is_zero()).map(|made| made.exponent);

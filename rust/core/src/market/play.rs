@@ -177,27 +177,23 @@ impl<P: Real> Game<'_, P> {
                     }
                     let mut sums = Vec::with_capacity(span.len() * (measured + 1));
                     let mut zero = false;
-                    // `closely`: from where on rounds may be taken several at once
-                    let (mut t, mut closely) = (span.start, span.start);
+                    // each round before `apart` needs a closer look
+                    let (mut t, mut apart) = (span.start, span.start);
                     while t < span.end {
-                        if several && t >= closely && t + ROUNDS <= span.end {
+                        if several && t >= apart && t + ROUNDS <= span.end {
                             match task.settle_several(self, t, &span, scratch, &mut sums) {
                                 Ok(zeros) => {
                                     zero |= zeros;
                                     t += ROUNDS;
                                     continue;
                                 }
-                                Err(r) => closely = t + r + 1,
+                                Err(r) => apart = t + r + 1,
                             }
                         }
                         if measured > 0 && !task.measure(self, t, scratch, &mut sums) {
                             return Err(t);
                         }
-                        let next = if t + 1 < span.end {
-                            Next::Row
-                        } else {
-                            Next::TileAt(span.start)
-                        };
+                        let next = Next::within(&span, t + 1);
                         let (sum, zeros) = task.settle_all(self, None, t, next, scratch).ok_or(t)?;
                         zero |= zeros;
                         sums.push(sum);

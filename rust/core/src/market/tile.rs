@@ -1,7 +1,6 @@
 //! One tile's part of a round: the tax, the sums that make the price, the growth.
 
-use crate::accounts::book::Book;
-use crate::accounts::book::TILE;
+use crate::accounts::book::{Book, TILE};
 use crate::accounts::entered::{Copied, Entered};
 use crate::accounts::tile::TileMut;
 use crate::grue::levy::Levy;
@@ -203,11 +202,7 @@ impl<F: Real> Task<'_, F> {
         let (rounds, range) = (game.rounds, self.range());
         let (mut rows, mut ahead) = ([&[][..]; ROUNDS], [&[][..]; ROUNDS]);
         for r in 0..ROUNDS {
-            let next = if t + ROUNDS + r < span.end {
-                Next::Round(t + ROUNDS + r)
-            } else {
-                Next::TileAt(span.start + r)
-            };
+            let next = Next::within(span, t + ROUNDS + r);
             (rows[r], ahead[r]) = rounds.in_place(t + r, 0, range.clone(), next).ok_or(ROUNDS)?;
         }
         let extents = self
@@ -243,7 +238,7 @@ impl<F: Real> Task<'_, F> {
         lanes::settle(row, factors, stakes, 1.0, kept.to_f64());
         // who stakes all is left what it has grown to, who does not at least 2^-53 of what it kept
         let held = least.min(kept.to_f64() * pow2(-53)) >= F::LIMIT;
-        least = if held { lanes::extremes(factors).1.min(1.0) } else { 0.0 };
+        least = if held { lanes::least(factors).min(1.0) } else { 0.0 };
         self.multiply(factors, least, |i| {
             growth.exact(i) * stakes[i] + kept * (1.0 - stakes[i])
         })
@@ -293,7 +288,7 @@ impl<F: Real> Task<'_, F> {
         // who stakes all is left its likelihood, who does not at least 2^-53 of the price
         let held = extent.least.min(price.to_f64() * pow2(-53)) >= F::LIMIT;
         let least = if plain && held {
-            lanes::extremes(factors).1.min(1.0)
+            lanes::least(factors).min(1.0)
         } else {
             0.0
         };
