@@ -37,11 +37,20 @@ proptest! {
 
     #[test]
     fn sums_of_logarithms_have_the_bits_of_a_dot_product(
-        pairs in prop::collection::vec((0.0..1.0f64, prop_oneof![0.0..=1.0f64, Just(0.0)]), 0..600),
+        pairs in prop::collection::vec((0.0..1.0f64, prop_oneof![0.0..=1.0f64, Just(0.0)]), 0..=512),
+        at in 0..512usize,
     ) {
         let (stakes, row): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
         let lns: Vec<_> = row.iter().map(|x| logs::ln(x.clamp(1e-6, 0.9))).collect();
-        prop_assert_eq!(logs::dot_lns(&stakes, &row, 0, 1e-6, 0.9), lanes::dot(&stakes, &lns));
+        let mut totals: Vec<_> = stakes.clone();
+        let (dot, positive) = logs::dot_lns(&stakes, &row, &mut totals, 0, 1e-6, 0.9);
+        prop_assert_eq!(dot, lanes::dot(&stakes, &lns));
+        prop_assert!(positive && totals.iter().zip(stakes.iter().zip(&row)).all(|(t, (u, x))| *t == u + x));
+        if let Some(at) = at.checked_rem(row.len()) {
+            let mut row = row;
+            row[at] = -1e-300;
+            prop_assert!(!logs::dot_lns(&stakes, &row, &mut totals, 0, 1e-6, 0.9).1);
+        }
     }
 
     #[test]

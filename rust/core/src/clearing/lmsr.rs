@@ -2,7 +2,7 @@
 
 use super::log_pool::{LogPool, softmax};
 use super::tiles::TILE;
-use super::{Cut, Part, Price, Round, Terms, kelly};
+use super::{Cut, Opened, Part, Price, Round, Settled, Terms, kelly};
 use crate::error::{MarketError, Result};
 use crate::lanes::logs;
 use std::f64::consts::LOG2_E;
@@ -122,11 +122,13 @@ impl Lmsr {
         )))
     }
 
-    pub(super) fn clear(&self, round: &Round<'_>, opened: Option<&[f64]>) -> Result<Price> {
+    pub(super) fn clear(&self, round: &Round<'_>, opened: Option<&Opened>) -> Result<Price> {
         let quotes = self.quotes(round.parts)?;
         let (staked, pool) = match opened {
-            Some(sums) => (round.staked, sums.to_vec()),
-            None => self.among_others(round, |others| (others.stakes(), self.pool().pool(&others.cut, TILE))),
+            Some(opened) => (round.staked, opened.pool.clone()),
+            None => self.among_others(round, |others| {
+                (others.stakes(), self.pool().pool(&others.cut, TILE, f64::INFINITY))
+            }),
         };
         let (maker, prices) = match quotes {
             Some((deep, quotes)) if staked > 0.0 => {
@@ -154,26 +156,26 @@ impl Lmsr {
         price: &Price,
         maker: Option<&Maker>,
         outcome: usize,
-        log2_growth: &mut [f64],
-    ) -> f64 {
-        let common = if price.staked == 0.0 {
-            log2_growth.fill(0.0);
-            0.0
+        growth: &mut [f64],
+    ) -> Settled {
+        let mut settled = if price.staked == 0.0 {
+            growth.fill(0.0);
+            Settled::logarithms(0.0)
         } else {
             let received = price.staked * (1.0 + maker.map_or(0.0, |maker| maker.paid[outcome]));
             self.among_others(round, |others| {
-                self.pool().settle(others, price, outcome, received, log2_growth)
+                self.pool().settle(others, price, outcome, received, growth)
             })
         };
         let mut start = 0;
         for part in round.parts {
             if let Some(i) = self.place(part) {
                 let lost = maker.map_or(0.0, |maker| self.liquidity * maker.pull * maker.moves[outcome]);
-                log2_growth[start + i] = logs::ln_1p(-lost) * LOG2_E - common;
+                growth[start + i] = settled.write(logs::ln_1p(-lost) * LOG2_E);
             }
             start += part.stakes.len();
         }
-        common
+        settled
     }
 }
 

@@ -1,7 +1,7 @@
 //! The log pool: traders of exponential utility, whose price is the normalised geometric mean of their forecasts.
 
 use super::tiles::{Cut, Pieces, TILE, Tile};
-use super::{Price, Round, Terms, kelly};
+use super::{Opened, Price, Round, Settled, Terms, kelly};
 use crate::error::{MarketError, Result};
 use crate::lanes::{self, logs};
 use std::f64::consts::LOG2_E;
@@ -33,17 +33,28 @@ impl LogPool {
         )))
     }
 
-    /// `sum_i u_i ln q_ik` of every outcome. What stands so far `ahead` is sent for.
-    pub(super) fn pool(&self, cut: &Cut<'_>, ahead: usize) -> Vec<f64> {
-        cut.sums(cut.outcomes(), |tile, _, sums| {
+    /// `sum_i u_i ln q_ik` of every outcome, then how many tiles hold what is no forecast: an entry below 0, or a trader's
+    /// that do not sum to 1 within `tolerance`. What stands so far `ahead` is sent for.
+    pub(super) fn pool(&self, cut: &Cut<'_>, ahead: usize, tolerance: f64) -> Vec<f64> {
+        cut.sums(cut.outcomes() + 1, |tile, totals, sums| {
+            totals.fill(0.0);
+            let (faults, sums) = sums.split_last_mut().expect("one more than outcomes");
+            let mut valid = true;
             for (k, sum) in sums.iter_mut().enumerate() {
-                *sum += logs::dot_lns(tile.stakes(), tile.row(k), ahead, self.floor, 1.0 - self.floor);
+                let (stakes, row) = (tile.stakes(), tile.row(k));
+                let (dot, positive) = logs::dot_lns(stakes, row, totals, ahead, self.floor, 1.0 - self.floor);
+                *sum += dot;
+                valid &= positive;
             }
+            *faults += f64::from(!(valid && lanes::near_one(totals, tolerance)));
         })
     }
 
-    pub(super) fn clear(&self, round: &Round<'_>, opened: Option<&[f64]>) -> Price {
-        let pool = opened.map_or_else(|| self.pool(&round.cut, TILE), <[f64]>::to_vec);
+    pub(super) fn clear(&self, round: &Round<'_>, opened: Option<&Opened>) -> Price {
+        let pool = opened.map_or_else(
+            || self.pool(&round.cut, TILE, f64::INFINITY),
+            |opened| opened.pool.clone(),
+        );
         let sums = &pool[..round.outcomes];
         let prices = softmax(sums.iter().map(|sum| sum / round.staked).collect());
         round.priced(prices, Terms::LogPool)
@@ -60,34 +71,41 @@ impl LogPool {
         }
     }
 
-    /// Writes `log2 e^(step g_i)` of everybody; returns log2 of what all growth is multiplied by so that `received` is paid.
+    /// Writes everybody's `e^(step g_i)`, or log2 of it; all is to be multiplied by what makes `received` be paid.
     pub(super) fn settle(
         &self,
         round: &Round<'_>,
         price: &Price,
         outcome: usize,
         received: f64,
-        log2_growth: &mut [f64],
-    ) -> f64 {
-        let mut rest = Pieces(log2_growth);
+        growth: &mut [f64],
+    ) -> Settled {
+        let mut rest = Pieces(growth);
         let tasks = round
             .cut
             .tasks(false)
             .map(|tiles| (tiles, Pieces(rest.take(tiles.iter().map(Tile::len).sum()))));
-        // gains are at most 2 log2(1 / floor): mostly none can overflow
-        let mild = 2.0 * self.step * -logs::log2(self.floor) < 900.0;
+        // gains are at most 2 log2(1 / floor): mostly floats hold all growth and its shares of the greatest
+        let mild = 2.0 * self.step * -logs::log2(self.floor) < 400.0;
         let work = |(): &mut (), (tiles, mut gains): (&[Tile<'_>], Pieces<'_, f64>)| {
             let mut paid = Paid::NOTHING;
             for tile in tiles {
                 let gains = gains.take(tile.len());
                 self.gains(&price.prices, tile, outcome, gains);
-                paid = paid.and(Paid::to(tile, gains, mild));
+                paid = paid.and(if mild {
+                    Paid::at_once(tile, gains)
+                } else {
+                    Paid::to(tile, gains)
+                });
             }
             paid
         };
         let parts = round.cut.map(tasks.collect::<Vec<_>>().into_iter(), || (), work);
         let paid = parts.into_iter().fold(Paid::NOTHING, Paid::and);
-        logs::log2(received / paid.sum) - paid.top
+        Settled {
+            greatest: mild.then_some(paid.greatest),
+            common: logs::log2(received / paid.sum) - paid.top,
+        }
     }
 }
 
@@ -96,27 +114,37 @@ impl LogPool {
 struct Paid {
     sum: f64,
     top: f64,
+    /// The greatest growth, where it is known.
+    greatest: f64,
 }
 
 impl Paid {
     const NOTHING: Self = Self {
         sum: 0.0,
         top: f64::NEG_INFINITY,
+        greatest: 0.0,
     };
 
-    fn to(tile: &Tile<'_>, gains: &[f64], mild: bool) -> Self {
+    fn to(tile: &Tile<'_>, gains: &[f64]) -> Self {
         let staked = tile.stakes().iter().zip(gains).filter(|(u, _)| **u > 0.0);
-        let top = if mild {
-            0.0
-        } else {
-            staked.fold(f64::NEG_INFINITY, |top, (_, &gain)| top.max(gain))
-        };
+        let top = staked.fold(f64::NEG_INFINITY, |top, (_, &gain)| top.max(gain));
         if top == f64::NEG_INFINITY {
             return Self::NOTHING;
         }
         Self {
             sum: lanes::growth::paid(gains, top, tile.stakes()),
             top,
+            ..Self::NOTHING
+        }
+    }
+
+    /// The same where no growth can overflow, which takes the place of its logarithm.
+    fn at_once(tile: &Tile<'_>, gains: &mut [f64]) -> Self {
+        lanes::growth::raise(gains);
+        Self {
+            sum: lanes::dot(tile.stakes(), gains),
+            top: 0.0,
+            greatest: lanes::extremes(gains).0,
         }
     }
 
@@ -132,6 +160,7 @@ impl Paid {
         Self {
             sum: part(self) + part(other),
             top,
+            greatest: self.greatest.max(other.greatest),
         }
     }
 }

@@ -109,6 +109,81 @@ enum Terms {
     Demand(demand::Bought),
 }
 
+/// What a log pool makes its price of, summed over some of the traders.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// `sum_i u_i ln q_ik` of every outcome, then how many tiles of the traders hold what is no forecast.
+    pool: Vec<f64>,
+    staked: f64,
+}
+
+impl Opened {
+    /// Whether all forecasts are of numbers >= 0 that sum to 1 within the tolerance they were taken with.
+    #[must_use]
+    pub fn valid(&self) -> bool {
+        self.pool.last() == Some(&0.0)
+    }
+
+    /// Changes to a unit of stakes so much less.
+    pub fn scale(&mut self, factor: f64) {
+        self.pool.iter_mut().for_each(|sum| *sum *= factor);
+        self.staked *= factor;
+    }
+
+    /// Both's traders'.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.pool.iter_mut().zip(&other.pool).for_each(|(a, b)| *a += b);
+        self.staked += other.staked;
+        self
+    }
+}
+
+/// How [`Rule::settle`] has written down what units staked grow by: but for a common factor, which some rules know last, and
+/// a pass over all is dear.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled {
+    /// The greatest growth; None where logarithms to base 2 are written, minus infinity where all is lost.
+    pub greatest: Option<f64>,
+    /// log2 of the common factor.
+    pub common: f64,
+}
+
+impl Settled {
+    const fn logarithms(common: f64) -> Self {
+        Self { greatest: None, common }
+    }
+
+    /// What is written for a growth of so many bits, the common factor in it.
+    fn write(&mut self, bits: f64) -> f64 {
+        let own = bits - self.common;
+        let Some(greatest) = &mut self.greatest else {
+            return own;
+        };
+        let growth = own.exp2();
+        *greatest = greatest.max(growth);
+        growth
+    }
+
+    /// What a unit has grown by for which this is written, but for the common factor.
+    #[must_use]
+    pub fn growth(self, written: f64) -> Scaled {
+        if self.greatest.is_some() {
+            Scaled::new(written, 0)
+        } else if written == f64::NEG_INFINITY {
+            Scaled::ZERO
+        } else {
+            Scaled::from_bits(-written)
+        }
+    }
+
+    /// The common factor.
+    #[must_use]
+    pub fn factor(self) -> Scaled {
+        Scaled::from_bits(-self.common)
+    }
+}
+
 /// What is cleared.
 struct Round<'a> {
     parts: &'a [Part<'a>],
@@ -187,21 +262,21 @@ impl Rule {
         matches!(self, Self::LogPool(_) | Self::Lmsr(_))
     }
 
-    /// The sums over a part of the traders that a log pool makes its price of, outcome by outcome, then that of stakes; the
-    /// maker's stake is 0. Other rules have none. So a caller can take them part by part while the forecasts are at hand.
+    /// The sums over a part of the traders that a log pool makes its price of; the maker's stake is 0. Other rules have none.
+    /// So a caller can take them part by part while the forecasts are at hand, which need not be checked before.
     #[must_use]
-    pub fn open(&self, part: &Part<'_>) -> Option<Vec<f64>> {
+    pub fn open(&self, part: &Part<'_>, tolerance: f64) -> Option<Opened> {
         let pool = match self {
             Self::LogPool(rule) => rule.clone(),
             Self::Lmsr(rule) => rule.pool(),
             _ => return None,
         };
         let outcomes = part.rows.len();
-        let sums = pool.pool(
-            &Cut::new(std::slice::from_ref(part), outcomes, false),
-            part.stakes.len(),
-        );
-        Some(sums.into_iter().chain([lanes::sum(part.stakes)]).collect())
+        let cut = Cut::new(std::slice::from_ref(part), outcomes, false);
+        Some(Opened {
+            pool: pool.pool(&cut, part.stakes.len(), tolerance),
+            staked: lanes::sum(part.stakes),
+        })
     }
 
     /// The same in the memory of an earlier round, from what [`Rule::open`] has found for all parts together.
@@ -210,7 +285,7 @@ impl Rule {
         room: &mut Room,
         outcomes: usize,
         parts: &[Part<'_>],
-        opened: Option<&[f64]>,
+        opened: Option<&Opened>,
         threads_ok: bool,
     ) -> Result<Option<Price>> {
         let mut round = Round {
@@ -220,7 +295,7 @@ impl Rule {
             staked: 0.0,
             threads_ok,
         };
-        round.staked = opened.map_or_else(|| round.stakes(), |sums| sums[outcomes]);
+        round.staked = opened.map_or_else(|| round.stakes(), |opened| opened.staked);
         if opened.is_none() && round.staked <= 0.0 {
             return Ok(None);
         }
@@ -234,25 +309,25 @@ impl Rule {
         .map(Some)
     }
 
-    /// log2 of what a unit staked grows by when `outcome` happens, whose price is not 0: for the traders of all parts, one
-    /// after another; -inf where all is lost.
+    /// What a unit staked grows by when `outcome` happens, whose price is not 0: for the traders of all parts, one after
+    /// another.
     #[must_use]
-    pub fn growth(&self, price: &Price, parts: &[Part<'_>], outcome: usize, threads_ok: bool) -> Vec<f64> {
-        let mut growth = vec![0.0; parts.iter().map(|part| part.stakes.len()).sum()];
-        let common = self.settle(price, parts, outcome, threads_ok, &mut growth);
-        growth.iter_mut().for_each(|bits| *bits += common);
-        growth
+    pub fn growth(&self, price: &Price, parts: &[Part<'_>], outcome: usize, threads_ok: bool) -> Vec<Scaled> {
+        let mut written = vec![0.0; parts.iter().map(|part| part.stakes.len()).sum()];
+        let settled = self.settle(price, parts, outcome, threads_ok, &mut written);
+        let factor = settled.factor();
+        written.into_iter().map(|x| settled.growth(x) * factor).collect()
     }
 
-    /// The same but for a common term, which is returned: some rules know it last, and a pass over all is dear.
+    /// Writes the same down for many.
     pub fn settle(
         &self,
         price: &Price,
         parts: &[Part<'_>],
         outcome: usize,
         threads_ok: bool,
-        log2_growth: &mut [f64],
-    ) -> f64 {
+        growth: &mut [f64],
+    ) -> Settled {
         let round = Round {
             parts,
             cut: Cut::new(parts, price.prices.len(), threads_ok),
@@ -261,17 +336,17 @@ impl Rule {
             threads_ok,
         };
         match (self, &price.terms) {
-            (Self::LogPool(rule), _) => return rule.settle(&round, price, outcome, price.staked, log2_growth),
+            (Self::LogPool(rule), _) => return rule.settle(&round, price, outcome, price.staked, growth),
             (Self::Lmsr(rule), Terms::Lmsr(maker)) => {
-                return rule.settle(&round, price, maker.as_ref(), outcome, log2_growth);
+                return rule.settle(&round, price, maker.as_ref(), outcome, growth);
             }
             _ => {}
         }
-        let mut rest = Pieces(log2_growth);
+        let mut rest = Pieces(growth);
         let jobs = parts.iter().map(|part| rest.take(part.stakes.len())).enumerate();
         let work = |(): &mut (), (p, growth)| self.settle_part(price, &parts[p], p, outcome, growth);
         round.cut.map(jobs.collect::<Vec<_>>().into_iter(), || (), work);
-        0.0
+        Settled::logarithms(0.0)
     }
 
     /// The growth in part number `p` by a rule that needs no sum over all.

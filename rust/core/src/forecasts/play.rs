@@ -1,6 +1,6 @@
 //! The play of events: the tax that is due, the pricing of a question, its resolution.
 
-use crate::clearing::Part;
+use crate::clearing::{Part, Settled};
 use crate::error::{MarketError, Result};
 use crate::forecasts::account::Account;
 use crate::forecasts::chunk::{Chunk, Question};
@@ -39,7 +39,7 @@ pub struct Played {
 struct Scratch {
     stakes: Vec<Scaled>,
     gathered: Gathered,
-    log2_growth: Vec<f64>,
+    growth: Vec<f64>,
 }
 
 impl ForecastBook {
@@ -212,17 +212,15 @@ impl ForecastBook {
             });
         }
         let parts = [scratch.gathered.part(question, &open.stakes.units)];
-        scratch.log2_growth.resize(question.forecasters.len(), 0.0);
-        let growth = &mut scratch.log2_growth;
-        let common = self.rule.settle(price, &parts, x, false, growth);
-        growth.iter_mut().for_each(|bits| *bits += common);
+        scratch.growth.resize(question.forecasters.len(), 0.0);
+        let settled = self.rule.settle(price, &parts, x, false, &mut scratch.growth);
         let mut remnants = Vec::new();
         self.pay(
             &open,
             question.forecasters,
             &parts[0],
             x,
-            &scratch.log2_growth,
+            (settled, &scratch.growth),
             &mut remnants,
         );
         if self.tax.is_some() {
@@ -243,11 +241,12 @@ impl ForecastBook {
         forecasters: &[u32],
         part: &Part<'_>,
         x: usize,
-        log2_growth: &[f64],
+        (settled, growth): (Settled, &[f64]),
         remnants: &mut Vec<u32>,
     ) {
         let price = open.price.as_ref().map_or(1.0, |price| price.prices[x]);
         let accounts = &mut self.state.accounts;
+        let factor = settled.factor();
         let mut entry = 0;
         for same in forecasters.chunk_by(|a, b| a == b) {
             look_ahead(accounts, forecasters, entry);
@@ -260,7 +259,7 @@ impl ForecastBook {
                     let share = (stake / wealth).to_f64();
                     self.state.records[same[0] as usize].regret_bits += share * (part.rows[x][entry] / price).log2();
                     account.unlock(stake.in_units_of(account.exponent()));
-                    account.receive(stake * power(log2_growth[entry]));
+                    account.receive(stake * settled.growth(growth[entry]) * factor);
                 }
                 entry += 1;
             }
@@ -270,14 +269,6 @@ impl ForecastBook {
             }
         }
     }
-}
-
-/// 2 to a power that a float may not hold.
-fn power(log2: f64) -> Scaled {
-    if log2 == f64::NEG_INFINITY {
-        return Scaled::ZERO;
-    }
-    Scaled::from_bits(-log2)
 }
 
 #[inline]

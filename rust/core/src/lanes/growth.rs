@@ -51,6 +51,24 @@ kernel! {
 }
 
 kernel! {
+    /// Turns logarithms, from -1000 to 1000, into `2^log2`.
+    wide fn raise(log2: &'a mut [f64]), _s {
+        for x in log2 {
+            *x = exp(*x * LN_2);
+        }
+    }
+}
+
+kernel! {
+    /// `out = growth * scale`
+    fn shares<F>(growth: &'a [f64], scale: f64, out: &'a mut [F]), _s {
+        for (y, &x) in out.iter_mut().zip(growth) {
+            *y = F::from_f64(x * scale);
+        }
+    }
+}
+
+kernel! {
     /// `sum stakes * 2^(log2 - top)`
     wide fn paid(log2: &'a [f64], top: f64, stakes: &'a [f64]) -> f64, _s {
         let mut sums = [0.0; LANES];
@@ -91,6 +109,12 @@ mod tests {
             prop_assert!(short.iter().zip(&rows).all(|(a, b)| f64::from(*a) == f64::from(*b as f32)));
             let sum: f64 = plain.iter().zip(&stakes).map(|(x, u)| x * u).sum();
             prop_assert!((paid(&log2, top, &stakes) - sum).abs() <= 1e-12 * sum);
+            let mut raised: Vec<_> = log2.iter().map(|x| x.max(-1500.0) / 4.0).collect();
+            let plain: Vec<_> = raised.iter().map(|x| x.exp2()).collect();
+            raise(&mut raised);
+            prop_assert!(raised.iter().zip(&plain).all(|(a, b)| (a - b).abs() <= 1e-12 * b));
+            shares(&raised, 0.5, &mut short);
+            prop_assert!(short.iter().zip(&raised).all(|(a, b)| *a == (0.5 * b) as f32));
         }
     }
 }

@@ -8,7 +8,7 @@
 
 use super::prefetch::prefetch;
 use super::vector::Vector;
-use super::{LANES, LINE, RUN, add_lanes, add_rest};
+use super::{LANES, LINE, RUN, add_lanes, vectors};
 use pulp::{Simd, WithSimd};
 use std::f64::consts::{LN_2, LOG2_E};
 
@@ -168,30 +168,71 @@ kernel! {
     }
 }
 
-kernel! {
-    /// `sum stakes * ln(row held within [low, high])` of at most a run; low is a normal number. The sum is added up between
-    /// logarithms, which wait for their divisions. What stands so far `ahead` of the row is sent for.
-    wide fn dot_lns(stakes: &'a [f64], row: &'a [f64], ahead: usize, low: f64, high: f64) -> f64, s {
-        const STEP: usize = LINES * LINE;
-        debug_assert!(row.len() <= RUN, "the runs of a longer one are added apart");
-        let mut sums = [s.splat_f64s(0.0); LANES];
-        for (step, (stakes, xs)) in stakes.chunks(STEP).zip(row.chunks(STEP)).enumerate() {
-            (0..LINES).for_each(|i| prefetch(row, ahead + step * STEP + i * LINE));
-            let mut lns = [0.0; STEP];
-            for (y, &x) in lns.iter_mut().zip(xs) {
-                *y = ln_within(x, low, high);
-            }
-            for (stakes, lns) in stakes.chunks(LANES).zip(lns.chunks(LANES)) {
-                if stakes.len() < LANES {
-                    add_rest::<f64, S>(s, &mut sums, stakes.iter().zip(lns).map(|(u, y)| u * y));
-                    continue;
-                }
-                for (sum, (&u, &y)) in sums.iter_mut().zip(f64::split::<S>(stakes).0.iter().zip(f64::split::<S>(lns).0)) {
-                    *sum = s.add_f64s(*sum, s.mul_f64s(u, y));
-                }
-            }
+/// Entries that are taken at a time.
+const STEP: usize = LINES * LINE;
+
+/// What [`dot_lns`] has found so far.
+struct Dot<S: Simd> {
+    sums: [S::f64s; LANES],
+    least: S::f64s,
+}
+
+impl<S: Simd> Dot<S> {
+    /// The sum is added up between logarithms, which wait for their divisions.
+    #[inline(always)]
+    fn add(&mut self, s: S, stakes: &[f64; STEP], row: &[f64; STEP], totals: &mut [f64; STEP], low: f64, high: f64) {
+        let mut lns = [0.0; STEP];
+        for (y, &x) in lns.iter_mut().zip(row) {
+            *y = ln_within(x, low, high);
         }
-        add_lanes::<f64, S>(s, &mut sums)
+        let (stakes, row, lns) = (
+            f64::split::<S>(stakes).0,
+            f64::split::<S>(row).0,
+            f64::split::<S>(&lns).0,
+        );
+        let totals = f64::split_mut::<S>(totals).0;
+        for i in 0..stakes.len() {
+            let sum = &mut self.sums[i % vectors::<f64, S>()];
+            *sum = s.add_f64s(*sum, s.mul_f64s(stakes[i], lns[i]));
+            totals[i] = s.add_f64s(totals[i], row[i]);
+            self.least = s.min_f64s(self.least, row[i]);
+        }
+    }
+}
+
+kernel! {
+    /// `sum stakes * ln(row held within [low, high])` of at most a run, and whether no entry is below 0; low is a normal
+    /// number. The row is added to `totals`. What stands so far `ahead` of the row is sent for.
+    wide fn dot_lns(
+        stakes: &'a [f64],
+        row: &'a [f64],
+        totals: &'a mut [f64],
+        ahead: usize,
+        low: f64,
+        high: f64
+    ) -> (f64, bool), s {
+        debug_assert!(row.len() <= RUN, "the runs of a longer one are added apart");
+        let zero = s.splat_f64s(0.0);
+        let mut dot = Dot { sums: [zero; LANES], least: zero };
+        let (whole_stakes, rest_stakes) = stakes.as_chunks::<STEP>();
+        let (whole, rest) = row.as_chunks::<STEP>();
+        let (whole_totals, rest_totals) = totals.as_chunks_mut::<STEP>();
+        for (step, ((u, x), total)) in whole_stakes.iter().zip(whole).zip(whole_totals).enumerate() {
+            (0..LINES).for_each(|i| prefetch(row, ahead + step * STEP + i * LINE));
+            dot.add(s, u, x, total, low, high);
+        }
+        if !rest.is_empty() {
+            let mut filled = [[0.0; STEP]; 3];
+            for (filled, rest) in filled.iter_mut().zip([rest_stakes, rest, &*rest_totals]) {
+                filled[..rest.len()].copy_from_slice(rest);
+            }
+            let [u, x, mut total] = filled;
+            dot.add(s, &u, &x, &mut total, low, high);
+            rest_totals.copy_from_slice(&total[..rest.len()]);
+        }
+        let least: &[f64] = bytemuck::cast_slice(std::slice::from_ref(&dot.least));
+        let positive = least.iter().all(|&x| x >= 0.0);
+        (add_lanes::<f64, S>(s, &mut dot.sums), positive)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::accounts::book::{Book, TILE};
 use crate::accounts::tile::TileRef;
-use crate::clearing::{Part, Price, Room, Rule, Who};
+use crate::clearing::{Opened, Part, Price, Room, Rule, Settled, Who};
 use crate::error::{MarketError, Result};
 use crate::lanes;
 use crate::market::Spare;
@@ -48,7 +48,7 @@ struct Sheet {
     /// The rows that cannot be read in place.
     forecasts: Vec<f64>,
     /// What the rule makes its price of, if it has such sums.
-    opened: Option<Vec<f64>>,
+    opened: Option<Opened>,
 }
 
 /// What rounds by a rule leave to the next.
@@ -56,7 +56,8 @@ struct Sheet {
 pub(super) struct Desk {
     size: Option<Size>,
     sheets: Vec<Sheet>,
-    log2_growth: Vec<f64>,
+    /// What units staked grow by, as the rule has written it.
+    growth: Vec<f64>,
     room: Room,
 }
 
@@ -71,11 +72,10 @@ struct Size {
 
 /// How a tile is settled.
 pub(super) struct Growth<'a> {
-    /// log2 of what a unit staked has grown by but for a common factor; minus infinity for who has lost it or sleeps.
-    pub(super) log2: &'a [f64],
-    /// The least that is finite.
-    pub(super) least: f64,
-    /// The greatest of all tiles.
+    /// What units staked have grown by, as it is written; nothing for who has lost all or sleeps.
+    pub(super) written: &'a [f64],
+    pub(super) settled: Settled,
+    /// The greatest that is written of all tiles.
     pub(super) top: f64,
     /// What is left of what was not staked, in the units that make the greatest growth 1.
     pub(super) kept: Scaled,
@@ -85,35 +85,31 @@ pub(super) struct Growth<'a> {
 impl Growth<'_> {
     /// Every growth as a share of the greatest; returns the least that is above 0, as 0 where a float does not hold it.
     pub(super) fn shares<F: Real>(&self, row: &mut [F]) -> f64 {
-        lanes::growth::powers(self.log2, self.top, row);
-        if self.least == f64::INFINITY {
-            1.0
+        let least = if self.settled.greatest.is_some() {
+            lanes::growth::shares(self.written, 1.0 / self.top, row);
+            lanes::least(self.written) / self.top
         } else {
-            (self.least - self.top).exp2()
-        }
+            lanes::growth::powers(self.written, self.top, row);
+            (lanes::growth::span(self.written).0 - self.top).exp2()
+        };
+        if least == f64::INFINITY { 1.0 } else { least }
     }
 
     /// The same of one trader, where a float might not hold it.
     pub(super) fn exact(&self, i: usize) -> Scaled {
-        power(self.log2[i] - self.top)
+        if self.settled.greatest.is_some() {
+            Scaled::new(self.written[i], 0) / Scaled::new(self.top, 0)
+        } else {
+            self.settled.growth(self.written[i] - self.top)
+        }
     }
 }
 
 /// What all tiles have in common when they are settled.
 struct Scale {
-    /// The least finite growth of each tile.
-    least: Vec<f64>,
+    settled: Settled,
     top: f64,
     kept: Scaled,
-}
-
-/// `2^log2`
-fn power(log2: f64) -> Scaled {
-    if log2 == f64::NEG_INFINITY {
-        Scaled::ZERO
-    } else {
-        Scaled::from_bits(-log2)
-    }
 }
 
 impl Sheet {
@@ -141,12 +137,26 @@ impl Sheet {
         t: usize,
         totals: &mut [f64; CHECKED],
     ) -> std::result::Result<(), usize> {
-        // a rule that opens sends for the next tile meanwhile
-        let next = if rule.opens() && self.forecasts.is_empty() {
-            Next::Sent
-        } else {
-            Next::Tile
-        };
+        // a rule that opens checks what it reads
+        if !(rule.opens() && self.forecasts.is_empty()) {
+            self.take_in(rounds, t, totals)?;
+        }
+        self.stake(wealth, rounds.stakes(t).map(|b| &b[self.range.clone()]));
+        self.opened = rule.open(&self.part(rounds, wealth, t), P::SUM_TOLERANCE);
+        let valid = self.opened.as_ref().is_none_or(Opened::valid);
+        if !valid && rounds.fault(t, self.range.clone()).is_some() {
+            return Err(t);
+        }
+        Ok(())
+    }
+
+    /// Checks the forecasts, and keeps those that cannot be read in place.
+    fn take_in<P: Real>(
+        &mut self,
+        rounds: &Rounds<'_, P>,
+        t: usize,
+        totals: &mut [f64; CHECKED],
+    ) -> std::result::Result<(), usize> {
         let n = self.range.len();
         for start in (0..n).step_by(CHECKED) {
             let run = start..(start + CHECKED).min(n);
@@ -155,7 +165,7 @@ impl Sheet {
             totals.fill(0.0);
             for k in 0..rounds.outcomes {
                 let row = self.forecasts.get_mut(k * n + run.start..k * n + run.end);
-                let (given, extent) = rounds.load::<f64>(t, k, range.clone(), next, row.unwrap_or_default());
+                let (given, extent) = rounds.load::<f64>(t, k, range.clone(), Next::Tile, row.unwrap_or_default());
                 if !extent.valid {
                     return Err(t);
                 }
@@ -168,8 +178,6 @@ impl Sheet {
                 return Err(t);
             }
         }
-        self.stake(wealth, rounds.stakes(t).map(|b| &b[self.range.clone()]));
-        self.opened = rule.open(&self.part(rounds, wealth, t));
         Ok(())
     }
 
@@ -231,7 +239,7 @@ impl Sheet {
             // in two steps, since a float may not hold the whole shift
             for factor in [pow2(shift / 2), pow2(shift - shift / 2)] {
                 lanes::scale(&mut self.stakes, factor);
-                self.opened.iter_mut().flatten().for_each(|sum| *sum *= factor);
+                self.opened.iter_mut().for_each(|opened| opened.scale(factor));
             }
         }
         self.unit = unit;
@@ -268,7 +276,7 @@ impl Desk {
             let tiles = 0..size.traders.div_ceil(TILE);
             *self = Self {
                 sheets: tiles.map(|tile| Sheet::new(&size, tile)).collect(),
-                log2_growth: vec![0.0; size.traders],
+                growth: vec![0.0; size.traders],
                 room: Room::default(),
                 size: Some(size),
             };
@@ -316,8 +324,8 @@ impl<P: Real> Game<'_, P> {
                     task.wealth.copy_from(before.tile(task.tile));
                 }
                 let growth = Growth {
-                    log2: &desk.log2_growth[task.range()],
-                    least: scale.least[task.tile],
+                    written: &desk.growth[task.range()],
+                    settled: scale.settled,
                     top: scale.top,
                     kept: scale.kept,
                     price: of_outcome,
@@ -354,14 +362,11 @@ impl<P: Real> Game<'_, P> {
             || (),
             |(), (tile, sheet): (usize, &mut Sheet)| sheet.rescale(wealth.tile(tile), unit),
         );
-        let opened = sheets.iter().filter_map(|sheet| sheet.opened.as_deref());
-        let opened = opened.map(<[f64]>::to_vec).reduce(|mut sums, more| {
-            sums.iter_mut().zip(more).for_each(|(a, b)| *a += b);
-            sums
-        });
+        let mut opened = sheets.iter().filter_map(|sheet| sheet.opened.as_ref());
+        let opened = opened.next().map(|first| opened.fold(first.clone(), Opened::and));
         let parts = self.parts(sheets, wealth, t);
         self.rule
-            .clear_in(room, self.rounds.outcomes, &parts, opened.as_deref(), true)
+            .clear_in(room, self.rounds.outcomes, &parts, opened.as_ref(), true)
             .map_err(|error| in_round(error, t))
     }
 
@@ -370,55 +375,51 @@ impl<P: Real> Game<'_, P> {
         sheets.iter().enumerate().map(part).collect()
     }
 
-    /// Works out log2 of everybody's growth but for a common factor, and what it is to be measured by.
+    /// Works out everybody's growth but for a common factor, and what it is to be measured by.
     fn grow<F: Real>(&self, wealth: &Book<F>, price: Price, t: usize, desk: &mut Desk) -> Scale {
         let Desk {
-            sheets,
-            log2_growth: growth,
-            room,
-            ..
+            sheets, growth, room, ..
         } = desk;
         let parts = self.parts(sheets, wealth, t);
-        let common = self.rule.settle(&price, &parts, self.rounds.outcome(t), true, growth);
+        let settled = self.rule.settle(&price, &parts, self.rounds.outcome(t), true, growth);
         room.leave_round(price);
         let stakes = self.rounds.stakes(t);
-        let jobs: Vec<_> = sheets.iter().zip(growth.chunks_mut(TILE)).collect();
-        let spans = threads::map(
-            jobs,
-            || (),
-            |(), (sheet, growth)| {
+        let plain = settled.greatest.is_some();
+        let none = if plain { 0.0 } else { f64::NEG_INFINITY };
+        let top = settled.greatest.filter(|_| stakes.is_none()).unwrap_or_else(|| {
+            let work = |(): &mut (), (sheet, growth): (&mut Sheet, &mut [f64])| {
                 if let Some(b) = stakes.map(|b| &b[sheet.range.clone()]) {
                     let asleep = growth.iter_mut().zip(b).filter(|(_, b)| **b == 0.0);
-                    asleep.for_each(|(growth, _)| *growth = f64::NEG_INFINITY);
+                    asleep.for_each(|(growth, _)| *growth = none);
                 }
-                lanes::growth::span(growth)
-            },
-        );
-        let (least, tops): (Vec<_>, Vec<_>) = spans.into_iter().unzip();
-        let top = tops.into_iter().fold(f64::NEG_INFINITY, f64::max);
-        if stakes.is_none() || top + common > STEEP {
-            let kept = power(-(top + common));
-            return Scale { least, top, kept };
+                lanes::growth::span(growth).1
+            };
+            let jobs = sheets.iter_mut().zip(growth.chunks_mut(TILE)).collect();
+            threads::map(jobs, || (), work).into_iter().fold(none, f64::max)
+        });
+        // in units of the greatest growth
+        let kept = Scaled::ONE / (settled.growth(top) * settled.factor());
+        if stakes.is_none() || -kept.log2() > STEEP {
+            return Scale { settled, top, kept };
         }
         // who stakes a part must not gain or lose by the price's last digits
-        let jobs: Vec<_> = sheets.iter().zip(growth.chunks(TILE)).collect();
-        let sums = threads::map(
-            jobs,
-            || (),
-            |(), (sheet, growth)| {
-                (
-                    lanes::growth::paid(growth, top, &sheet.stakes),
-                    lanes::sum(&sheet.stakes),
-                )
-            },
-        );
+        let work = |(): &mut (), (sheet, growth): (&mut Sheet, &mut [f64])| {
+            let paid = if plain {
+                lanes::dot(&sheet.stakes, growth) / top
+            } else {
+                lanes::growth::paid(growth, top, &sheet.stakes)
+            };
+            (paid, lanes::sum(&sheet.stakes))
+        };
+        let jobs = sheets.iter_mut().zip(growth.chunks_mut(TILE)).collect();
+        let sums = threads::map(jobs, || (), work);
         let (paid, staked) = sums.into_iter().fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
         let kept = if staked < f64::INFINITY {
             Scaled::new(paid / staked, 0)
         } else {
-            power(-(top + common))
+            kept
         };
-        Scale { least, top, kept }
+        Scale { settled, top, kept }
     }
 
     /// [`Game::price`] by another rule than Kelly's.
@@ -496,8 +497,7 @@ impl Listed {
 
     /// What a unit staked by each has grown by where x happened. All stakes together keep their sum, to the last digits.
     pub(super) fn growth(&self, rule: &Rule, price: &Price, x: usize) -> Vec<Scaled> {
-        let log2_growth = rule.growth(price, &[self.part()], x, true);
-        let growth: Vec<_> = log2_growth.into_iter().map(power).collect();
+        let growth = rule.growth(price, &[self.part()], x, true);
         let paid = Scaled::sum(self.stakes.iter().zip(&growth).map(|(&u, &g)| u * g));
         let staked = Scaled::sum(self.stakes.iter().copied());
         growth.into_iter().map(|g| g * staked / paid).collect()

@@ -1,6 +1,7 @@
 //! Every rule against what is known of it: closed forms, other markets, and that no outcome makes or loses money.
 
 use super::*;
+use crate::scaled::Scaled;
 use std::sync::Arc;
 
 mod demands;
@@ -44,7 +45,7 @@ impl Case {
     /// The growth of every trader, when `outcome` happens.
     fn growth(&self, rule: &Rule, price: &Price, outcome: usize) -> Vec<f64> {
         let growth = rule.growth(price, &[self.part()], outcome, true);
-        growth.iter().map(|g| g.exp2()).collect()
+        growth.iter().map(|g| g.to_f64()).collect()
     }
 
     fn conserves(&self, rule: &Rule) {
@@ -212,7 +213,10 @@ fn parts_and_threads_leave_prices_alone() {
         let threaded = rule.clear(6, &parts, true).unwrap().unwrap();
         assert_eq!(alone.prices, threaded.prices);
         close(&whole.prices, &alone.prices, 1e-12);
-        let growth = |price: &Price, parts: &[Part<'_>], ok: bool| rule.growth(price, parts, 1, ok);
+        let growth = |price: &Price, parts: &[Part<'_>], ok: bool| -> Vec<_> {
+            let growth = rule.growth(price, parts, 1, ok).into_iter();
+            growth.map(Scaled::log2).collect()
+        };
         assert_eq!(growth(&alone, &parts, false), growth(&threaded, &parts, true));
         close(
             &growth(&alone, &parts, true),
