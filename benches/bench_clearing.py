@@ -78,6 +78,33 @@ def forecasts() -> np.ndarray:
     return np.ascontiguousarray(np.random.default_rng(0).dirichlet(np.ones(K), size=(1, N)).transpose(0, 2, 1))
 
 
+class KellyInNumpy(Contestant):
+    """A Kelly round by whole arrays: the price of every outcome, and everybody's wealth."""
+
+    def __init__(self, opening: Round) -> None:
+        self.opening = opening
+        super().__init__(play=self.clear, ready=self.begin)
+
+    def begin(self) -> None:
+        """The wealth after the opening."""
+        self.opening.begin()
+        self.wealth = self.opening.market.wealth
+
+    def clear(self) -> np.ndarray:
+        """The mean by wealth; the third outcome happens."""
+        price = self.opening.forecasts[0] @ self.wealth
+        self.wealth *= self.opening.forecasts[0, 2]
+        self.wealth /= price[2]
+        return price
+
+
+def bench_kelly(race, forecasts):
+    engine, rival = Round(gm.Kelly(), forecasts), KellyInNumpy(Round(gm.Kelly(), forecasts))
+    race(f"Kelly, {SIZE}", engine, {FORMULA: rival}, [faster(FORMULA)])
+    assert engine.result.prices[0] == pytest.approx(rival.result, rel=1e-9)
+    assert np.allclose(engine.market.wealth, rival.wealth, rtol=1e-9, atol=0)
+
+
 @pytest.mark.parametrize("aversion", (0.25, 0.5, 2, 4, 16))
 def bench_newton_pass(race, forecasts, aversion):
     engine, kelly = Round(gm.Isoelastic(aversion), forecasts), Round(gm.Kelly(), forecasts)

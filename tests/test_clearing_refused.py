@@ -24,6 +24,25 @@ def test_likelihoods_are_not_enough(clearing):
     assert market(clearing).run(likelihoods=np.empty((0, N))).prices.size == 0
 
 
+@pytest.mark.parametrize("clearing", (gm.LogPool(), gm.LMSR(0.1, maker=1), gm.Isoelastic(2)), ids=repr)
+@pytest.mark.parametrize("dtype", (np.float64, np.float32))
+@pytest.mark.parametrize("trader", (0, 63, 511, 512, 4095, 4096, 5020))
+def test_a_bad_forecast_is_found_among_many(clearing, dtype, trader):
+    forecasts = np.full((2, 3, 5021), 1 / 3, dtype)
+    one = gm.Market(prior=np.full(5021, 1 / 5021), normalize=True, outcomes=3, clearing=clearing)
+    for bad, fault in (
+        ([np.nan, 0.5, 0.5], "NaN is not a probability"),
+        ([np.inf, 0.5, 0.5], "inf is not a probability"),
+        ([-0.25, 0.75, 0.5], "-0.25 is not a probability"),
+        ([1.5, -0.5, 0.0], "1.5 is not a probability"),
+        ([0.5, 0.5, 0.5], "the forecast sums to 1.5"),
+        ([0.0, 0.0, 0.0], "the forecast sums to 0"),
+    ):
+        forecasts[1, :, trader] = bad
+        words = f"round 1, trader {trader}: {fault}"
+        assert_unmoved(one, gm.InputError, words, lambda one: one.run(forecasts, [0, 1]))
+
+
 @every_rule
 @pytest.mark.parametrize("asleep", (False, True))
 def test_forecasts_are_checked_whoever_sleeps(clearing, asleep):
