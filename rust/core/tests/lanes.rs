@@ -1,8 +1,8 @@
 //! Every kernel against a scalar twin, on any length and any values.
 
-use gruemarket_core::lanes;
 use gruemarket_core::lanes::groups::{ByGroup, add_groups, affine_by_group};
 use gruemarket_core::lanes::several;
+use gruemarket_core::lanes::{self, RUN};
 use gruemarket_core::real::Real;
 use proptest::prelude::*;
 
@@ -36,6 +36,21 @@ fn check_sums<F: Real>(m: &[F], row: &[F]) {
     assert!(checked == products);
     assert_eq!(done.extent, lanes::extent(row, &[]));
     check_several(m, row);
+    // the same sum, run by run
+    let (mut totals, mut dot) = (vec![F::ONE; m.len()], 0.0);
+    for ((m, row), totals) in m.chunks(RUN).zip(row.chunks(RUN)).zip(totals.chunks_mut(RUN)) {
+        let (sum, positive) = lanes::weigh_in(m, row, totals, &[]);
+        assert!(positive);
+        dot += sum;
+    }
+    assert_eq!(dot, lanes::dot(m, row));
+    assert!(totals.iter().zip(row).all(|(total, &x)| *total == F::ONE + x));
+    for bad in (0..row.len()).step_by(97) {
+        let mut row = row[bad / RUN * RUN..].to_vec();
+        row[bad % RUN] = F::from_f64(-1e-30);
+        let n = row.len().min(RUN);
+        assert!(!lanes::weigh_in(&m[..n], &row[..n], &mut totals[..n], &[]).1);
+    }
 }
 
 /// Four rows in one pass against one after the other.

@@ -62,10 +62,14 @@ impl<F: Real> TileRef<'_, F> {
 
     /// `sum value * row`. Where the float sum could hide a drained trader's part, it is taken term by term from `exact`.
     pub fn dot(&self, row: &[F], exact: impl Fn(usize) -> Scaled) -> Scaled {
+        self.dotted(lanes::dot(self.m, row), exact)
+    }
+
+    /// The same where the sum over mantissas is known.
+    pub fn dotted(&self, sum: f64, exact: impl Fn(usize) -> Scaled) -> Scaled {
         if self.tile.floor.is_infinite() {
             return Scaled::ZERO;
         }
-        let sum = lanes::dot(self.m, row);
         if sum
             >= if self.tile.drained.is_empty() {
                 F::LIMIT

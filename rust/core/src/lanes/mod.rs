@@ -22,7 +22,7 @@ use std::sync::LazyLock;
 use vector::Vector;
 
 const LANES: usize = 32;
-const RUN: usize = 1024;
+pub const RUN: usize = 1024;
 /// Numbers in a line of the cache, or half of one.
 const LINE: usize = 8;
 
@@ -243,6 +243,38 @@ kernel! {
             #[inline(always)]
             |x, y| x * y,
         )
+    }
+}
+
+kernel! {
+    /// [`dot`] of at most a run, and whether no entry of the row is below 0; the row is added to `totals`. So forecasts are
+    /// weighed and checked in one pass. `next` is what will be read after the row, and is sent for meanwhile.
+    fn weigh_in<F>(m: &'a [F], row: &'a [F], totals: &'a mut [F], next: &'a [F]) -> (f64, bool), s {
+        debug_assert!(m.len() <= RUN, "the runs of a longer one are added apart");
+        let per = vectors::<F, S>();
+        let lines = if next.is_empty() { 0 } else { LANES * size_of::<F>() / 64 };
+        let zero = F::splat(s, F::ZERO);
+        let (mut sums, mut least) = ([zero; LANES], [zero; 2]);
+        let whole = m.len() / LANES * LANES;
+        let ((m, m_rest), (row, row_rest)) = (m.split_at(whole), row.split_at(whole));
+        let (totals, totals_rest) = totals.split_at_mut(whole);
+        let (ms, xs) = (F::split::<S>(m).0.chunks_exact(per), F::split::<S>(row).0.chunks_exact(per));
+        let totals = F::split_mut::<S>(totals).0.chunks_exact_mut(per);
+        for (chunk, ((m, x), total)) in ms.zip(xs).zip(totals).enumerate() {
+            (0..lines).for_each(|line| prefetch(next, chunk * LANES + line * (64 / size_of::<F>())));
+            for i in 0..per {
+                sums[i] = F::vadd(s, sums[i], F::vmul(s, m[i], x[i]));
+                total[i] = F::vadd(s, total[i], x[i]);
+                least[i % 2] = F::vmin(s, least[i % 2], x[i]);
+            }
+        }
+        if !m_rest.is_empty() {
+            add_rest::<F, S>(s, &mut sums, m_rest.iter().zip(row_rest).map(|(&m, &x)| m * x));
+            totals_rest.iter_mut().zip(row_rest).for_each(|(total, &x)| *total += x);
+        }
+        let least: &[F] = bytemuck::cast_slice(&least);
+        let positive = least.iter().chain(row_rest).all(|x| *x >= F::ZERO);
+        (add_lanes::<F, S>(s, &mut sums), positive)
     }
 }
 

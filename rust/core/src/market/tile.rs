@@ -31,6 +31,8 @@ pub(super) struct Scratch<F> {
     row: Vec<F>,
     weighted: Vec<F>,
     sums: Vec<F>,
+    /// A sum an outcome.
+    dots: Vec<f64>,
     ones: Vec<f64>,
     /// A tile of the prior without those who have not entered.
     pub(super) rho: Copied<F>,
@@ -43,6 +45,7 @@ impl<F: Real> Scratch<F> {
             row: vec![F::ZERO; n],
             weighted: vec![F::ZERO; n],
             sums: vec![F::ZERO; n],
+            dots: Vec::new(),
             ones: vec![1.0; n],
             rho: Copied::default(),
         }
@@ -107,6 +110,9 @@ impl<F: Real> Task<'_, F> {
         let (rounds, range) = (game.rounds, self.range());
         let n = range.len();
         let stakes = if game.everything {
+            if let Some(valid) = self.measure_in_place(game, t, scratch, sums) {
+                return valid;
+            }
             None
         } else {
             Some(stakes_of(rounds, t, &range, &scratch.ones))
@@ -144,6 +150,46 @@ impl<F: Real> Task<'_, F> {
         // an f32 book's sums are too coarse to condemn f64 forecasts
         let near = rounds.layout != Layout::Full || lanes::near_one(totals, P::SUM_TOLERANCE);
         near || rounds.fault(t, range).is_none()
+    }
+
+    /// The same where all is staked and every outcome's forecasts can be read in place, in one pass, run by run; None where
+    /// they cannot.
+    fn measure_in_place<P: Real>(
+        &self,
+        game: &Game<'_, P>,
+        t: usize,
+        scratch: &mut Scratch<F>,
+        sums: &mut Vec<Scaled>,
+    ) -> Option<bool> {
+        let (rounds, range) = (game.rounds, self.range());
+        if rounds.layout != Layout::Full {
+            return None;
+        }
+        scratch.dots.clear();
+        scratch.dots.resize(rounds.outcomes, 0.0);
+        let mut valid = true;
+        for start in (0..range.len()).step_by(lanes::RUN) {
+            let run = start..(start + lanes::RUN).min(range.len());
+            let totals = &mut scratch.sums[..run.len()];
+            totals.fill(F::ZERO);
+            for (k, dot) in scratch.dots.iter_mut().enumerate() {
+                let (row, next) = rounds.in_place::<F>(t, k, range.clone(), game.next())?;
+                let next = next.get(run.clone()).unwrap_or_default();
+                let (sum, positive) = lanes::weigh_in(&self.wealth.m[run.clone()], &row[run.clone()], totals, next);
+                *dot += sum;
+                valid &= positive;
+            }
+            valid &= lanes::near_one(totals, P::SUM_TOLERANCE);
+        }
+        // a float's sums may be too coarse to condemn
+        if !valid && rounds.fault(t, range.clone()).is_some() {
+            return Some(false);
+        }
+        for (k, &dot) in scratch.dots.iter().enumerate() {
+            let exact = |i: usize| Scaled::new(rounds.at(t, k, range.start + i), 0);
+            sums.push(self.wealth.as_ref().dotted(dot, exact));
+        }
+        Some(true)
     }
 
     /// Settles round t for traders who stake everything, carrying out the stay of `levy` for the unredefined money on the
