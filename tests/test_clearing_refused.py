@@ -24,7 +24,7 @@ def test_likelihoods_are_not_enough(clearing):
     assert market(clearing).run(likelihoods=np.empty((0, N))).prices.size == 0
 
 
-@pytest.mark.parametrize("clearing", (gm.LogPool(), gm.LMSR(0.1, maker=1), gm.Isoelastic(2)), ids=repr)
+@pytest.mark.parametrize("clearing", (gm.Kelly(), gm.LogPool(), gm.LMSR(0.1, maker=1), gm.Isoelastic(2)), ids=repr)
 @pytest.mark.parametrize("dtype", (np.float64, np.float32))
 @pytest.mark.parametrize("trader", (0, 63, 511, 512, 4095, 4096, 5020))
 def test_a_bad_forecast_is_found_among_many(clearing, dtype, trader):

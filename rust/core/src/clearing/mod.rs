@@ -30,6 +30,7 @@ pub use room::Room;
 use crate::error::{MarketError, Result};
 use crate::lanes;
 use crate::scaled::Scaled;
+use std::f64::consts::LN_2;
 use tiles::{Cut, Pieces};
 
 /// How stakes and forecasts become a price.
@@ -160,7 +161,7 @@ impl Settled {
         let Some(greatest) = &mut self.greatest else {
             return own;
         };
-        let growth = own.exp2();
+        let growth = lanes::logs::exp(own * LN_2);
         *greatest = greatest.max(growth);
         growth
     }

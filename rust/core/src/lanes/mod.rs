@@ -252,7 +252,7 @@ kernel! {
     fn weigh_in<F>(m: &'a [F], row: &'a [F], totals: &'a mut [F], next: &'a [F]) -> (f64, bool), s {
         debug_assert!(m.len() <= RUN, "the runs of a longer one are added apart");
         let per = vectors::<F, S>();
-        let lines = if next.is_empty() { 0 } else { LANES * size_of::<F>() / 64 };
+        let line = 64 / size_of::<F>();
         let zero = F::splat(s, F::ZERO);
         let (mut sums, mut least) = ([zero; LANES], [zero; 2]);
         let whole = m.len() / LANES * LANES;
@@ -261,7 +261,7 @@ kernel! {
         let (ms, xs) = (F::split::<S>(m).0.chunks_exact(per), F::split::<S>(row).0.chunks_exact(per));
         let totals = F::split_mut::<S>(totals).0.chunks_exact_mut(per);
         for (chunk, ((m, x), total)) in ms.zip(xs).zip(totals).enumerate() {
-            (0..lines).for_each(|line| prefetch(next, chunk * LANES + line * (64 / size_of::<F>())));
+            (0..LANES).step_by(line).for_each(|i| prefetch(next, chunk * LANES + i));
             for i in 0..per {
                 sums[i] = F::vadd(s, sums[i], F::vmul(s, m[i], x[i]));
                 total[i] = F::vadd(s, total[i], x[i]);

@@ -387,14 +387,14 @@ impl<P: Real> Game<'_, P> {
         let plain = settled.greatest.is_some();
         let none = if plain { 0.0 } else { f64::NEG_INFINITY };
         let top = settled.greatest.filter(|_| stakes.is_none()).unwrap_or_else(|| {
-            let work = |(): &mut (), (sheet, growth): (&mut Sheet, &mut [f64])| {
+            let work = |(): &mut (), (sheet, growth): (&Sheet, &mut [f64])| {
                 if let Some(b) = stakes.map(|b| &b[sheet.range.clone()]) {
                     let asleep = growth.iter_mut().zip(b).filter(|(_, b)| **b == 0.0);
                     asleep.for_each(|(growth, _)| *growth = none);
                 }
                 lanes::growth::span(growth).1
             };
-            let jobs = sheets.iter_mut().zip(growth.chunks_mut(TILE)).collect();
+            let jobs = sheets.iter().zip(growth.chunks_mut(TILE)).collect();
             threads::map(jobs, || (), work).into_iter().fold(none, f64::max)
         });
         // in units of the greatest growth
@@ -403,7 +403,7 @@ impl<P: Real> Game<'_, P> {
             return Scale { settled, top, kept };
         }
         // who stakes a part must not gain or lose by the price's last digits
-        let work = |(): &mut (), (sheet, growth): (&mut Sheet, &mut [f64])| {
+        let work = |(): &mut (), (sheet, growth): (&Sheet, &[f64])| {
             let paid = if plain {
                 lanes::dot(&sheet.stakes, growth) / top
             } else {
@@ -411,7 +411,7 @@ impl<P: Real> Game<'_, P> {
             };
             (paid, lanes::sum(&sheet.stakes))
         };
-        let jobs = sheets.iter_mut().zip(growth.chunks_mut(TILE)).collect();
+        let jobs = sheets.iter().zip(growth.chunks(TILE)).collect();
         let sums = threads::map(jobs, || (), work);
         let (paid, staked) = sums.into_iter().fold((0.0, 0.0), |a, b| (a.0 + b.0, a.1 + b.1));
         let kept = if staked < f64::INFINITY {
